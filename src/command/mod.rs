@@ -1,0 +1,1 @@
+//! Docker commands as plain values: how to write one, how to read what it prints. Pure.
