@@ -1,1 +1,139 @@
-fn main() {}
+//! The program: settings, log, docker, server; signals and exit status.
+
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser as _;
+use docker_mcp_server::config::{self, Cli, Settings, Subcommands};
+use docker_mcp_server::docker::{Docker, Runner, Shared, reap};
+use docker_mcp_server::progress::Progress;
+use docker_mcp_server::redact::Redactor;
+use docker_mcp_server::server::call::{Dispatcher, UnknownTool};
+use docker_mcp_server::server::render::Renderer;
+use docker_mcp_server::server::{Server, definitions, serve};
+use docker_mcp_server::tools::Context;
+use docker_mcp_server::tools::confirm::Confirmations;
+use docker_mcp_server::workspace::Workspace;
+use docker_mcp_server::{docs, logging};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What is still running when all is done may take this long to see that it is over.
+const LAST_TASKS: Duration = Duration::from_millis(100);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Some(Subcommands::Reap)) {
+        reap(io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            let _nobody_listens = writeln!(io::stderr(), "docker-mcp-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
+    for secret in config::secrets_of_the_environment() {
+        redactor.learn(&secret);
+    }
+    logging::start(&cli.settings, Arc::clone(&redactor))?;
+    let dispatcher = dispatcher(&cli.settings, &redactor)?;
+    // One worker reads and writes while the other one parses.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let code = runtime.block_on(async {
+        let stop = stop_on_signals()?;
+        match cli.command {
+            None => serve(Server::new(dispatcher), stop).await.map(|()| ExitCode::SUCCESS),
+            Some(Subcommands::Call { tool, arguments }) => {
+                call(&dispatcher, &tool, &arguments, stop).await
+            }
+            Some(Subcommands::Tools { table: true }) => print(&docs::tools_table()),
+            Some(Subcommands::Tools { table: false }) => {
+                print(&serde_json::to_string_pretty(&definitions(&dispatcher))?)
+            }
+            Some(Subcommands::Doctor) => doctor(&dispatcher, stop).await,
+            Some(Subcommands::Reap) => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // Dropping a task kills what it runs; a read of standard input that blocks is not waited for.
+    runtime.shutdown_timeout(LAST_TASKS);
+    code
+}
+
+fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatcher> {
+    let shared =
+        Shared::new(Runner::new(settings.docker()?), settings.retry(), Arc::clone(redactor));
+    let context = Context {
+        docker: Docker::new(Arc::new(shared)),
+        workspace: Arc::new(Workspace::new(settings.project_folder()?)),
+        confirmations: Arc::new(Confirmations::new(settings.confirm)),
+    };
+    Ok(Dispatcher::new(context, Renderer::new(Arc::clone(redactor)), &settings.toolsets))
+}
+
+/// A token that the first SIGTERM, SIGINT or SIGHUP cancels. Hosts kill a server half a second
+/// after its SIGINT; whoever sends a second signal does not want to wait at all.
+fn stop_on_signals() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        token.cancel();
+    });
+    Ok(stop)
+}
+
+async fn call(
+    dispatcher: &Dispatcher,
+    tool: &str,
+    arguments: &str,
+    stop: CancellationToken,
+) -> Result<ExitCode> {
+    let arguments = if arguments == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        text
+    } else {
+        arguments.to_owned()
+    };
+    let arguments =
+        serde_json::from_str(&arguments).context("the arguments are not a JSON object")?;
+    match dispatcher.call(tool, arguments, stop, Progress::default()).await {
+        Ok(answer) => {
+            print(&answer.text)?;
+            Ok(if answer.is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+        Err(UnknownTool(message)) => {
+            bail!("{message}; `docker-mcp-server tools --table` lists them")
+        }
+    }
+}
+
+async fn doctor(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<ExitCode> {
+    let report = docker_mcp_server::doctor::examine(&dispatcher.context().docker, stop).await;
+    print(&report.to_string())?;
+    Ok(if report.healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.trim_end().as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(ExitCode::SUCCESS)
+}

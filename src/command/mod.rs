@@ -1,1 +1,44 @@
 //! Docker commands as plain values: how to write one, how to read what it prints. Pure.
+
+pub mod compose;
+pub mod containers;
+pub mod diagnose;
+pub mod invocation;
+pub mod json;
+pub mod labels;
+pub mod text;
+pub mod time;
+pub mod values;
+pub mod version;
+
+pub use diagnose::Program;
+pub use invocation::{Capture, Effect, Hazard, Invocation, Streams};
+
+use crate::error::Error;
+
+/// What a finished docker process left behind, cleaned to valid UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The exit status; a process that was ended by a signal has 128 + its number.
+    pub exit_code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    /// Bytes that a `Tail` capture dropped from the beginning of `stdout`.
+    pub stdout_cut: u64,
+}
+
+/// One docker command: how it is written and how its output is read, side by side.
+pub trait Command {
+    type Reply;
+
+    fn invocation(&self) -> Invocation;
+
+    /// Reads the output of a run that [`Self::accepts`].
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error>;
+
+    /// Whether the output can be parsed. Exit status first, stdout afterwards: a failed `inspect`
+    /// prints `[]` and exits 1.
+    fn accepts(&self, output: &Output) -> bool {
+        output.exit_code == 0
+    }
+}

@@ -1,0 +1,50 @@
+//! The options of compose itself, which stand before the verb.
+
+use std::path::PathBuf;
+
+use super::invocation::{Effect, Invocation};
+use super::values::ProjectName;
+
+/// Which compose project an invocation is about, and where its model comes from.
+///
+/// With a name alone compose finds the containers by their labels and reads no file at all (seen
+/// on 2.40), so nothing that happens to lie in the working folder can change what is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    pub name: ProjectName,
+    /// What relative paths in the model are relative to.
+    pub directory: Option<PathBuf>,
+    /// Files in order; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    pub profiles: Vec<String>,
+    /// A file with values for `${…}` in the model; compose looks for `.env` by itself otherwise.
+    pub env_file: Option<PathBuf>,
+}
+
+impl Project {
+    pub fn named(name: ProjectName) -> Self {
+        Self { name, directory: None, files: vec![], profiles: vec![], env_file: None }
+    }
+
+    /// `docker compose --project-name=… VERB`. Colours and moving progress are off: 2.26 writes
+    /// escape codes even into a pipe.
+    pub fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
+        let mut invocation = Invocation::compose(effect, verb)
+            .global("--ansi", "never")
+            .global("--progress", "plain")
+            .global("--project-name", &self.name);
+        if let Some(directory) = &self.directory {
+            invocation = invocation.global("--project-directory", directory.display());
+        }
+        if let Some(env_file) = &self.env_file {
+            invocation = invocation.global("--env-file", env_file.display());
+        }
+        for file in &self.files {
+            invocation = invocation.global("--file", file.display());
+        }
+        for profile in &self.profiles {
+            invocation = invocation.global("--profile", profile);
+        }
+        invocation
+    }
+}

@@ -1,0 +1,391 @@
+//! One run of docker as a value: what is run, what it may do, how its output is kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::diagnose::Program;
+use super::values::Environment;
+
+/// What a call may do at most. Ordered: a handle for `Read` refuses the other two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Creates or changes things, loses nothing.
+    Change,
+    /// May end programs or lose data.
+    Destroy,
+}
+
+/// A property of an invocation that gives power over the host. The policy decides on these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Hazard {
+    /// A path of the host that a container gets, or that docker reads or writes.
+    HostPath {
+        path: PathBuf,
+        read_only: bool,
+    },
+    Privileged,
+    /// `network`, `pid`, `ipc`, `uts`, `userns` or `cgroup` of the host or of another container.
+    HostNamespace {
+        kind: &'static str,
+        value: String,
+    },
+    Device(String),
+    Gpus(String),
+    Capability(String),
+    SecurityOption(String),
+    LogDriver(String),
+    /// A port published on every address of the host.
+    PublicPort(String),
+    /// Options of a volume or network driver.
+    DriverOption {
+        key: String,
+        value: String,
+    },
+    Driver(String),
+}
+
+/// How much of a stream is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capture {
+    /// All of it, at most this many bytes; more is an error, because half a JSON is worth nothing.
+    Whole { max: usize },
+    /// The last bytes; what came before is counted.
+    Tail { max: usize },
+}
+
+/// What becomes of standard output and standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Streams {
+    Split {
+        stdout: Capture,
+        stderr: Capture,
+    },
+    /// Both through one pipe, so that their order is kept; it arrives as `stdout`.
+    Merged(Capture),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Arg {
+    Plain(String),
+    /// Only `shown` is ever printed.
+    Secret {
+        shown: String,
+        value: String,
+    },
+}
+
+/// A value that is never printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// 64 MiB: `inspect` of a thousand containers is 7 MB.
+const WHOLE: Capture = Capture::Whole { max: 64 << 20 };
+/// The end of standard error is where docker says why.
+const LAST_WORDS: Capture = Capture::Tail { max: 64 << 10 };
+/// The longest line that docker reads from an environment file is 64 KiB.
+const ENV_FILE_VALUE_MAX: usize = 60 << 10;
+
+/// One run of docker. Built by the verbs below; `Display` is the command line as it may be shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Invocation {
+    program: Program,
+    /// Words of the subcommand (`container`, `stop`); constants.
+    verb: Vec<&'static str>,
+    /// Compose's own options, which stand before the verb.
+    global: Vec<Arg>,
+    options: Vec<Arg>,
+    operands: Vec<String>,
+    effect: Effect,
+    hazards: Vec<Hazard>,
+    env: BTreeMap<String, Secret>,
+    stdin: Option<Arc<[u8]>>,
+    streams: Streams,
+    timeout: Option<Duration>,
+    killed_means_undone: bool,
+}
+
+impl Invocation {
+    /// `docker VERB…`.
+    pub fn docker<const N: usize>(effect: Effect, verb: [&'static str; N]) -> Self {
+        Self {
+            program: Program::Docker,
+            verb: verb.to_vec(),
+            global: vec![],
+            options: vec![],
+            operands: vec![],
+            effect,
+            hazards: vec![],
+            env: BTreeMap::new(),
+            stdin: None,
+            streams: Streams::Split { stdout: WHOLE, stderr: LAST_WORDS },
+            timeout: None,
+            killed_means_undone: false,
+        }
+    }
+
+    /// `docker compose … VERB`; see [`super::compose`] for the options before the verb.
+    pub(super) fn compose(effect: Effect, verb: &'static str) -> Self {
+        Self { program: Program::Compose, ..Self::docker(effect, [verb]) }
+    }
+
+    /// An option of compose itself: `--name=value` before the verb.
+    pub(super) fn global(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.global.push(Arg::Plain(format!("{name}={value}")));
+        self
+    }
+
+    /// `--name` when `on`.
+    pub fn flag(mut self, name: &str, on: bool) -> Self {
+        if on {
+            self.options.push(Arg::Plain(name.to_owned()));
+        }
+        self
+    }
+
+    /// `--name=value`, one word, so that a value can never be taken for an option.
+    pub fn option(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.options.push(Arg::Plain(format!("{name}={value}")));
+        self
+    }
+
+    /// `--name=value` when there is a value.
+    pub fn maybe(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.option(name, value),
+            None => self,
+        }
+    }
+
+    /// `--name=value` for each value.
+    pub fn each(self, name: &str, values: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        values.into_iter().fold(self, |invocation, value| invocation.option(name, value))
+    }
+
+    /// `--name=key=value`, of which only the key is ever printed.
+    pub fn secret(mut self, name: &str, key: &str, value: &str) -> Self {
+        self.options.push(Arg::Secret {
+            shown: format!("{name}={key}=***"),
+            value: format!("{name}={key}={value}"),
+        });
+        self
+    }
+
+    /// A property that the policy must know about.
+    pub fn hazard(mut self, hazard: Hazard) -> Self {
+        self.hazards.push(hazard);
+        self
+    }
+
+    /// The environment of a container, without a value on the command line: other users of the
+    /// host can read command lines.
+    ///
+    /// Values go through `--env-file=/dev/stdin`, which clients 20.10 to 29 read. It cannot carry
+    /// a newline, a leading blank or a line over 64 KiB, and standard input may be taken; such a
+    /// value goes through the client's own environment (`--env=KEY`), unless the name would steer
+    /// the client itself (`LD_PRELOAD`, `DOCKER_HOST`): then it is written out, but never shown.
+    pub fn environment(mut self, environment: &Environment) -> Self {
+        let mut file = String::new();
+        for (key, value) in environment {
+            let fits_a_line = value.len() < ENV_FILE_VALUE_MAX
+                && !value.contains(['\n', '\r'])
+                && !key.as_str().contains(char::is_whitespace);
+            if self.stdin.is_none() && fits_a_line {
+                file.push_str(key.as_str());
+                file.push('=');
+                file.push_str(value);
+                file.push('\n');
+            } else if key.is_reserved() || key.as_str().contains(['.', '-']) {
+                self = self.secret("--env", key.as_str(), value);
+            } else {
+                self = self.option("--env", key).client_env(key.as_str(), value);
+            }
+        }
+        if !file.is_empty() {
+            self = self.option("--env-file", "/dev/stdin").stdin(file.into_bytes());
+        }
+        self
+    }
+
+    /// A variable of the docker client's own environment.
+    pub fn client_env(mut self, key: &str, value: &str) -> Self {
+        self.env.insert(key.to_owned(), Secret::new(value));
+        self
+    }
+
+    /// Operands; the builder writes `--` before the first one.
+    pub fn operands(mut self, operands: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        self.operands.extend(operands.into_iter().map(|operand| operand.to_string()));
+        self
+    }
+
+    pub fn stdin(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    pub fn streams(mut self, streams: Streams) -> Self {
+        self.streams = streams;
+        self
+    }
+
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Ending the client also ends the work (true for a pull, which the daemon then drops).
+    pub fn killed_means_undone(mut self) -> Self {
+        self.killed_means_undone = true;
+        self
+    }
+
+    pub fn program(&self) -> Program {
+        self.program
+    }
+
+    /// The last word of the subcommand: `stop`, `up`.
+    pub fn verb(&self) -> &'static str {
+        self.verb.last().copied().unwrap_or_default()
+    }
+
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    pub fn hazards(&self) -> &[Hazard] {
+        &self.hazards
+    }
+
+    pub fn env(&self) -> &BTreeMap<String, Secret> {
+        &self.env
+    }
+
+    pub fn stdin_bytes(&self) -> Option<&Arc<[u8]>> {
+        self.stdin.as_ref()
+    }
+
+    pub fn captures(&self) -> Streams {
+        self.streams
+    }
+
+    /// The limit of its own, where it has one; the operator's limit for its effect applies otherwise.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub fn is_undone_when_killed(&self) -> bool {
+        self.killed_means_undone || self.effect == Effect::Read
+    }
+
+    /// The words after the program, secrets included. For the runner alone.
+    pub fn argv(&self) -> Vec<String> {
+        self.words(|arg| match arg {
+            Arg::Plain(word) | Arg::Secret { value: word, .. } => word.clone(),
+        })
+    }
+
+    fn words(&self, word: impl Fn(&Arg) -> String) -> Vec<String> {
+        let mut words = vec![];
+        if self.program == Program::Compose {
+            words.push("compose".to_owned());
+        }
+        words.extend(self.global.iter().map(&word));
+        words.extend(self.verb.iter().map(|&verb| verb.to_owned()));
+        words.extend(self.options.iter().map(&word));
+        if !self.operands.is_empty() {
+            words.push("--".to_owned());
+            words.extend(self.operands.iter().cloned());
+        }
+        words
+    }
+}
+
+/// The command line to copy into a terminal; secrets are `***`.
+impl fmt::Display for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("docker")?;
+        let shown = self.words(|arg| match arg {
+            Arg::Plain(word) | Arg::Secret { shown: word, .. } => word.clone(),
+        });
+        for word in shown {
+            write!(f, " {}", quote(&word))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invocation({self})")
+    }
+}
+
+/// Quotes a word for a POSIX shell, only when it needs it: `shell_words` quotes every `=`.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(value: serde_json::Value) -> Environment {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn operands_come_after_a_double_dash() {
+        let invocation = Invocation::docker(Effect::Destroy, ["container", "stop"])
+            .option("-t", 5)
+            .flag("--force", false)
+            .operands(["web"]);
+        assert_eq!(invocation.to_string(), "docker container stop -t=5 -- web");
+    }
+
+    #[test]
+    fn no_value_of_the_environment_is_on_the_command_line() {
+        let values =
+            serde_json::json!({"DB_PASS": "hunter2", "MULTI": "a\nb", "LD_PRELOAD": "x\ny"});
+        let invocation = Invocation::docker(Effect::Change, ["container", "create"])
+            .environment(&environment(values));
+        assert_eq!(
+            invocation.to_string(),
+            "docker container create '--env=LD_PRELOAD=***' --env=MULTI --env-file=/dev/stdin"
+        );
+        assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"DB_PASS=hunter2\n");
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["MULTI"]);
+    }
+
+    #[test]
+    fn what_is_shown_can_be_pasted_into_a_shell() {
+        let words = ["it's", "a b", "--filter=label=x", "$HOME", ""];
+        let shown = words.map(quote).join(" ");
+        assert_eq!(shell_words::split(&shown).unwrap(), words);
+    }
+}

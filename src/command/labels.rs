@@ -1,0 +1,7 @@
+//! Labels that this server gives and obeys.
+
+/// On everything that this server creates; the value is the request that created it, by which an
+/// object is found again when the daemon's answer was lost.
+pub const REQUEST: &str = "docker-mcp-server.request";
+/// `true` on what must never be removed through this server. For the person to set.
+pub const PROTECT: &str = "docker-mcp-server.protect";

@@ -1,0 +1,285 @@
+//! Maps from a caller: environment, labels, driver options, limits, extra hosts.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::names::{EnvName, LabelKey, OptionName};
+use super::sent::{MAX_TEXT_BYTES, Sent, ascii, from_json, kind, refused, scalar, shown};
+
+/// Checked names with texts, in the order of the names. A caller sends an object of texts, numbers
+/// and booleans, or a list of `NAME=VALUE`. Every name has a value: for `--env=NAME` docker would
+/// copy the variable of this server. Values are text without NUL, up to 127 KiB; `Debug` shows
+/// none, for they may be secrets.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Entries<K>(BTreeMap<K, String>);
+
+/// Environment variables, and build arguments.
+pub type Environment = Entries<EnvName>;
+
+/// Labels to set.
+pub type Labels = Entries<LabelKey>;
+
+/// Options of a log, volume or network driver.
+pub type DriverOptions = Entries<OptionName>;
+
+/// The name side of [`Entries`].
+pub trait Key: FromStr<Err = String> + Ord + AsRef<str> {
+    /// What one entry is called in a refusal.
+    const WHAT: &str;
+}
+
+/// `--ulimit`, by name: 1024, `"1024:2048"` or `{soft, hard}`; -1 is unlimited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ulimits(BTreeMap<String, (i64, i64)>);
+
+/// `--add-host`: names for addresses in the container's `/etc/hosts`. `host-gateway` is the
+/// address of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ExtraHosts(BTreeMap<String, String>);
+
+from_json!(Ulimits, { "type": ["object", "array"] });
+from_json!(ExtraHosts, { "type": ["object", "array"] });
+
+impl Key for EnvName {
+    const WHAT: &str = "environment variable";
+}
+
+impl Key for LabelKey {
+    const WHAT: &str = "label";
+}
+
+impl Key for OptionName {
+    const WHAT: &str = "option";
+}
+
+impl<K: Key> Entries<K> {
+    pub fn iter(&self) -> btree_map::Iter<'_, K, String> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Ulimits {
+    /// Values of `--ulimit`: `nofile=1024:2048`.
+    pub fn arguments(&self) -> Vec<String> {
+        self.0.iter().map(|(name, (soft, hard))| format!("{name}={soft}:{hard}")).collect()
+    }
+}
+
+impl ExtraHosts {
+    /// Values of `--add-host`: `db:10.0.0.5`. Docker splits at the first colon, so an IPv6 address
+    /// needs no brackets (which clients before 25.0 refuse).
+    pub fn arguments(&self) -> Vec<String> {
+        self.0.iter().map(|(host, address)| format!("{host}:{address}")).collect()
+    }
+}
+
+impl<K: Key> TryFrom<Value> for Entries<K> {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let mut entries = BTreeMap::new();
+        for (name, value) in pairs(value, K::WHAT, &['='])? {
+            let name: K = name.parse()?;
+            let label = || format!("{} {}", K::WHAT, shown(name.as_ref()));
+            if value.is_null() {
+                return Err(format!("{} is null: always give a value, \"\" for none", label()));
+            }
+            let value = scalar(&value)
+                .map_err(|kind| format!("{} is {kind}: its value must be text", label()))?;
+            if value.contains('\0') {
+                return Err(format!("{} contains NUL", label()));
+            }
+            if value.len() > MAX_TEXT_BYTES {
+                return Err(format!("{} is longer than {MAX_TEXT_BYTES} bytes", label()));
+            }
+            let label = label();
+            if entries.insert(name, value).is_some() {
+                return Err(format!("{label} is given twice"));
+            }
+        }
+        Ok(Self(entries))
+    }
+}
+
+impl TryFrom<Value> for Ulimits {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let mut limits = BTreeMap::new();
+        for (name, value) in pairs(value, "ulimit", &['='])? {
+            if !ULIMITS.contains(&name.as_str()) {
+                let rule = format!("use one of {}", ULIMITS.join(", "));
+                return Err(refused("ulimit", &name, &rule));
+            }
+            let limit = soft_and_hard(&value).ok_or_else(|| {
+                let rule = "use 1024, \"1024:2048\" or {\"soft\": 1024, \"hard\": 2048}, \
+                            soft not above hard, -1 for unlimited";
+                refused(&format!("ulimit {name}"), &plain(&value), rule)
+            })?;
+            if limits.insert(name.clone(), limit).is_some() {
+                return Err(format!("ulimit {name} is given twice"));
+            }
+        }
+        Ok(Self(limits))
+    }
+}
+
+impl TryFrom<Value> for ExtraHosts {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        // Less than RFC 1123: names of services may have `_`.
+        let name = ascii(r"^\w([\w.-]{0,251}\w)?$");
+        let mut hosts = BTreeMap::new();
+        for (host, address) in pairs(value, "extra host", &['=', ':'])? {
+            if !name.is_match(&host) {
+                return Err(refused("extra host", &host, "use letters, digits, \"-\" and \".\""));
+            }
+            let sent = plain(&address);
+            let bare = sent.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(&sent);
+            let address = match bare.parse::<IpAddr>() {
+                Ok(address) => address.to_string(),
+                Err(_) if sent == "host-gateway" => sent,
+                Err(_) => {
+                    let rule = "use an IP address or \"host-gateway\"";
+                    return Err(refused(&format!("address of {host}"), &sent, rule));
+                }
+            };
+            if hosts.insert(host.clone(), address).is_some() {
+                return Err(format!("extra host {host} is given twice"));
+            }
+        }
+        Ok(Self(hosts))
+    }
+}
+
+impl<K> Default for Entries<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Key> fmt::Debug for Entries<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = |name| (AsRef::<str>::as_ref(name), format_args!("***"));
+        f.debug_map().entries(self.0.keys().map(masked)).finish()
+    }
+}
+
+impl<'a, K: Key> IntoIterator for &'a Entries<K> {
+    type Item = (&'a K, &'a String);
+    type IntoIter = btree_map::Iter<'a, K, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'de, K: Key> Deserialize<'de> for Entries<K> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        Self::try_from(Value::deserialize(source)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<K: Key> JsonSchema for Entries<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        K::WHAT.into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["object", "array"] })
+    }
+}
+
+/// docker/go-units, `ulimit.go`.
+const ULIMITS: [&str; 15] = [
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// The entries of an object, or of a list of texts that are split at the first separator. An
+/// entry without one is shown by its place only: it may be a secret.
+fn pairs(value: Value, what: &str, separators: &[char]) -> Result<Vec<(String, Value)>, String> {
+    let items = match Sent::of(value) {
+        Sent::Object(fields) => return Ok(fields.into_iter().collect()),
+        Sent::List(items) => items,
+        Sent::Text(_) => return Err(format!("send an object of {what}s, not text")),
+    };
+    let separator = separators.first().unwrap_or(&'=');
+    let pair = |(i, item): (usize, Value)| match item {
+        Value::String(text) => {
+            let Some((name, value)) = text.split_once(separators) else {
+                return Err(format!(
+                    "{what} {} of the list has no value: write \"NAME{separator}VALUE\"",
+                    i + 1
+                ));
+            };
+            Ok((name.to_owned(), value.into()))
+        }
+        other => Err(format!(
+            "{what} {} of the list is {}: write \"NAME{separator}VALUE\"",
+            i + 1,
+            kind(&other)
+        )),
+    };
+    items.into_iter().enumerate().map(pair).collect()
+}
+
+fn soft_and_hard(value: &Value) -> Option<(i64, i64)> {
+    let (soft, hard) = match value {
+        Value::Object(fields) if fields.len() == 2 => {
+            (scalar(fields.get("soft")?).ok()?, scalar(fields.get("hard")?).ok()?)
+        }
+        other => {
+            let text = scalar(other).ok()?;
+            match text.split_once(':') {
+                Some((soft, hard)) => (soft.to_owned(), hard.to_owned()),
+                None => (text.clone(), text),
+            }
+        }
+    };
+    let limit = |text: &str| match text.parse::<i64>() {
+        Ok(number) if number >= -1 && !text.starts_with('+') => Some(number),
+        _ => None,
+    };
+    let (soft, hard) = (limit(&soft)?, limit(&hard)?);
+    (hard == -1 || (soft != -1 && soft <= hard)).then_some((soft, hard))
+}
+
+/// What was sent, for a refusal and as the text to read.
+fn plain(value: &Value) -> String {
+    scalar(value).unwrap_or_else(|_| value.to_string())
+}

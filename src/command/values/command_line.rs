@@ -1,0 +1,71 @@
+//! A program and its arguments.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::sent::{MAX_TEXT_BYTES, Sent, from_json, refused, scalar};
+
+/// A command for a container: at least one word, none with NUL, each up to 127 KiB. Text is split
+/// the way a POSIX shell splits it, but no shell ever runs it: `$HOME`, `|` and `>` are plain text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommandLine(Vec<String>);
+
+from_json!(CommandLine, { "type": ["array", "string"], "items": { "type": "string" } });
+
+impl CommandLine {
+    /// Never empty; the first word is the program (or what the entrypoint makes of it).
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    fn checked(words: Vec<String>) -> Result<Self, String> {
+        if words.first().is_none_or(String::is_empty) {
+            return Err(
+                "the command is empty: give a program, for example [\"ls\", \"-l\"]".to_owned()
+            );
+        }
+        for (i, word) in words.iter().enumerate() {
+            if word.contains('\0') {
+                return Err(format!("word {} of the command contains NUL", i + 1));
+            }
+            if word.len() > MAX_TEXT_BYTES {
+                return Err(format!(
+                    "word {} of the command is longer than {MAX_TEXT_BYTES} bytes: \
+                     pass it on stdin or in a file",
+                    i + 1
+                ));
+            }
+        }
+        Ok(Self(words))
+    }
+}
+
+impl FromStr for CommandLine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = shell_words::split(text).map_err(|_| {
+            refused("command", text, "a quote is not closed; an array of words needs no quotes")
+        })?;
+        Self::checked(words)
+    }
+}
+
+impl TryFrom<Value> for CommandLine {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let words = match Sent::of(value) {
+            Sent::Text(text) => return text.parse(),
+            Sent::Object(_) => {
+                return Err("command must be a list or text, not an object".to_owned());
+            }
+            Sent::List(words) => words,
+        };
+        let word = |(i, word): (usize, &Value)| {
+            scalar(word).map_err(|kind| format!("word {} of the command is {kind}", i + 1))
+        };
+        Self::checked(words.iter().enumerate().map(word).collect::<Result<_, _>>()?)
+    }
+}

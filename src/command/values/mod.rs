@@ -1,0 +1,37 @@
+//! Values that come from a caller, each checked once, by the only constructor of its type.
+//!
+//! Tolerant in shape, strict in meaning: a number may arrive as text, a list or an object as text
+//! that holds JSON; what it *says* must follow the grammar, because docker joins names into URL
+//! paths (`../volumes/x` as a container name removes a volume), reads a mount as CSV in which the
+//! last key wins, and copies its own variable for `--env=KEY`. A refusal is one sentence that
+//! shows the value and says what would be right.
+
+mod collections;
+mod command_line;
+mod image;
+mod linux;
+mod mounts;
+mod names;
+mod path;
+mod ports;
+#[cfg(test)]
+mod properties;
+mod quantities;
+mod sent;
+mod time;
+mod tmpfs;
+
+pub use collections::{DriverOptions, Entries, Environment, ExtraHosts, Key, Labels, Ulimits};
+pub use command_line::CommandLine;
+pub use image::ImageRef;
+pub use linux::{Capability, Platform, Signal, UserSpec};
+pub use mounts::{Mount, MountSource, Mounts};
+pub use names::{
+    ContainerName, ContainerRef, EnvName, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
+    OptionName, ProjectName, ServiceName, VolumeName,
+};
+pub use path::{ContainerPath, HostPath};
+pub use ports::{PortMapping, Ports, Protocol};
+pub use quantities::{Bounded, ByteSize, Cpus, Memory, RestartPolicy};
+pub use time::{DockerDuration, TimePoint};
+pub use tmpfs::{Tmpfs, TmpfsMount};

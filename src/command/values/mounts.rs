@@ -1,0 +1,338 @@
+//! Mounts. Docker reads `--mount` as CSV in which the last key wins, so a source of
+//! `v,type=bind,source=/` would be all of this machine; and `-v` shifts fields at each colon and
+//! creates folders that are missing. So: every field is read and checked here, and written anew.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::names::VolumeName;
+use super::path::{ContainerPath, HostPath};
+use super::quantities::ByteSize;
+use super::sent::{Sent, from_json, kind, refused, scalar};
+
+/// What to mount, in the order of the call; no target twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mounts(Vec<Mount>);
+
+/// One mount. Its target is never `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mount {
+    source: MountSource,
+    target: ContainerPath,
+    options: Options,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MountSource {
+    /// A path on this machine, for the policy to canonicalise and to judge.
+    Bind(HostPath),
+    Volume(VolumeName),
+    /// A volume without a name, removed with its container.
+    Anonymous,
+    Tmpfs(Option<ByteSize>),
+}
+
+from_json!(Mounts, { "type": ["array", "object"] });
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Options {
+    read_only: bool,
+    no_copy: bool,
+    relabel: bool,
+}
+
+impl Mounts {
+    pub fn mounts(&self) -> &[Mount] {
+        &self.0
+    }
+}
+
+impl Mount {
+    pub const fn source(&self) -> &MountSource {
+        &self.source
+    }
+
+    pub const fn target(&self) -> &ContainerPath {
+        &self.target
+    }
+
+    pub const fn read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// The call asked for `:z` or `:Z`, which `--mount` cannot do: worth a warning on `SELinux`.
+    pub const fn wants_relabel(&self) -> bool {
+        self.options.relabel
+    }
+
+    /// The value of `--mount`. A bind needs its source as the policy approved it: absolute, after
+    /// symlinks. That path is checked again, because a symlink may lead to a folder with a comma.
+    pub fn mount_argument(&self, absolute_source: Option<&Path>) -> Result<String, String> {
+        let mut fields = match &self.source {
+            MountSource::Bind(sent) => {
+                let source = absolute_source
+                    .filter(|path| path.is_absolute())
+                    .and_then(Path::to_str)
+                    .ok_or_else(|| {
+                        refused("mount source", sent.as_str(), "it has no absolute path of text")
+                    })?;
+                plain_field("mount source", source)?;
+                vec!["type=bind".to_owned(), format!("source={source}")]
+            }
+            MountSource::Volume(name) => vec!["type=volume".to_owned(), format!("source={name}")],
+            MountSource::Anonymous => vec!["type=volume".to_owned()],
+            MountSource::Tmpfs(_) => vec!["type=tmpfs".to_owned()],
+        };
+        fields.push(format!("target={}", self.target));
+        if self.options.read_only {
+            fields.push("readonly".to_owned());
+        }
+        if self.options.no_copy {
+            fields.push("volume-nocopy".to_owned());
+        }
+        if let MountSource::Tmpfs(Some(size)) = self.source {
+            fields.push(format!("tmpfs-size={size}"));
+        }
+        Ok(fields.join(","))
+    }
+
+    fn new(source: MountSource, target: &str, options: Options) -> Result<Self, String> {
+        if let MountSource::Bind(path) = &source {
+            plain_field("mount source", path.as_str())?;
+        }
+        let is_volume = matches!(source, MountSource::Volume(_) | MountSource::Anonymous);
+        if options.no_copy && !is_volume {
+            return Err(refused("mount option", "nocopy", "only volumes have it"));
+        }
+        Ok(Self { source, target: mount_target(target)?, options })
+    }
+
+    /// `target[:options]`, behind a source.
+    fn with_target(source: MountSource, target: &str) -> Result<Self, String> {
+        let (target, options) = match target.split_once(':') {
+            Some((target, options)) => (target, options.parse()?),
+            None => (target, Options::default()),
+        };
+        Self::new(source, target, options)
+    }
+
+    /// One entry of `{"/host": "/container"}` or of docker-py's
+    /// `{"/host": {"bind": "/container", "mode": "ro"}}`.
+    fn from_entry(source: &str, value: Value) -> Result<Self, String> {
+        let mut fields = match value {
+            Value::String(target) => return Self::with_target(source.parse()?, &target),
+            Value::Object(fields) => Fields(fields),
+            other => {
+                let rule = format!("its target must be text, not {}", kind(&other));
+                return Err(refused("mount source", source, &rule));
+            }
+        };
+        let target = fields.text(&["bind", "target"])?.unwrap_or_default();
+        let options = fields.options()?;
+        fields.finish()?;
+        Self::new(source.parse()?, &target, options)
+    }
+
+    /// `{"type": "bind", "source": "./data", "target": "/data", "readonly": true}`.
+    fn from_fields(fields: Map<String, Value>) -> Result<Self, String> {
+        let mut fields = Fields(
+            fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect(),
+        );
+        let mount_type = fields.text(&["type"])?;
+        let source = fields.text(&["source", "src"])?.filter(|source| !source.is_empty());
+        let target = fields.text(&["target", "destination", "dst"])?.unwrap_or_default();
+        let size = fields.text(&["size", "tmpfs-size"])?.map(|size| size.parse()).transpose()?;
+        let options = fields.options()?;
+        fields.finish()?;
+
+        let source = match (mount_type.as_deref(), source) {
+            (Some("tmpfs"), None) => MountSource::Tmpfs(size),
+            (_, _) if size.is_some() => {
+                return Err("only a mount of type tmpfs has a size".to_owned());
+            }
+            (Some("volume") | None, None) => MountSource::Anonymous,
+            (Some("volume"), Some(name)) => MountSource::Volume(name.parse()?),
+            (Some("bind"), Some(path)) => match path.parse()? {
+                bind @ MountSource::Bind(_) => bind,
+                _ => {
+                    return Err(refused(
+                        "mount source",
+                        &path,
+                        "begin a path with \"/\" or \"./\"",
+                    ));
+                }
+            },
+            (None, Some(source)) => source.parse()?,
+            (Some("bind"), None) => return Err("a mount of type bind needs a source".to_owned()),
+            (Some("tmpfs"), Some(_)) => {
+                return Err("a mount of type tmpfs has no source".to_owned());
+            }
+            (Some(other), _) => {
+                let rule = "use \"bind\", \"volume\" or \"tmpfs\"";
+                return Err(refused("mount type", other, rule));
+            }
+        };
+        Self::new(source, &target, options)
+    }
+}
+
+/// Docker's short form: `./data:/data:ro`, `volume:/data`, `/data` for an anonymous volume.
+impl FromStr for Mount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // `C:\data:/data`: no volume has a name of one letter.
+        let drive = if is_windows_path(text) { 2 } else { 0 };
+        let colon = text.bytes().skip(drive).position(|b| b == b':').map(|i| i + drive);
+        match colon.and_then(|i| text.split_at_checked(i)) {
+            None => Self::new(MountSource::Anonymous, text, Options::default()),
+            Some((source, target)) => {
+                Self::with_target(source.parse()?, target.strip_prefix(':').unwrap_or(target))
+            }
+        }
+    }
+}
+
+impl FromStr for MountSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_path = text.starts_with(['/', '~'])
+            || text.starts_with("./")
+            || text.starts_with("../")
+            || [".", ".."].contains(&text)
+            || is_windows_path(text);
+        if is_path {
+            return text.parse().map(Self::Bind);
+        }
+        if text.contains(['/', '\\']) || text.starts_with('.') {
+            return Err(refused(
+                "mount source",
+                text,
+                "begin a path with \"/\" or \"./\"; a volume's name has no slash",
+            ));
+        }
+        text.parse().map(Self::Volume)
+    }
+}
+
+impl FromStr for Options {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for option in text.split(',') {
+            match option {
+                "ro" | "readonly" => options.read_only = true,
+                "nocopy" => options.no_copy = true,
+                "z" | "Z" => options.relabel = true,
+                // What docker does anyway; the hints for Docker Desktop have no effect any more.
+                "rw" | "private" | "rprivate" | "cached" | "delegated" | "consistent" => {}
+                _ => return Err(refused("mount option", option, "use \"ro\" or \"rw\"")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+impl TryFrom<Value> for Mounts {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let mounts = match Sent::of(value) {
+            Sent::Object(entries) => entries
+                .into_iter()
+                .map(|(source, value)| Mount::from_entry(&source, value))
+                .collect::<Result<Vec<_>, _>>()?,
+            Sent::List(items) => items
+                .into_iter()
+                .map(|item| match Sent::of(item) {
+                    Sent::Text(text) => text.parse(),
+                    Sent::Object(fields) => Mount::from_fields(fields),
+                    Sent::List(_) => Err("a mount is text or an object, not a list".to_owned()),
+                })
+                .collect::<Result<_, _>>()?,
+            Sent::Text(text) => vec![text.parse()?],
+        };
+        no_target_twice(mounts.iter().map(Mount::target))?;
+        Ok(Self(mounts))
+    }
+}
+
+/// The fields of an object that describes a mount; each may be taken once.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn take(&mut self, names: &[&str]) -> Option<Value> {
+        names.iter().find_map(|name| self.0.remove(*name)).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, names: &[&str]) -> Result<Option<String>, String> {
+        let text = |value| {
+            scalar(&value)
+                .map_err(|kind| format!("{} of a mount must be text, not {kind}", names.join("/")))
+        };
+        self.take(names).map(text).transpose()
+    }
+
+    fn options(&mut self) -> Result<Options, String> {
+        let mut options = match self.text(&["mode"])? {
+            Some(mode) if !mode.is_empty() => mode.parse()?,
+            _ => Options::default(),
+        };
+        match self.text(&["readonly", "read_only", "ro"])?.as_deref() {
+            None | Some("false") => {}
+            Some("true") => options.read_only = true,
+            Some(other) => return Err(refused("readonly", other, "use true or false")),
+        }
+        Ok(options)
+    }
+
+    /// Nothing is ignored: an option that we do not know may be the one that matters.
+    fn finish(self) -> Result<(), String> {
+        match self.0.keys().next() {
+            Some(key) => Err(refused(
+                "field of a mount",
+                key,
+                "use type, source, target, readonly, and size for tmpfs",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_windows_path(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
+}
+
+pub(super) fn mount_target(text: &str) -> Result<ContainerPath, String> {
+    let target: ContainerPath = text.parse()?;
+    plain_field("mount target", text)?;
+    if target.is_root() {
+        return Err(refused("mount target", text, "a mount cannot replace \"/\""));
+    }
+    Ok(target)
+}
+
+/// A field of CSV that needs no quotes. Control characters would at best confuse a reader.
+fn plain_field(what: &str, text: &str) -> Result<(), String> {
+    if text.contains([',', '"']) || text.chars().any(char::is_control) {
+        let rule = "\",\", quotes and control characters cannot be part of it";
+        return Err(refused(what, text, rule));
+    }
+    Ok(())
+}
+
+pub(super) fn no_target_twice<'a>(
+    targets: impl Iterator<Item = &'a ContainerPath>,
+) -> Result<(), String> {
+    let mut seen = std::collections::BTreeSet::new();
+    for target in targets {
+        if !seen.insert(target.components().collect::<Vec<_>>()) {
+            return Err(refused("mount target", target.as_str(), "it is given twice"));
+        }
+    }
+    Ok(())
+}

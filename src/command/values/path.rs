@@ -1,0 +1,71 @@
+//! Paths as text. Nothing here touches a disk: what a host path may reach is the policy's affair.
+
+use std::path::Path;
+
+use super::sent::checked_text;
+
+checked_text! {
+    /// A path on this machine, absolute or relative; at most 4096 bytes (`PATH_MAX`). It is
+    /// canonicalised and judged by the policy before docker sees it.
+    HostPath = "path", { "type": "string" }, host_path
+}
+
+checked_text! {
+    /// An absolute path in a container, without `..`; at most 4096 bytes (`PATH_MAX`).
+    ContainerPath = "container path", { "type": "string", "pattern": "^/" }, container_path
+}
+
+impl HostPath {
+    pub fn as_path(&self) -> &Path {
+        Path::new(self.as_str())
+    }
+}
+
+impl ContainerPath {
+    /// `/`, also as `//` or `/.`.
+    pub fn is_root(&self) -> bool {
+        self.components().next().is_none()
+    }
+
+    /// The parts between the slashes, without those that mean nothing.
+    pub(super) fn components(&self) -> impl Iterator<Item = &str> {
+        self.as_str().split('/').filter(|part| !part.is_empty() && *part != ".")
+    }
+}
+
+fn host_path(text: &str) -> Result<String, String> {
+    one_line(text)?;
+    match text.as_bytes() {
+        // No shell reads it, so `~` would be a folder of that name.
+        [b'~'] | [b'~', b'/' | b'\\', ..] => {
+            Err("\"~\" is not expanded, write the whole path".to_owned())
+        }
+        // `-` alone means standard input or output to docker.
+        [b'-', ..] => Err("begin it with \"./\" or \"/\"".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn container_path(text: &str) -> Result<String, String> {
+    one_line(text)?;
+    if !text.starts_with('/') {
+        return Err("use an absolute path, one that begins with \"/\"".to_owned());
+    }
+    if text.split('/').any(|part| part == "..") {
+        return Err("write it without \"..\"".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn one_line(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.len() > 4096 {
+        return Err("use at most 4096 bytes".to_owned());
+    }
+    if text.contains(['\0', '\r', '\n']) {
+        return Err("use one line of text".to_owned());
+    }
+    Ok(())
+}

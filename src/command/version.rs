@@ -1,0 +1,130 @@
+//! What the docker client, the daemon and compose say about themselves.
+
+use serde::Deserialize;
+
+use super::invocation::{Effect, Invocation};
+use super::{Command, Output, json};
+use crate::error::Error;
+
+/// `docker version`: cheap (one process, one request), unlike `docker info`, which starts every
+/// plugin.
+pub struct VersionQuery;
+
+/// Client and daemon. The daemon's half is absent when it cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Versions {
+    pub client: Client,
+    pub server: Option<Server>,
+    /// Why the daemon could not be reached.
+    #[serde(skip)]
+    pub problem: Option<Error>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Client {
+    pub version: String,
+    #[serde(default)]
+    pub context: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Server {
+    pub version: String,
+    pub api_version: String,
+    pub os: String,
+    pub arch: String,
+}
+
+impl Command for VersionQuery {
+    type Reply = Versions;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["version"]).option("--format", "{{json .}}")
+    }
+
+    // Without a daemon it exits 1, but the client's half is on stdout.
+    fn accepts(&self, output: &Output) -> bool {
+        output.stdout.trim_start().starts_with('{')
+    }
+
+    fn parse(&self, output: &Output) -> Result<Versions, Error> {
+        let mut versions: Versions = json::document(&output.stdout)?;
+        if versions.server.is_none() {
+            versions.problem = Some(super::diagnose::diagnose(
+                super::Program::Docker,
+                "version",
+                Some(output.exit_code),
+                "",
+                &output.stderr,
+            ));
+        }
+        Ok(versions)
+    }
+}
+
+/// `docker compose version`.
+pub struct ComposeVersionQuery;
+
+#[derive(Deserialize)]
+struct ComposeVersion {
+    version: String,
+}
+
+impl Command for ComposeVersionQuery {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::compose(Effect::Read, "version").option("--format", "json")
+    }
+
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        let ComposeVersion { version } = json::document(&output.stdout)?;
+        Ok(version.trim_start_matches('v').to_owned())
+    }
+}
+
+/// `docker buildx version`.
+pub struct BuildxVersionQuery;
+
+impl Command for BuildxVersionQuery {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["buildx", "version"])
+    }
+
+    /// `github.com/docker/buildx v0.13.1 788433953af1…`
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        let version = output.stdout.split_whitespace().nth(1).unwrap_or(output.stdout.trim());
+        Ok(version.trim_start_matches('v').to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_is_known_when_the_daemon_is_down() {
+        let output = Output {
+            exit_code: 1,
+            stdout: r#"{"Client":{"Version":"28.5.2","Context":"default"},"Server":null}"#.into(),
+            stderr: "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?".into(),
+            ..Output::default()
+        };
+        assert!(VersionQuery.accepts(&output));
+        let versions = VersionQuery.parse(&output).unwrap();
+        assert_eq!(versions.client.version, "28.5.2");
+        assert_eq!(versions.problem.unwrap().code, crate::error::Code::DaemonNotAccessible);
+    }
+
+    #[test]
+    fn compose_versions_lose_their_v() {
+        let output =
+            Output { stdout: r#"{"version":"v2.40.3-desktop.1"}"#.into(), ..Output::default() };
+        assert_eq!(ComposeVersionQuery.parse(&output).unwrap(), "2.40.3-desktop.1");
+    }
+}

@@ -1,0 +1,170 @@
+//! The shell around the pure core: the one way to docker, and all its rules in their order.
+
+mod process;
+mod reaper;
+mod runner;
+mod streams;
+
+pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
+pub use runner::{Line, Runner, Settings};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::version::{VersionQuery, Versions};
+use crate::command::{Command, Effect, Invocation, Output, Program, diagnose};
+use crate::error::{Code, Error};
+use crate::progress::Progress;
+use crate::redact::Redactor;
+use crate::retry::Retry;
+
+/// Everything that all calls share.
+pub struct Shared {
+    pub runner: Runner,
+    pub retry: Retry,
+    pub redactor: Arc<Redactor>,
+    versions: OnceCell<Versions>,
+}
+
+impl Shared {
+    pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>) -> Self {
+        Self { runner, retry, redactor, versions: OnceCell::new() }
+    }
+}
+
+/// A handle to docker for one call: what it may do, how it is cancelled, who is told how far it is.
+#[derive(Clone)]
+pub struct Docker {
+    shared: Arc<Shared>,
+    ceiling: Effect,
+    cancel: CancellationToken,
+    progress: Progress,
+}
+
+impl Docker {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            ceiling: Effect::Destroy,
+            cancel: CancellationToken::new(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
+    pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
+        Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress }
+    }
+
+    /// A handle that outlives the cancellation of its call by `grace`: to undo what was begun.
+    pub fn for_cleanup(&self) -> Self {
+        Self { cancel: CancellationToken::new(), ..self.clone() }
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub fn redactor(&self) -> &Redactor {
+        &self.shared.redactor
+    }
+
+    /// The docker command that is configured, as it may be shown.
+    pub fn program(&self) -> String {
+        self.shared.runner.program()
+    }
+
+    /// Runs one command.
+    ///
+    /// # Errors
+    /// Whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
+    /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
+    pub async fn run<C: Command>(&self, command: &C) -> Result<C::Reply, Error> {
+        self.watch(command, |_| ()).await
+    }
+
+    /// Runs one command and hands every line to `on_line` as it comes.
+    pub async fn watch<C: Command>(
+        &self,
+        command: &C,
+        mut on_line: impl FnMut(Line<'_>) + Send,
+    ) -> Result<C::Reply, Error> {
+        let invocation = command.invocation();
+        let output = self.output(command, &invocation, &mut on_line).await?;
+        command.parse(&output).map_err(|error| error.command(invocation.to_string()))
+    }
+
+    /// What this docker and its compose plugin are; asked once.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; a failure is not kept.
+    pub async fn versions(&self) -> Result<&Versions, Error> {
+        self.shared.versions.get_or_try_init(|| self.run(&VersionQuery)).await
+    }
+
+    /// Waits, unless the call is cancelled first.
+    ///
+    /// # Errors
+    /// DKR-013 when cancelled.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Error> {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => Ok(()),
+            () = self.cancel.cancelled() => Err(Error::new(Code::Cancelled, "the call was cancelled")),
+        }
+    }
+
+    async fn output<C: Command>(
+        &self,
+        command: &C,
+        invocation: &Invocation,
+        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+    ) -> Result<Output, Error> {
+        if invocation.effect() > self.ceiling {
+            let message = format!(
+                "a {:?} call tried to run a {:?} command",
+                self.ceiling,
+                invocation.effect()
+            );
+            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
+        }
+        let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
+        let mut attempt = 1;
+        loop {
+            let error =
+                match self.shared.runner.run(invocation, deadline, &self.cancel, on_line).await {
+                    Ok(output) if command.accepts(&output) => return Ok(output),
+                    Ok(output) => failure(invocation, &output),
+                    Err(error) => error,
+                };
+            let error = error.command(invocation.to_string());
+            tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
+            match self.shared.retry.pause(invocation, attempt, &error) {
+                Some(pause) if Instant::now() + pause < deadline => self.sleep(pause).await?,
+                _ => return Err(error),
+            }
+            attempt += 1;
+        }
+    }
+}
+
+fn failure(invocation: &Invocation, output: &Output) -> Error {
+    let program = invocation.program();
+    let error = diagnose::diagnose(
+        program,
+        invocation.verb(),
+        Some(output.exit_code),
+        &output.stdout,
+        &output.stderr,
+    );
+    // Without the plugin `docker` reads compose's own options and stumbles over the first one.
+    let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;
+    if plugin_missing && output.exit_code == 125 {
+        return Error { code: Code::DockerMissing, ..error }
+            .hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
+    }
+    error
+}

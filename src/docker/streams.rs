@@ -1,0 +1,129 @@
+//! Reading a child's output: always drained, bounded in memory, kept outside the reading future
+//! so that a time-out can still report what docker had said.
+
+use std::collections::VecDeque;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::command::Capture;
+
+/// A line longer than this reaches a watcher in pieces.
+const LINE_MAX: usize = 64 << 10;
+
+/// What has been kept of one stream so far.
+pub(super) struct Kept {
+    capture: Capture,
+    bytes: VecDeque<u8>,
+    /// Bytes that were dropped: from the beginning for a tail, from the end for a whole.
+    pub(super) cut: u64,
+    line: Vec<u8>,
+}
+
+impl Kept {
+    pub(super) fn new(capture: Capture) -> Self {
+        Self { capture, bytes: VecDeque::new(), cut: 0, line: vec![] }
+    }
+
+    /// Whether a stream that had to be kept whole was larger than its limit.
+    pub(super) fn overflowed(&self) -> bool {
+        matches!(self.capture, Capture::Whole { .. }) && self.cut > 0
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        match self.capture {
+            Capture::Whole { max } | Capture::Tail { max } => max,
+        }
+    }
+
+    pub(super) fn into_text(mut self) -> String {
+        String::from_utf8_lossy(self.bytes.make_contiguous()).into_owned()
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        match self.capture {
+            Capture::Whole { max } => {
+                let room = max.saturating_sub(self.bytes.len()).min(chunk.len());
+                let (kept, dropped) = chunk.split_at(room);
+                self.bytes.extend(kept);
+                self.cut += dropped.len() as u64;
+            }
+            Capture::Tail { max } => {
+                self.bytes.extend(chunk);
+                let excess = self.bytes.len().saturating_sub(max);
+                self.bytes.drain(..excess);
+                self.cut += excess as u64;
+            }
+        }
+    }
+
+    fn lines(&mut self, chunk: &[u8], on_line: &mut impl FnMut(&str)) {
+        for &byte in chunk {
+            if byte == b'\n' || byte == b'\r' || self.line.len() >= LINE_MAX {
+                self.end_line(on_line);
+            }
+            if byte != b'\n' && byte != b'\r' {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn end_line(&mut self, on_line: &mut impl FnMut(&str)) {
+        if !self.line.is_empty() {
+            on_line(&String::from_utf8_lossy(&self.line));
+            self.line.clear();
+        }
+    }
+}
+
+/// Reads until the end of the stream. A read error ends it too: the process is gone.
+pub(super) async fn drain(
+    reader: Option<impl AsyncRead + Unpin>,
+    kept: &mut Kept,
+    mut on_line: impl FnMut(&str),
+) {
+    let Some(mut reader) = reader else { return };
+    let mut chunk = vec![0; 16 << 10];
+    while let Ok(count) = reader.read(&mut chunk).await {
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
+        kept.push(read);
+        kept.lines(read, &mut on_line);
+    }
+    kept.end_line(&mut on_line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(capture: Capture, input: &[u8]) -> (String, u64, Vec<String>) {
+        let mut kept = Kept::new(capture);
+        let mut lines = vec![];
+        drain(Some(input), &mut kept, |line| lines.push(line.to_owned())).await;
+        let cut = kept.cut;
+        (kept.into_text(), cut, lines)
+    }
+
+    #[tokio::test]
+    async fn a_tail_keeps_the_end_and_counts_the_rest() {
+        let (text, cut, _) = read(Capture::Tail { max: 4 }, b"0123456789").await;
+        assert_eq!((text.as_str(), cut), ("6789", 6));
+    }
+
+    #[tokio::test]
+    async fn a_whole_keeps_the_beginning_and_knows_that_it_overflowed() {
+        let (text, cut, _) = read(Capture::Whole { max: 4 }, b"0123456789").await;
+        assert_eq!((text.as_str(), cut), ("0123", 6));
+    }
+
+    #[tokio::test]
+    async fn lines_come_without_their_ends_and_the_last_one_needs_none() {
+        let (_, _, lines) = read(Capture::Tail { max: 99 }, b"a\r\nb\n\nc").await;
+        assert_eq!(lines, ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_not_utf8_are_shown_as_such() {
+        let (text, _, _) = read(Capture::Tail { max: 99 }, b"a\xffb").await;
+        assert_eq!(text, "a\u{fffd}b");
+    }
+}

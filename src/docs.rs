@@ -1,0 +1,50 @@
+//! Tables of the README, made from the code so that they cannot be wrong.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::error::Code;
+
+/// A row per tool.
+pub fn tools_table() -> String {
+    let mut table = String::from(
+        "| tool | parameters (required in bold) | what it does |\n| --- | --- | --- |\n",
+    );
+    for entry in crate::tools::all() {
+        let schema = &entry.input_schema;
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let parameters: Vec<String> = properties
+            .into_iter()
+            .flat_map(|properties| properties.keys())
+            .map(|name| {
+                if required.contains(&name.as_str()) { format!("**{name}**") } else { name.clone() }
+            })
+            .collect();
+        let _infallible = writeln!(
+            table,
+            "| `{}` | {} | {} |",
+            entry.spec.name,
+            parameters.join(", "),
+            entry.spec.description
+        );
+    }
+    table
+}
+
+/// A row per code.
+pub fn errors_table() -> String {
+    let mut table = String::from("| code | name | when |\n| --- | --- | --- |\n");
+    for code in Code::ALL {
+        let _infallible =
+            writeln!(table, "| {} | `{}` | {} |", code.id(), code.name(), code.meaning());
+    }
+    table
+}

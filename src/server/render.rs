@@ -1,0 +1,183 @@
+//! The one place that every answer leaves through: cleaned, redacted, bounded.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::command::text;
+use crate::error::Error;
+use crate::redact::Redactor;
+use crate::tools::reply::Answer;
+
+/// Clients cut answers at about 25,000 tokens; this stays below, whatever the language.
+pub const ANSWER_MAX: usize = 40_000;
+
+/// An answer as it goes to the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// The whole answer: compact JSON when `structured` is there.
+    pub text: String,
+    pub structured: Option<Value>,
+    pub is_error: bool,
+}
+
+#[derive(Clone)]
+pub struct Renderer {
+    redactor: Arc<Redactor>,
+}
+
+impl Renderer {
+    pub fn new(redactor: Arc<Redactor>) -> Self {
+        Self { redactor }
+    }
+
+    /// An error is text alone: some clients check a structured value against the schema of a
+    /// success, and others show the model only the text.
+    pub fn render(&self, result: Result<Answer, Error>) -> Rendered {
+        match result {
+            Ok(Answer::Structured(value)) => self.structured(value),
+            Ok(Answer::Text(text)) => {
+                Rendered { text: self.text(&text), structured: None, is_error: false }
+            }
+            Err(error) => {
+                Rendered { text: self.text(&error.to_string()), structured: None, is_error: true }
+            }
+        }
+    }
+
+    fn structured(&self, mut value: Value) -> Rendered {
+        clean(&mut value);
+        let redacted = self.redactor.json(&mut value);
+        if let (Value::Object(members), 1..) = (&mut value, redacted) {
+            members.insert("redacted".to_owned(), redacted.into());
+        }
+        let text = bound(&mut value);
+        Rendered { text, structured: Some(value), is_error: false }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let clean = text::clean(text);
+        let safe = self.redactor.text(&clean.text);
+        if safe.text.len() <= ANSWER_MAX {
+            return safe.text.into_owned();
+        }
+        let tail = text::tail(&safe.text, ANSWER_MAX - 200);
+        let cut = safe.text.len() - tail.len();
+        format!(
+            "[{cut} bytes cut from the beginning: ask for less, for instance with a smaller tail or a filter]\n{tail}"
+        )
+    }
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let std::borrow::Cow::Owned(cleaned) = text::clean(text).text {
+                *text = cleaned;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Shortens the longest list of the answer until it fits, and says so.
+fn bound(value: &mut Value) -> String {
+    let mut text = value.to_string();
+    let mut cut = 0;
+    while text.len() > ANSWER_MAX {
+        let Some(members) = value.as_object_mut() else { break };
+        let longest = members
+            .iter_mut()
+            .filter_map(|(name, member)| Some((name.clone(), member.as_array_mut()?)))
+            .max_by_key(|(_, items)| items.len());
+        match longest {
+            Some((name, items)) if items.len() > 1 => {
+                let keep = (items.len() * ANSWER_MAX / text.len() * 9 / 10).max(1);
+                cut += items.len() - keep;
+                items.truncate(keep);
+                members.insert(
+                    "cut".to_owned(),
+                    format!("{cut} more {name}: ask for less, with a filter or a limit").into(),
+                );
+            }
+            _ => return shorten_strings(value),
+        }
+        text = value.to_string();
+    }
+    text
+}
+
+/// What has no list to shorten has a text that is too long.
+fn shorten_strings(value: &mut Value) -> String {
+    fn walk(value: &mut Value, max: usize) {
+        match value {
+            Value::String(text) if text.len() > max => {
+                let kept = text::tail(text, max);
+                *text = format!("[{} bytes cut] {kept}", text.len() - kept.len());
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, max)),
+            Value::Object(members) => members.values_mut().for_each(|member| walk(member, max)),
+            _ => {}
+        }
+    }
+    let mut max = ANSWER_MAX / 4;
+    while value.to_string().len() > ANSWER_MAX && max > 64 {
+        walk(value, max);
+        max /= 2;
+    }
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use serde_json::json;
+
+    fn renderer() -> Renderer {
+        Renderer::new(Arc::new(Redactor::new(true)))
+    }
+
+    #[test]
+    fn an_error_has_no_structured_value() {
+        let rendered = renderer().render(Err(Error::new(Code::PortInUse, "x")));
+        assert!(rendered.is_error);
+        assert_eq!(rendered.structured, None);
+    }
+
+    #[test]
+    fn the_text_is_the_same_json() {
+        let rendered = renderer().render(Ok(Answer::Structured(json!({"a": 1}))));
+        assert_eq!(rendered.text, r#"{"a":1}"#);
+        assert_eq!(rendered.structured, Some(json!({"a": 1})));
+    }
+
+    #[test]
+    fn secrets_and_escape_codes_do_not_leave() {
+        let value = json!({"environment": {"DB_PASSWORD": "hunter2pw"}, "name": "\u{1b}[31mred"});
+        let rendered = renderer().render(Ok(Answer::Structured(value)));
+        assert_eq!(
+            rendered.text,
+            r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","redacted":1}"#
+        );
+    }
+
+    #[test]
+    fn no_answer_is_larger_than_the_limit() {
+        let many: Vec<_> =
+            (0..5_000).map(|n| json!({"name": format!("container-number-{n}")})).collect();
+        let rendered = renderer().render(Ok(Answer::Structured(json!({"containers": many}))));
+        assert!(rendered.text.len() <= ANSWER_MAX, "{}", rendered.text.len());
+        assert!(rendered.structured.unwrap()["cut"].as_str().unwrap().contains("more containers"));
+
+        let rendered =
+            renderer().render(Ok(Answer::Structured(json!({"raw": {"x": "y".repeat(99_999)}}))));
+        assert!(rendered.text.len() <= ANSWER_MAX, "{}", rendered.text.len());
+
+        let rendered = renderer().render(Ok(Answer::Text("line\n".repeat(20_000))));
+        assert!(rendered.text.len() <= ANSWER_MAX, "{}", rendered.text.len());
+        assert!(rendered.text.ends_with("line\n"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Arguments as clients really send them: tolerant in shape, strict in meaning.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error};
+use crate::redact;
+
+type Arguments = Map<String, Value>;
+
+/// Repairs the shape of arguments by the tool's own schema, and refuses what no tool may get.
+///
+/// Clients send numbers, booleans, arrays and objects as strings, `5.0` for `5`, and `null` for
+/// what is absent (anthropics/claude-code#24597, #32524, #59227).
+///
+/// # Errors
+/// DKR-004 for a name that the tool does not have (with the nearest one that it has), for a
+/// missing one that it needs, and for values that were hidden from the caller by this server.
+pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Error> {
+    let known = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(name) = arguments.keys().find(|name| !known.contains_key(*name)) {
+        return Err(unknown(name, &known));
+    }
+    arguments.retain(|_, value| !value.is_null());
+    for (name, value) in &mut arguments {
+        if let Some(repaired) = known.get(name).and_then(|property| repair(property, value)) {
+            *value = repaired;
+        }
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    for name in required.filter_map(Value::as_str) {
+        if !arguments.contains_key(name) {
+            let about = known
+                .get(name)
+                .and_then(|property| property.get("description"))
+                .and_then(Value::as_str);
+            let about = about.map(|text| format!(" ({text})")).unwrap_or_default();
+            return Err(Error::invalid(name, format!("the parameter `{name}` is required{about}")));
+        }
+    }
+    for (name, value) in &arguments {
+        if redact::contains_marker(value).is_some() {
+            let message = format!(
+                "`{name}` contains {}, which stands for a value that was hidden from you",
+                redact::MARKER
+            );
+            return Err(Error::invalid(name, message)
+                .hint("leave that value out, or ask the person for the real one"));
+        }
+    }
+    Ok(arguments)
+}
+
+/// Makes the parameter struct.
+///
+/// # Errors
+/// DKR-004 that names the parameter, what came and what is allowed.
+pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
+    let arguments = Value::Object(arguments);
+    serde_path_to_error::deserialize(&arguments).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        let came = at(&arguments, &path);
+        let message = match came {
+            // The types of `command::values` say themselves what came.
+            Some(came)
+                if message.starts_with("invalid type") || message.starts_with("invalid value") =>
+            {
+                format!("`{path}` cannot be {}: {message}", shorten(came))
+            }
+            _ if path == "." => message,
+            _ => format!("`{path}`: {message}"),
+        };
+        let parameter = path.split(['.', '[']).next().unwrap_or_default().to_owned();
+        Error::new(Code::InvalidConfiguration, message).with("parameter", parameter)
+    })
+}
+
+fn unknown(name: &str, known: &Arguments) -> Error {
+    let nearest = known
+        .keys()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let names: Vec<_> = known.keys().map(String::as_str).collect();
+    let shown: String = name.chars().take(60).collect();
+    let error = Error::invalid(&shown, format!("there is no parameter `{shown}`"));
+    match nearest {
+        Some((_, nearest)) => {
+            error.hint(format!("did you mean `{nearest}`? known: {}", names.join(", ")))
+        }
+        None if names.is_empty() => error.hint("this tool takes no parameters"),
+        None => error.hint(format!("known: {}", names.join(", "))),
+    }
+}
+
+/// The same value in the type that the schema asks for; `None` when it is right already, or so
+/// wrong that the reader's own error is the better answer.
+fn repair(property: &Value, value: &Value) -> Option<Value> {
+    let wanted = property.get("type")?;
+    // A parameter of several types reads them itself.
+    match (wanted.as_str()?, value) {
+        ("integer", Value::Number(number)) if !number.is_i64() && !number.is_u64() => {
+            whole(number.as_f64()?).map(Value::from)
+        }
+        ("integer", Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
+        ("number", Value::String(text)) => text.trim().parse::<f64>().ok().map(Value::from),
+        ("boolean", Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        ("array", Value::String(text)) => match serde_json::from_str(text) {
+            Ok(Value::Array(items)) => Some(Value::Array(items)),
+            // A list of one, sent without its brackets.
+            _ => Some(Value::Array(vec![Value::String(text.clone())])),
+        },
+        ("object", Value::String(text)) => serde_json::from_str(text).ok().filter(Value::is_object),
+        ("string", Value::Number(number)) => Some(Value::String(number.to_string())),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+}
+
+fn at<'a>(arguments: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut steps = path.split(['.', '[', ']']).filter(|step| !step.is_empty());
+    steps.try_fold(arguments, |value, step| match value {
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => value.get(step),
+    })
+}
+
+fn shorten(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= 80 {
+        return text;
+    }
+    text.chars().take(79).chain(['…']).collect()
+}

@@ -1,0 +1,222 @@
+//! Plan and confirm: a call that would lose data first says exactly what would be lost.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::command::Invocation;
+use crate::error::{Code, Error};
+
+/// How long a plan may be confirmed.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// Plans that are kept at once; the oldest goes first.
+const MOST: usize = 100;
+
+/// When a plan has to be confirmed. The operator's choice; no call can change it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// Never ask.
+    Never,
+    /// Ask when data would be lost.
+    #[default]
+    DataLoss,
+    /// Ask for every removal.
+    Always,
+}
+
+/// One object that the call would remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Doomed {
+    /// `volume`, `container`, `image`, `network`.
+    pub kind: &'static str,
+    pub name: String,
+    /// The full ID, or for a volume its time of creation: a new one of the same name is another.
+    pub id: String,
+    pub project: Option<String>,
+    pub size: Option<String>,
+    pub used_by: Vec<String>,
+    /// Whether data would be gone with it.
+    pub loses_data: bool,
+}
+
+/// What a call would do, to be shown to the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    #[expect(clippy::struct_field_names, reason = "it is the name in the tool contract")]
+    plan: Body,
+    confirm: String,
+    expires_in_seconds: u64,
+    next: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Body {
+    removes: Vec<Doomed>,
+    command: Vec<String>,
+}
+
+/// What to do with a call that may lose data.
+#[derive(Debug)]
+pub enum Decision {
+    Go,
+    Ask(Plan),
+}
+
+/// The plans that wait for their confirmation.
+#[derive(Default)]
+pub struct Confirmations {
+    when: When,
+    waiting: Mutex<HashMap<String, Waiting>>,
+}
+
+struct Waiting {
+    /// Everything the plan is bound to: tool, command lines, objects and who uses them.
+    bound_to: String,
+    since: Instant,
+}
+
+impl Confirmations {
+    pub fn new(when: When) -> Self {
+        Self { when, waiting: Mutex::default() }
+    }
+
+    /// Lets a call go, or asks for a confirmation of exactly this call on exactly these objects.
+    ///
+    /// # Errors
+    /// DKR-027 for a token that is unknown, used, expired, or was given for something else.
+    pub fn decide(
+        &self,
+        tool: &str,
+        commands: &[Invocation],
+        doomed: Vec<Doomed>,
+        token: Option<&str>,
+    ) -> Result<Decision, Error> {
+        let asks = match self.when {
+            When::Never => false,
+            When::DataLoss => doomed.iter().any(|object| object.loses_data),
+            When::Always => true,
+        };
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        let bound_to = format!("{tool}\n{commands:?}\n{doomed:?}");
+        if let Some(token) = token {
+            return self.redeem(token, &bound_to).map(|()| Decision::Go);
+        }
+        if !asks {
+            return Ok(Decision::Go);
+        }
+        Ok(Decision::Ask(Plan {
+            confirm: self.promise(bound_to)?,
+            plan: Body { removes: doomed, command: commands },
+            expires_in_seconds: LIFETIME.as_secs(),
+            next: "nothing was done yet: show this plan to the person, and only after their yes repeat the same call with this `confirm`",
+        }))
+    }
+
+    fn promise(&self, bound_to: String) -> Result<String, Error> {
+        let token = token()?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, plan| plan.since.elapsed() < LIFETIME);
+        if waiting.len() >= MOST {
+            let oldest =
+                waiting.iter().min_by_key(|(_, plan)| plan.since).map(|(token, _)| token.clone());
+            oldest.and_then(|token| waiting.remove(&token));
+        }
+        waiting.insert(token.clone(), Waiting { bound_to, since: Instant::now() });
+        Ok(token)
+    }
+
+    fn redeem(&self, token: &str, bound_to: &str) -> Result<(), Error> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Single use: it is gone whatever comes out.
+        let problem = match waiting.remove(token) {
+            None => "the `confirm` token is unknown or was used before",
+            Some(plan) if plan.since.elapsed() >= LIFETIME => {
+                "the `confirm` token is older than 10 minutes"
+            }
+            Some(plan) if plan.bound_to != bound_to => {
+                "the `confirm` token was given for another call, or the world has changed since the plan"
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(Error::new(Code::ConfirmationInvalid, problem))
+    }
+}
+
+fn token() -> Result<String, Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(Code::Internal, format!("no random numbers: {error}")))?;
+    Ok(bytes.iter().fold(String::new(), |mut token, byte| {
+        let _infallible = write!(token, "{byte:02x}");
+        token
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Effect;
+
+    fn volume(used_by: &[&str]) -> Vec<Doomed> {
+        let used_by = used_by.iter().map(ToString::to_string).collect();
+        vec![Doomed {
+            kind: "volume",
+            name: "pg".into(),
+            loses_data: true,
+            used_by,
+            ..Doomed::default()
+        }]
+    }
+
+    fn commands() -> Vec<Invocation> {
+        vec![Invocation::docker(Effect::Destroy, ["volume", "rm"]).operands(["pg"])]
+    }
+
+    fn plan(confirmations: &Confirmations, doomed: Vec<Doomed>) -> String {
+        match confirmations.decide("remove-volume", &commands(), doomed, None).unwrap() {
+            Decision::Ask(plan) => plan.confirm,
+            Decision::Go => unreachable!("data would be lost"),
+        }
+    }
+
+    #[test]
+    fn a_plan_can_be_confirmed_once() {
+        let confirmations = Confirmations::default();
+        let token = plan(&confirmations, volume(&[]));
+        let confirm =
+            || confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
+        assert!(matches!(confirm(), Ok(Decision::Go)));
+        assert_eq!(confirm().unwrap_err().code, Code::ConfirmationInvalid);
+    }
+
+    #[test]
+    fn a_plan_is_void_when_the_world_has_changed_or_the_call_is_another() {
+        let confirmations = Confirmations::default();
+        let token = plan(&confirmations, volume(&[]));
+        let changed =
+            confirmations.decide("remove-volume", &commands(), volume(&["db"]), Some(&token));
+        assert_eq!(changed.unwrap_err().code, Code::ConfirmationInvalid);
+
+        let token = plan(&confirmations, volume(&[]));
+        let other_tool = confirmations.decide("prune", &commands(), volume(&[]), Some(&token));
+        assert_eq!(other_tool.unwrap_err().code, Code::ConfirmationInvalid);
+    }
+
+    #[test]
+    fn what_loses_nothing_needs_no_plan() {
+        let decision =
+            Confirmations::default().decide("remove-container", &commands(), vec![], None);
+        assert!(matches!(decision, Ok(Decision::Go)));
+    }
+
+    #[test]
+    fn the_operator_can_ask_for_everything_or_for_nothing() {
+        let always = Confirmations::new(When::Always).decide("x", &commands(), vec![], None);
+        assert!(matches!(always, Ok(Decision::Ask(_))));
+        let never = Confirmations::new(When::Never).decide("x", &commands(), volume(&[]), None);
+        assert!(matches!(never, Ok(Decision::Go)));
+    }
+}

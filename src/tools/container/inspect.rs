@@ -1,0 +1,295 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::text::human_bytes;
+use crate::command::values::ContainerRef;
+use crate::command::{Command, Effect, Invocation, Output, json, time};
+use crate::error::{Code, Error};
+use crate::tools::reply::Structured;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// Lines of `top` and `diff` that are shown.
+const LINES: usize = 100;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InspectContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Further parts: values of the environment (secrets hidden), labels, processes, changed files, size, runs of the health check, docker's whole document.
+    #[serde(default)]
+    include: BTreeSet<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Env,
+    Labels,
+    Top,
+    Diff,
+    Size,
+    HealthLog,
+    Raw,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    id: String,
+    name: String,
+    image: String,
+    image_id: String,
+    created: String,
+    project: Option<String>,
+    service: Option<String>,
+    state: State,
+    health: Option<String>,
+    exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
+    oom_killed: Option<bool>,
+    restart_count: Option<u64>,
+    command: Vec<String>,
+    entrypoint: Vec<String>,
+    user: String,
+    working_dir: String,
+    ports: Vec<String>,
+    mounts: Vec<String>,
+    networks: BTreeMap<String, String>,
+    limits: Limits,
+    restart_policy: Option<String>,
+    privileged: Option<bool>,
+    /// Names, or names and values.
+    environment: Value,
+    labels: BTreeMap<String, String>,
+    health_log: Vec<Probe>,
+    size_bytes: Option<u64>,
+    size: Option<String>,
+    top: Vec<String>,
+    diff: Vec<String>,
+    raw: Value,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct State {
+    status: String,
+    error: String,
+    started_at: String,
+    finished_at: String,
+    pid: Option<i64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Limits {
+    memory_bytes: Option<i64>,
+    cpus: Option<f64>,
+    pids: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Probe {
+    at: String,
+    exit_code: i32,
+    output: String,
+}
+
+impl Tool for InspectContainer {
+    const SPEC: Spec = Spec {
+        name: "inspect-container",
+        title: "Inspect a container",
+        description: "One container in detail: state, exit code and its meaning, health, ports, mounts, networks, limits, names of its environment variables. `include` adds more. For its output use get-logs.",
+        toolset: Toolset::Containers,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let wants = |part| self.include.contains(&part);
+        let document =
+            Document { container: self.container_name.to_string(), size: wants(Part::Size) };
+        let raw = context.docker.run(&document).await?;
+        let container: Container = serde_json::from_value(raw.clone())
+            .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
+        let mut reply = summary(&container);
+        reply.environment = environment(&container, wants(Part::Env));
+        if wants(Part::Labels) {
+            reply.labels.clone_from(&container.config.labels);
+        }
+        if wants(Part::HealthLog) {
+            reply.health_log = health_log(&container);
+        }
+        if wants(Part::Top) && container.state.running {
+            reply.top =
+                context.docker.run(&Lines { verb: "top", container: container.id.clone() }).await?;
+        }
+        if wants(Part::Diff) {
+            reply.diff = context
+                .docker
+                .run(&Lines { verb: "diff", container: container.id.clone() })
+                .await?;
+        }
+        if wants(Part::Raw) {
+            reply.raw = raw;
+        }
+        Ok(Structured(reply))
+    }
+}
+
+fn summary(container: &Container) -> Reply {
+    let Container { state, config, host_config, .. } = container;
+    let exit_code = container.exit_code();
+    Reply {
+        id: container.short_id().to_owned(),
+        name: container.name().to_owned(),
+        image: config.image.clone(),
+        image_id: short_id(&container.image).to_owned(),
+        created: time::from_docker(&container.created),
+        project: container.label(crate::command::containers::PROJECT_LABEL).map(str::to_owned),
+        service: container.label(crate::command::containers::SERVICE_LABEL).map(str::to_owned),
+        state: State {
+            status: state.status.clone(),
+            error: state.error.clone(),
+            started_at: time::from_docker(&state.started_at),
+            finished_at: time::from_docker(&state.finished_at),
+            pid: (state.pid > 0).then_some(state.pid),
+        },
+        health: container.health().map(str::to_owned),
+        exit_code,
+        exit_meaning: exit_code.and_then(|code| exit_meaning(code, state.oom_killed)),
+        oom_killed: state.oom_killed.then_some(true),
+        restart_count: (container.restart_count > 0).then_some(container.restart_count),
+        command: config.cmd.clone(),
+        entrypoint: config.entrypoint.clone(),
+        user: config.user.clone(),
+        working_dir: config.working_dir.clone(),
+        ports: container.ports(),
+        mounts: mounts(container),
+        networks: networks(container),
+        limits: Limits {
+            memory_bytes: (host_config.memory > 0).then_some(host_config.memory),
+            cpus: cpus(host_config.nano_cpus),
+            pids: host_config.pids_limit.filter(|limit| *limit > 0),
+        },
+        restart_policy: restart_policy(container),
+        privileged: host_config.privileged.then_some(true),
+        size_bytes: container.size_rw,
+        size: container.size_rw.map(human_bytes),
+        ..Reply::default()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of processors is small")]
+fn cpus(nano: i64) -> Option<f64> {
+    (nano > 0).then_some(nano as f64 / 1e9)
+}
+
+/// `pgdata:/var/lib/data`, `/srv/shop:/app:ro`, `tmpfs:/tmp`.
+fn mounts(container: &Container) -> Vec<String> {
+    let mut mounts: Vec<String> = container
+        .mounts
+        .iter()
+        .map(|mount| {
+            let source = match mount.kind.as_str() {
+                "volume" => &mount.name,
+                "bind" => &mount.source,
+                other => other,
+            };
+            format!("{source}:{}{}", mount.destination, if mount.writable { "" } else { ":ro" })
+        })
+        .collect();
+    mounts.sort();
+    mounts
+}
+
+fn networks(container: &Container) -> BTreeMap<String, String> {
+    let networks = &container.network_settings.networks;
+    networks.iter().map(|(name, endpoint)| (name.clone(), or_none(&endpoint.ip_address))).collect()
+}
+
+/// The modes `host` and `none`, and stopped containers, have no address.
+fn or_none(address: &str) -> String {
+    if address.is_empty() { "no address".to_owned() } else { address.to_owned() }
+}
+
+fn restart_policy(container: &Container) -> Option<String> {
+    let policy = &container.host_config.restart_policy;
+    match (policy.name.as_str(), policy.maximum_retry_count) {
+        ("" | "no", _) => None,
+        (name, 0) => Some(name.to_owned()),
+        (name, count) => Some(format!("{name}:{count}")),
+    }
+}
+
+fn environment(container: &Container, values: bool) -> Value {
+    let pairs = container.config.env.iter().map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    if values {
+        pairs
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    } else {
+        pairs.map(|(name, _)| Value::from(name)).collect::<Vec<_>>().into()
+    }
+}
+
+fn health_log(container: &Container) -> Vec<Probe> {
+    let probes = container.state.health.iter().flat_map(|health| &health.log);
+    probes
+        .map(|probe| Probe {
+            at: time::from_docker(&probe.end),
+            exit_code: probe.exit_code,
+            output: probe.output.trim().chars().take(500).collect(),
+        })
+        .collect()
+}
+
+/// `docker container inspect` of one container, whole.
+struct Document {
+    container: String,
+    size: bool,
+}
+
+impl Command for Document {
+    type Reply = Value;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["container", "inspect"])
+            .flag("--size", self.size)
+            .operands([&self.container])
+    }
+
+    fn parse(&self, output: &Output) -> Result<Value, Error> {
+        let mut documents: Vec<Value> = json::document(&output.stdout)?;
+        documents
+            .pop()
+            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "inspect printed an empty list"))
+    }
+}
+
+/// `docker container top` and `diff`, which print a line each.
+struct Lines {
+    verb: &'static str,
+    container: String,
+}
+
+impl Command for Lines {
+    type Reply = Vec<String>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["container", self.verb]).operands([&self.container])
+    }
+
+    fn parse(&self, output: &Output) -> Result<Vec<String>, Error> {
+        let mut lines: Vec<String> = output.stdout.lines().take(LINES).map(str::to_owned).collect();
+        let more = output.stdout.lines().count().saturating_sub(LINES);
+        if more > 0 {
+            lines.push(format!("… {more} more"));
+        }
+        Ok(lines)
+    }
+}

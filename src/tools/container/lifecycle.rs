@@ -1,0 +1,313 @@
+//! start, stop, restart, kill, pause, unpause: one shape, six verbs.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::containers::{Container, InspectContainers};
+use crate::command::values::{ContainerRef, Signal};
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::error::{Code, Error};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// The daemon waits this long before it kills, unless the container says otherwise.
+const DOCKERS_STOP_TIMEOUT: u16 = 10;
+
+/// The state after the action, read back from docker.
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    id: String,
+    name: String,
+    state: String,
+    health: Option<String>,
+    exit_code: Option<i32>,
+    /// False when it was so already.
+    changed: bool,
+    command: String,
+}
+
+/// `docker container VERB`, which prints what it was given and nothing else.
+struct Act(Invocation);
+
+impl Command for Act {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Looks, acts unless it is so already, and looks again. Acts on the ID, so that a rename in
+/// between cannot hit another container.
+async fn act(
+    context: &Context,
+    container: &ContainerRef,
+    dry_run: bool,
+    is_so_already: fn(&Container) -> bool,
+    invocation: impl Fn(&str) -> Invocation + Send,
+) -> Result<Change<Reply>, Error> {
+    let before = inspect(context, container).await?;
+    let shown = invocation(before.name());
+    if dry_run {
+        return Ok(Change::DryRun(DryRun::new([shown])));
+    }
+    let changed = !is_so_already(&before);
+    if changed {
+        context
+            .docker
+            .run(&Act(invocation(&before.id)))
+            .await
+            .map_err(|error| error.with("container", before.name()).command(shown.to_string()))?;
+    }
+    let by_id = ContainerRef::try_from(before.id.clone())
+        .map_err(|problem| Error::new(Code::UnexpectedOutput, problem))?;
+    let after = match inspect(context, &by_id).await {
+        // `--rm` containers are gone when they have stopped.
+        Err(error) if error.code == Code::ContainerNotFound => {
+            return Ok(Change::Done(Reply {
+                state: "removed".to_owned(),
+                ..reply(&before, changed, &shown)
+            }));
+        }
+        after => after?,
+    };
+    Ok(Change::Done(reply(&after, changed, &shown)))
+}
+
+async fn inspect(context: &Context, container: &ContainerRef) -> Result<Container, Error> {
+    let mut found = context.docker.run(&InspectContainers::one(container)).await?;
+    found.pop().ok_or_else(|| {
+        Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
+            .with("container", container.as_str())
+    })
+}
+
+fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
+    Reply {
+        id: container.short_id().to_owned(),
+        name: container.name().to_owned(),
+        state: container.state.status.clone(),
+        health: container.health().map(str::to_owned),
+        exit_code: container.exit_code(),
+        changed,
+        command: command.to_string(),
+    }
+}
+
+fn is_running(container: &Container) -> bool {
+    container.state.status == "running"
+}
+
+fn is_stopped(container: &Container) -> bool {
+    matches!(container.state.status.as_str(), "exited" | "created" | "dead")
+}
+
+fn is_paused(container: &Container) -> bool {
+    container.state.status == "paused"
+}
+
+fn never(_: &Container) -> bool {
+    false
+}
+
+/// `-t`: its long form is `--time` up to 27 and `--timeout` from 28.
+fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation {
+    let wait = u64::from(seconds.unwrap_or(DOCKERS_STOP_TIMEOUT));
+    invocation.maybe("-t", seconds).timeout(Duration::from_secs(wait + 30))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for StartContainer {
+    const SPEC: Spec = Spec {
+        name: "start-container",
+        title: "Start a container",
+        description: "Start a stopped container and tell its state afterwards. For a new container use create-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, is_running, |id| {
+            Invocation::docker(Effect::Change, ["container", "start"]).operands([id])
+        })
+        .await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StopContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Seconds to wait before it is killed (default 10, or what the container says).
+    timeout_seconds: Option<u16>,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for StopContainer {
+    const SPEC: Spec = Spec {
+        name: "stop-container",
+        title: "Stop a container",
+        description: "Stop a running container: SIGTERM, then SIGKILL after timeout_seconds. It can be started again with start-container; kill-container sends one signal at once.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, is_stopped, |id| {
+            let stop = Invocation::docker(Effect::Destroy, ["container", "stop"]);
+            with_stop_timeout(stop, self.timeout_seconds).operands([id])
+        })
+        .await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestartContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Seconds to wait before it is killed (default 10, or what the container says).
+    timeout_seconds: Option<u16>,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for RestartContainer {
+    const SPEC: Spec = Spec {
+        name: "restart-container",
+        title: "Restart a container",
+        description: "Stop a container and start it again with the same settings. Changed images or settings need a new container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, never, |id| {
+            let restart = Invocation::docker(Effect::Destroy, ["container", "restart"]);
+            with_stop_timeout(restart, self.timeout_seconds).operands([id])
+        })
+        .await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KillContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Signal to send (default SIGKILL).
+    signal: Option<Signal>,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for KillContainer {
+    const SPEC: Spec = Spec {
+        name: "kill-container",
+        title: "Send a signal to a container",
+        description: "Send a signal (default SIGKILL) to a container's main process at once. To let it finish its work use stop-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, never, |id| {
+            Invocation::docker(Effect::Destroy, ["container", "kill"])
+                .maybe("--signal", self.signal.as_ref())
+                .operands([id])
+        })
+        .await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PauseContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for PauseContainer {
+    const SPEC: Spec = Spec {
+        name: "pause-container",
+        title: "Pause a container",
+        description: "Freeze all processes of a running container; unpause-container lets them go on.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, is_paused, |id| {
+            Invocation::docker(Effect::Change, ["container", "pause"]).operands([id])
+        })
+        .await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnpauseContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for UnpauseContainer {
+    const SPEC: Spec = Spec {
+        name: "unpause-container",
+        title: "Unpause a container",
+        description: "Let the processes of a container go on that pause-container has frozen.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        act(context, &self.container_name, self.dry_run, is_running, |id| {
+            Invocation::docker(Effect::Change, ["container", "unpause"]).operands([id])
+        })
+        .await
+    }
+}

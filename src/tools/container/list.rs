@@ -1,0 +1,164 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Effect;
+use crate::command::containers::{self, PROJECT_LABEL, Row, short_id};
+use crate::error::Error;
+use crate::tools::filters::{Texts, limited, word};
+use crate::tools::reply::Structured;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListContainers {
+    /// Also stopped ones (default false).
+    #[serde(default)]
+    all: bool,
+    /// Only containers that match all of these.
+    #[serde(default)]
+    filters: Filters,
+    /// At most so many (default 50).
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Filters {
+    /// created, running, paused, restarting, removing, exited or dead; finds stopped ones without `all`.
+    status: Option<Status>,
+    /// `key` or `key=value`.
+    label: Option<Texts>,
+    /// Part of the name.
+    name: Option<Texts>,
+    /// Name of a network.
+    network: Option<Texts>,
+    /// starting, healthy, unhealthy or none.
+    health: Option<Health>,
+    /// Compose project.
+    project: Option<String>,
+    /// Image that it, or an image below its own, was made from.
+    image: Option<Texts>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Removing,
+    Exited,
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    Starting,
+    Healthy,
+    Unhealthy,
+    None,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    containers: Vec<Listed>,
+    total: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    name: String,
+    image: String,
+    state: String,
+    status: String,
+    health: Option<String>,
+    exit_code: Option<i32>,
+    ports: Vec<String>,
+    project: Option<String>,
+    service: Option<String>,
+    created: String,
+}
+
+impl Tool for ListContainers {
+    const SPEC: Spec = Spec {
+        name: "list-containers",
+        title: "List containers",
+        description: "List running containers (all: true for stopped ones too) with state, health, exit code and ports. For one container in detail use inspect-container, for a whole compose project compose-ps.",
+        toolset: Toolset::Containers,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let rows = context.docker.run(&self.command()).await?;
+        let (rows, total) = limited(rows, self.limit);
+        Ok(Structured(Reply { containers: rows.into_iter().map(Listed::from).collect(), total }))
+    }
+}
+
+impl ListContainers {
+    fn command(&self) -> containers::ListContainers {
+        let Filters { status, label, name, network, health, project, image } = &self.filters;
+        let mut filters = vec![];
+        filters.extend(status.map(|status| format!("status={}", word(&status))));
+        filters.extend(health.map(|health| format!("health={}", word(&health))));
+        filters.extend(project.as_ref().map(|project| format!("label={PROJECT_LABEL}={project}")));
+        filters.extend(Texts::filters(label.as_ref(), "label"));
+        filters.extend(Texts::literal_filters(name.as_ref(), "name"));
+        filters.extend(Texts::filters(network.as_ref(), "network"));
+        filters.extend(Texts::filters(image.as_ref(), "ancestor"));
+        containers::ListContainers { all: self.all, filters }
+    }
+}
+
+impl From<Row> for Listed {
+    fn from(row: Row) -> Self {
+        Self {
+            id: short_id(&row.id).to_owned(),
+            name: row.name,
+            // A bare ID is as good in 12 digits.
+            image: if row.image.starts_with("sha256:") {
+                short_id(&row.image).to_owned()
+            } else {
+                row.image
+            },
+            state: row.state,
+            status: row.status,
+            health: row.health,
+            exit_code: row.exit_code,
+            ports: row.ports,
+            project: row.project,
+            service: row.service,
+            created: row.created,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::ListContainers;
+    use crate::command::Command as _;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: ListContainers = serde_json::from_value(arguments).unwrap();
+        let shown = tool.command().invocation().to_string();
+        shown.split(" '--format=").next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn argv_of_list_containers() {
+        assert_snapshot!(argv(json!({})), @"docker container ls --no-trunc");
+        assert_snapshot!(
+            argv(json!({"all": true, "filters": {"status": "exited", "label": ["a=b", "c"], "name": "we.b", "health": "unhealthy", "project": "shop"}})),
+            @r"docker container ls --all --no-trunc --filter=status=exited --filter=health=unhealthy --filter=label=com.docker.compose.project=shop --filter=label=a=b --filter=label=c '--filter=name=we\.b'"
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! Containers: list, look, create, start, stop, remove, read.
+
+mod inspect;
+mod lifecycle;
+mod list;
+
+use super::Entry;
+
+pub(super) fn tools() -> Vec<Entry> {
+    vec![
+        Entry::of::<list::ListContainers>(),
+        Entry::of::<inspect::InspectContainer>(),
+        Entry::of::<lifecycle::StartContainer>(),
+        Entry::of::<lifecycle::StopContainer>(),
+        Entry::of::<lifecycle::RestartContainer>(),
+        Entry::of::<lifecycle::KillContainer>(),
+        Entry::of::<lifecycle::PauseContainer>(),
+        Entry::of::<lifecycle::UnpauseContainer>(),
+    ]
+}

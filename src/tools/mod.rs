@@ -1,0 +1,106 @@
+//! The tools: what a client sees, each with its parameters, its words and its reply.
+
+pub mod arguments;
+pub mod confirm;
+pub mod filters;
+pub mod reply;
+mod schema;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::command::Effect;
+use crate::docker::Docker;
+use crate::error::Error;
+use crate::workspace::Workspace;
+use confirm::Confirmations;
+use reply::{Answer, IntoAnswer};
+
+/// What a tool is, in words and in kind. There are no defaults, so nothing can be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// What it does, when to use it, and which sibling to use instead.
+    pub description: &'static str,
+    pub toolset: Toolset,
+    /// The most it may do; annotations, read-only mode and retry follow from it.
+    pub effect: Effect,
+    /// A second call with the same arguments changes nothing more.
+    pub idempotent: bool,
+    /// It reaches beyond this host (registries).
+    pub open_world: bool,
+}
+
+/// Groups of tools that an operator can choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Toolset {
+    Containers,
+    Images,
+    Volumes,
+    Networks,
+    Compose,
+    System,
+}
+
+/// A tool is its parameters: a struct whose doc comments a model reads.
+pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
+    const SPEC: Spec;
+    type Reply: IntoAnswer;
+
+    fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// What a call may use.
+#[derive(Clone)]
+pub struct Context {
+    pub docker: Docker,
+    pub workspace: Arc<Workspace>,
+    pub confirmations: Arc<Confirmations>,
+}
+
+type Arguments = Map<String, Value>;
+type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
+
+/// A tool without its type, as the server keeps it.
+pub struct Entry {
+    pub spec: Spec,
+    pub input_schema: Arc<Map<String, Value>>,
+    run: fn(Arguments, Context) -> Running,
+}
+
+impl Entry {
+    pub fn of<T: Tool>() -> Self {
+        Self { spec: T::SPEC, input_schema: Arc::new(schema::of::<T>()), run: run::<T> }
+    }
+
+    /// Reads the arguments and runs the tool.
+    ///
+    /// # Errors
+    /// DKR-004 for arguments that do not fit, and whatever the tool says.
+    pub async fn call(&self, arguments: Arguments, context: Context) -> Result<Answer, Error> {
+        let arguments = arguments::fit(&self.input_schema, arguments)?;
+        (self.run)(arguments, context).await
+    }
+}
+
+fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
+    Box::pin(async move {
+        let tool: T = arguments::read(arguments)?;
+        Ok(tool.call(&context).await?.into_answer())
+    })
+}
+
+/// Every tool, sorted by name.
+pub fn all() -> Vec<Entry> {
+    let families = [container::tools()];
+    let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
+    entries.sort_by_key(|entry| entry.spec.name);
+    entries
+}
+
+pub mod container;

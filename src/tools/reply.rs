@@ -1,0 +1,115 @@
+//! The forms an answer can take.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What a tool gives back: a structured value that is the whole answer, or text alone. Never a
+/// richer text beside a structured value: clients show the model only one of the two.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Structured(Value),
+    Text(String),
+}
+
+pub trait IntoAnswer: Send {
+    fn into_answer(self) -> Answer;
+}
+
+/// A reply that is a JSON object.
+#[derive(Debug)]
+pub struct Structured<T>(pub T);
+
+impl<T: Serialize + Send> IntoAnswer for Structured<T> {
+    fn into_answer(self) -> Answer {
+        let mut value = serde_json::to_value(self.0)
+            .expect("replies have string keys and no failing serializer");
+        lean(&mut value, true);
+        Answer::Structured(value)
+    }
+}
+
+/// Text, for output that JSON would only inflate (logs).
+#[derive(Debug)]
+pub struct Text(pub String);
+
+impl IntoAnswer for Text {
+    fn into_answer(self) -> Answer {
+        Answer::Text(self.0)
+    }
+}
+
+/// A changing tool answers with what it would do, with a plan to confirm, or with what it did.
+#[derive(Debug)]
+pub enum Change<T> {
+    DryRun(DryRun),
+    Plan(super::confirm::Plan),
+    Done(T),
+}
+
+/// The answer to `dry_run`: everything was checked, nothing was done.
+#[derive(Debug, Serialize)]
+pub struct DryRun {
+    dry_run: bool,
+    /// The command lines, in order, as they would be run.
+    command: String,
+}
+
+impl DryRun {
+    pub fn new<C: std::fmt::Display>(commands: impl IntoIterator<Item = C>) -> Self {
+        let commands: Vec<_> = commands.into_iter().map(|command| command.to_string()).collect();
+        Self { dry_run: true, command: commands.join(" && ") }
+    }
+}
+
+impl<T: Serialize + Send> IntoAnswer for Change<T> {
+    fn into_answer(self) -> Answer {
+        match self {
+            Self::DryRun(reply) => Structured(reply).into_answer(),
+            Self::Plan(reply) => Structured(reply).into_answer(),
+            Self::Done(reply) => Structured(reply).into_answer(),
+        }
+    }
+}
+
+/// Takes out what says nothing: nulls, empty texts, empty lists and maps. When nothing would be
+/// left, the first list stays: an empty list is an answer too.
+fn lean(value: &mut Value, top: bool) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(|member| lean(member, false));
+            let answer =
+                members.iter().find(|(_, member)| member.is_array()).map(|(name, _)| name.clone());
+            members.retain(|_, member| match member {
+                Value::Null => false,
+                Value::String(text) => !text.is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                Value::Object(members) => !members.is_empty(),
+                Value::Bool(_) | Value::Number(_) => true,
+            });
+            if let (true, true, Some(name)) = (top, members.is_empty(), answer) {
+                members.insert(name, Value::Array(vec![]));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| lean(item, false)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn answers_are_lean_but_an_empty_list_is_still_an_answer() {
+        let answer = |reply| match Structured(reply).into_answer() {
+            Answer::Structured(value) => value,
+            Answer::Text(_) => unreachable!("it is structured"),
+        };
+        assert_eq!(answer(json!({"containers": [], "total": null})), json!({"containers": []}));
+        assert_eq!(
+            answer(json!({"name": "web", "ports": [], "x": {"a": "", "ok": false}})),
+            json!({"name": "web", "x": {"ok": false}})
+        );
+    }
+}

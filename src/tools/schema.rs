@@ -1,0 +1,65 @@
+//! Input schemas, without what schemars adds and models pay for.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+/// The schema of a parameter struct: inlined, and without titles, formats and nulls.
+pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let Value::Object(mut root) = schema.to_value() else { return Map::new() };
+    trim(&mut root);
+    // A struct's own comment is for readers of the source.
+    root.remove("description");
+    root.insert("additionalProperties".to_owned(), Value::Bool(false));
+    root.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    root
+}
+
+fn trim(schema: &mut Map<String, Value>) {
+    schema.remove("title");
+    // Go and JavaScript validators warn about number formats that they do not know.
+    schema.remove("format");
+    // Absent and null mean the same here, so only the real type is advertised.
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            for (key, value) in only {
+                schema.entry(key).or_insert(value);
+            }
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    for (key, value) in schema.iter_mut() {
+        match (key.as_str(), value) {
+            // The keys below are names of parameters, not words of the schema language.
+            ("properties" | "patternProperties", Value::Object(named)) => {
+                named.values_mut().filter_map(Value::as_object_mut).for_each(trim);
+            }
+            ("enum" | "const" | "default" | "examples" | "required", _) => {}
+            (_, Value::Object(inner)) => trim(inner),
+            (_, Value::Array(items)) => {
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(trim);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The folder that the client started us for, and the files in it that tools may name.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::command::values::HostPath;
+use crate::error::{Code, Error};
+
+/// No compose file that a person wrote is larger.
+const COMPOSE_FILE_MAX: u64 = 256 << 10;
+
+/// Where relative paths begin.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub folder: PathBuf,
+}
+
+impl Workspace {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The absolute, canonical form of a path that must exist.
+    ///
+    /// # Errors
+    /// DKR-008 when there is nothing, DKR-004 when it cannot be looked at.
+    pub fn existing(&self, parameter: &str, path: &HostPath) -> Result<PathBuf, Error> {
+        let absolute = self.folder.join(path.as_str());
+        absolute.canonicalize().map_err(|error| {
+            let code = match error.kind() {
+                std::io::ErrorKind::NotFound => Code::ResourceNotFound,
+                _ => Code::InvalidConfiguration,
+            };
+            Error::new(code, format!("{}: {}", absolute.display(), plain(&error)))
+                .with("parameter", parameter)
+                .hint(format!("relative paths begin at {}", self.folder.display()))
+        })
+    }
+
+    /// Reads a text file once, so that what is checked is what is used.
+    ///
+    /// # Errors
+    /// As [`Self::existing`]; DKR-004 for what is not a regular file, too large or not UTF-8.
+    pub fn read_compose_file(
+        &self,
+        parameter: &str,
+        path: &HostPath,
+    ) -> Result<(PathBuf, String), Error> {
+        let path = self.existing(parameter, path)?;
+        let text = read_text(&path, COMPOSE_FILE_MAX).map_err(|problem| {
+            Error::invalid(parameter, format!("{}: {problem}", path.display()))
+        })?;
+        Ok((path, text))
+    }
+}
+
+fn read_text(path: &Path, max: u64) -> Result<String, String> {
+    // A pipe or a device would never end.
+    let metadata = path.metadata().map_err(|error| plain(&error))?;
+    if !metadata.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(|error| plain(&error))?;
+    let mut bytes = vec![];
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| plain(&error))?;
+    if bytes.len() as u64 > max {
+        return Err(format!("is larger than {max} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+/// The system's words without its error number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
