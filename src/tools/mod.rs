@@ -2,9 +2,11 @@
 
 pub mod arguments;
 pub mod confirm;
+mod container;
 pub mod filters;
 pub mod reply;
 mod schema;
+mod system;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,10 +99,8 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools()];
+    let families = [container::tools(), system::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries
 }
-
-pub mod container;
