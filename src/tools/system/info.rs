@@ -118,12 +118,13 @@ struct Info {
     operating_system: Option<String>,
     security_options: Option<Vec<String>>,
     warnings: Option<Vec<String>>,
-    client_info: Option<ClientInfo>,
+    #[serde(rename = "ClientInfo")]
+    client: Option<Client>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct ClientInfo {
+struct Client {
     plugins: Option<Vec<Plugin>>,
 }
 
@@ -138,8 +139,7 @@ struct Plugin {
 
 impl Info {
     fn plugin(&self, name: &str) -> Option<String> {
-        let mut plugins =
-            self.client_info.iter().filter_map(|client| client.plugins.as_ref()).flatten();
+        let mut plugins = self.client.iter().filter_map(|client| client.plugins.as_ref()).flatten();
         let plugin = plugins.find(|plugin| plugin.name == name && plugin.err.is_none())?;
         Some(plugin.version.trim_start_matches('v').to_owned())
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::{ListContainers, Row, exit_meaning};
+use crate::command::containers::{ListContainers, Row};
 use crate::command::text::human_bytes;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
@@ -12,8 +12,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 
 /// The whole answer stays below 1.5 kB, whatever there is.
 const PROJECTS: usize = 8;
-const LOOSE: usize = 8;
+const LOOSE: usize = 5;
 const PROBLEMS: usize = 5;
+/// Characters of one entry.
+const ENTRY: usize = 80;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -129,19 +131,15 @@ fn problem(row: &Row) -> Option<(u8, String)> {
         None => row.name.clone(),
     };
     let code = row.exit_code.unwrap_or_default();
-    let meaning =
-        exit_meaning(code, false).map(|meaning| format!(": {meaning}")).unwrap_or_default();
     match row.state.as_str() {
-        "restarting" => {
-            Some((0, format!("{name} restarts again and again, exit code {code}{meaning}")))
-        }
-        "dead" => Some((0, format!("{name} is dead"))),
+        "restarting" => Some((0, format!("restarts again and again, exit code {code}: {name}"))),
+        "dead" => Some((0, format!("dead: {name}"))),
         "running" if row.health.as_deref() == Some("unhealthy") => {
-            Some((1, format!("{name} is unhealthy")))
+            Some((1, format!("unhealthy: {name}")))
         }
         // 143 and 137 are what a stop leaves behind.
         "exited" if !matches!(code, 0 | 143 | 137) => {
-            Some((2, format!("{name} exited with {code}{meaning}")))
+            Some((2, format!("exited with {code}: {name}")))
         }
         _ => None,
     }
@@ -150,7 +148,7 @@ fn problem(row: &Row) -> Option<(u8, String)> {
 fn first(mut entries: Vec<String>, limit: usize) -> (Vec<String>, Option<usize>) {
     let more = more(entries.len(), limit);
     entries.truncate(limit);
-    (entries.iter().map(|entry| entry.chars().take(80).collect()).collect(), more)
+    (entries.iter().map(|entry| entry.chars().take(ENTRY).collect()).collect(), more)
 }
 
 fn more(count: usize, limit: usize) -> Option<usize> {
@@ -217,6 +215,7 @@ impl Command for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::reply::{Answer, IntoAnswer as _};
     use insta::assert_json_snapshot;
 
     fn row(name: &str, project: Option<&str>, state: &str, status: &str) -> Row {
@@ -238,7 +237,7 @@ mod tests {
             row("old", None, "exited", "Exited (143) 2 hours ago"),
         ];
         let images = Images { count: 2, size: "12 MB".into() };
-        assert_json_snapshot!(reply(&rows, images, 3, 4));
+        assert_json_snapshot!(reply(&rows, images, 3, 4), { ".containers" => "[counts]", ".images" => "[images]" });
     }
 
     #[test]
@@ -251,8 +250,11 @@ mod tests {
             })
             .collect();
         let images = Images { count: 2, size: "12 MB".into() };
-        let answer = serde_json::to_string(&reply(&many, images, 3, 4)).unwrap();
-        assert!(answer.len() <= 2_300, "{} bytes: {answer}", answer.len());
+        let answer = match Structured(reply(&many, images, 3, 4)).into_answer() {
+            Answer::Structured(value) => value.to_string(),
+            Answer::Text(text) => text,
+        };
+        assert!(answer.len() <= 1_500, "{} bytes: {answer}", answer.len());
     }
 
     #[test]
