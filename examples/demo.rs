@@ -49,7 +49,8 @@ impl Session {
 
     fn call(&mut self, why: &str, tool: &str, arguments: Value, expect: Expect) -> Result<Value> {
         println!("\n# {why}\n> {tool} {arguments}");
-        let answer = self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))?;
+        let answer =
+            self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))?;
         let text = answer["content"][0]["text"].as_str().unwrap_or_default();
         println!("{}", text.trim_end());
         let failed = answer["isError"] == true;
@@ -93,7 +94,8 @@ fn main() -> Result<()> {
         ("compose-down", json!({ "project_name": "mcp-demo" })),
         ("remove-container", json!({ "container_name": "mcp-demo-hello", "force": true })),
     ] {
-        let _gone_already = session.request("tools/call", &json!({ "name": tool, "arguments": arguments }));
+        let _gone_already =
+            session.request("tools/call", &json!({ "name": tool, "arguments": arguments }));
     }
     told?;
     session.close()?;
@@ -117,14 +119,24 @@ fn story(session: &mut Session, image: &str) -> Result<()> {
         Success,
     )?;
     session.call("What is running?", "list-containers", json!({}), Success)?;
-    session.call("What did it say?", "get-logs", json!({ "container_name": "mcp-demo-hello" }), Success)?;
+    session.call(
+        "What did it say?",
+        "get-logs",
+        json!({ "container_name": "mcp-demo-hello" }),
+        Success,
+    )?;
     session.call(
         "Secrets stay where they are",
         "inspect-container",
         json!({ "container_name": "mcp-demo-hello", "include": ["env"] }),
         Success,
     )?;
-    session.call("Deploy a stack of two services", "deploy-compose", stack(image, "sleep 600"), Success)?;
+    session.call(
+        "Deploy a stack of two services",
+        "deploy-compose",
+        stack(image, "sleep 600"),
+        Success,
+    )?;
     let answer = session.call(
         "Deploy it again, with a service that dies",
         "deploy-compose",
@@ -139,14 +151,24 @@ fn story(session: &mut Session, image: &str) -> Result<()> {
         Error,
     )?;
     session.call("What needs attention?", "list-all-resources", json!({}), Success)?;
-    session.call("Take the stack down", "compose-down", json!({ "project_name": "mcp-demo" }), Success)?;
+    session.call(
+        "Take the stack down",
+        "compose-down",
+        json!({ "project_name": "mcp-demo" }),
+        Success,
+    )?;
     session.call(
         "Remove the container",
         "remove-container",
         json!({ "container_name": "mcp-demo-hello", "force": true }),
         Success,
     )?;
-    session.call("All gone", "list-containers", json!({ "all": true, "filters": { "name": "mcp-demo" } }), Success)?;
+    session.call(
+        "All gone",
+        "list-containers",
+        json!({ "all": true, "filters": { "name": "mcp-demo" } }),
+        Success,
+    )?;
     Ok(())
 }
 
