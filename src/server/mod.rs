@@ -16,6 +16,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Effect;
@@ -177,6 +178,19 @@ fn to_float(count: u64) -> f64 {
 /// When the handshake fails for another reason than the end of input.
 pub async fn serve(server: Server, stop: CancellationToken) -> anyhow::Result<()> {
     let (input, output) = stdio::open();
+    serve_streams(server, input, output, stop).await
+}
+
+/// Serves one connection over any two streams of bytes.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_streams(
+    server: Server,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let at_end = stop.clone();
     let runtime = tokio::runtime::Handle::current();
     let input = stdio::EofGuard::new(input, move || {
