@@ -26,6 +26,7 @@ pub(crate) struct Stage {
     folder: TempDir,
     /// What is different from [`Stage::settings`]' defaults.
     adjust: Vec<fn(&mut docker::Settings)>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Stage {
@@ -54,7 +55,7 @@ impl Stage {
     /// There is no docker.
     pub(crate) fn empty() -> Self {
         let folder = tempfile::Builder::new().prefix("docker-mcp-").tempdir().unwrap();
-        let stage = Self { folder, adjust: vec![] };
+        let stage = Self { folder, adjust: vec![], environment: vec![] };
         std::fs::create_dir(stage.path("state")).unwrap();
         std::fs::create_dir(stage.path("workspace")).unwrap();
         stage
@@ -70,6 +71,11 @@ impl Stage {
     pub(crate) fn adjusted(mut self, adjust: fn(&mut docker::Settings)) -> Self {
         self.adjust.push(adjust);
         self
+    }
+
+    /// Docker gets these variables too.
+    pub(crate) fn with_environment(self, environment: Vec<(OsString, OsString)>) -> Self {
+        Self { environment, ..self }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -99,7 +105,7 @@ impl Stage {
         let mut settings = docker::Settings {
             docker: vec!["docker".to_owned()],
             path: self.search_path(),
-            environment: vec![("PATH".into(), self.search_path())],
+            environment: [&self.environment[..], &[("PATH".into(), self.search_path())]].concat(),
             slots: 8,
             read_timeout: Duration::from_secs(15),
             change_timeout: Duration::from_secs(60),
