@@ -1,6 +1,6 @@
 //! Recorded cases: calls of tools and what real docker clients said to them. The whole server runs
 //! in memory behind an ordinary client; only docker is replaced, by a program that replays.
-//! `fixtures/README.md` describes the files and how to record.
+//! `fixtures/cases/README.md` describes the files and how to record.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::processes::program;
 use crate::stage::Stage;
 
-/// `fixtures/<case>/call.json`.
+/// `fixtures/cases/<case>/call.json`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
@@ -40,7 +40,7 @@ struct Call {
 }
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cases")
 }
 
 /// The folders in a folder, sorted.
@@ -55,7 +55,7 @@ fn name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
 }
 
-/// What one client said to a case: `fixtures/<case>/docker-<version>`.
+/// What one client said to a case: `fixtures/cases/<case>/docker-<version>`.
 fn recordings(case: &Path) -> Vec<PathBuf> {
     folders(case).into_iter().filter(|folder| name(folder).starts_with("docker-")).collect()
 }
@@ -196,7 +196,7 @@ fn show(result: &CallToolResult) -> String {
 // --- what lies in the folder ----------------------------------------------------------------------
 
 #[test]
-fn no_file_in_fixtures_is_forgotten() {
+fn no_file_of_a_case_is_forgotten() {
     let known = docker_mcp_server::tools::all();
     let mut problems = vec![];
     for file in files(&fixtures()).iter().filter(|file| name(file) != "README.md") {
@@ -231,7 +231,7 @@ fn no_file_in_fixtures_is_forgotten() {
             problems.extend(unknown.map(|it| format!("{}/{}/{it}", name(&case), name(&recording))));
         }
     }
-    assert!(problems.is_empty(), "in fixtures:\n{}", problems.join("\n"));
+    assert!(problems.is_empty(), "in fixtures/cases:\n{}", problems.join("\n"));
 }
 
 /// Files of a recording that no replay reads: their number has a gap before it, or no argv.

@@ -6,7 +6,7 @@
 //! * else it replays `exchanges/`.
 //!
 //! An exchange is `N.argv` with what came back: `N.stdout`, `N.stderr`, `N.exit`, and `N.stdin` for
-//! what it was given; see `fixtures/README.md`.
+//! what it was given; see `fixtures/cases/README.md`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
