@@ -66,7 +66,7 @@ pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
             Some(came)
                 if message.starts_with("invalid type") || message.starts_with("invalid value") =>
             {
-                format!("`{path}` cannot be {}: {message}", shorten(came))
+                format!("`{path}` cannot be {}: {}", shorten(came), in_words(&message))
             }
             _ if path == "." => message,
             _ => format!("`{path}`: {message}"),
@@ -74,6 +74,19 @@ pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
         let parameter = path.split(['.', '[']).next().unwrap_or_default().to_owned();
         Error::new(Code::InvalidConfiguration, message).with("parameter", parameter)
     })
+}
+
+/// Serde's words, where they name types of Rust.
+fn in_words(message: &str) -> String {
+    let types = [
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number, not negative"),
+        ("expected u64", "expected a whole number, not negative"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("invalid type: sequence", "invalid type: a list"),
+    ];
+    types.iter().fold(message.to_owned(), |message, (rust, plain)| message.replace(rust, plain))
 }
 
 fn unknown(name: &str, known: &Arguments) -> Error {
