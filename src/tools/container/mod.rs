@@ -3,6 +3,7 @@
 mod inspect;
 mod lifecycle;
 mod list;
+mod logs;
 
 use super::Entry;
 
@@ -10,6 +11,7 @@ pub(super) fn tools() -> Vec<Entry> {
     vec![
         Entry::of::<list::ListContainers>(),
         Entry::of::<inspect::InspectContainer>(),
+        Entry::of::<logs::GetLogs>(),
         Entry::of::<lifecycle::StartContainer>(),
         Entry::of::<lifecycle::StopContainer>(),
         Entry::of::<lifecycle::RestartContainer>(),
