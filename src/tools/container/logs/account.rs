@@ -12,6 +12,8 @@ pub(super) struct Account<'a> {
     pub(super) printed: &'a Printed,
     /// How many lines docker was asked for.
     pub(super) tail: u32,
+    /// Whether it was read from or until some time.
+    pub(super) spans_time: bool,
     pub(super) followed: Option<String>,
     pub(super) container: &'a Container,
 }
@@ -20,8 +22,14 @@ impl fmt::Display for Account<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Selected { shown, read, matched, repeated, cut, .. } = *self.selected;
         let mut parts = vec![match (read, matched) {
+            (0, _) if self.spans_time => format!(
+                "no output in that time, among the last {} lines",
+                thousands(self.tail.into())
+            ),
             (0, _) => "no output yet".to_owned(),
-            (_, Some(0)) => format!("no line matches of {} read", count(read, "line")),
+            (_, Some(0)) => {
+                format!("no line matches of {} read ((?i) ignores case)", count(read, "line"))
+            }
             _ => format!("{} shown of {} read", count(shown, "line"), thousands(read as u64)),
         }];
         parts.extend(
@@ -101,8 +109,14 @@ mod tests {
         let account = |selected: Selected, cut, tail| {
             let printed = Printed { cut, ..Printed::default() };
             let (selected, printed) = (&selected, &printed);
-            let account =
-                Account { selected, printed, tail, followed: None, container: &container };
+            let account = Account {
+                selected,
+                printed,
+                tail,
+                spans_time: false,
+                followed: None,
+                container: &container,
+            };
             account.to_string()
         };
         assert_snapshot!(account(Selected::default(), 0, 100), @"[no output yet; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");

@@ -14,7 +14,7 @@ use super::lifecycle::inspect;
 use crate::command::containers::Container;
 use crate::command::logs::{Logs, Stream};
 use crate::command::values::{Bounded, ContainerRef, TimePoint};
-use crate::command::{Effect, text};
+use crate::command::{Command as _, Effect, text};
 use crate::docker::Line;
 use crate::error::{Code, Error};
 use crate::tools::reply::Text;
@@ -110,7 +110,10 @@ impl Tool for GetLogs {
                 ControlFlow::Continue(())
             })
             .await
-            .map_err(|error| explain(error, &container))?;
+            .map_err(|error| {
+                let shown = self.logs(container.name()).invocation().to_string();
+                explain(error, &container).command(shown)
+            })?;
         let log = match &until_match {
             Some(pattern) if found.is_some() => {
                 up_to(&printed.text, |line| pattern.is_match(selection.message(line)))
@@ -138,6 +141,7 @@ impl Tool for GetLogs {
             selected: &selected,
             printed: &printed,
             tail: logs.tail,
+            spans_time: self.since.is_some() || self.until.is_some(),
             followed,
             container: &container,
         };
@@ -152,9 +156,9 @@ impl GetLogs {
         if self.invert && grep.is_none() {
             return Err(Error::invalid("invert", "`invert` needs a pattern in `grep`"));
         }
-        let most = match (self.tail, self.until) {
-            (None, _) if !self.follows() => Some(TAIL as usize),
-            (Some(lines), Some(_)) => Some(lines.get() as usize),
+        let most = match self.tail {
+            None if !self.follows() => Some(TAIL as usize),
+            Some(lines) if self.docker_leaves_out() => Some(lines.get() as usize),
             _ => None,
         };
         Ok(Selection {
@@ -172,14 +176,9 @@ impl GetLogs {
     }
 
     fn logs(&self, container: &str) -> Logs {
-        // The daemon takes the last lines first and then leaves out those after `until`, or we
-        // leave out some ourselves: so more is read than is shown.
-        let chooses = self.grep.is_some()
-            || self.dedupe
-            || self.until.is_some()
-            || !matches!(self.stream, Choice::All);
+        let chooses = self.grep.is_some() || self.dedupe || self.docker_leaves_out();
         let tail = match self.tail {
-            Some(lines) if self.until.is_none() => lines.get(),
+            Some(lines) if !self.docker_leaves_out() => lines.get(),
             Some(_) => TAIL_MAX,
             None if chooses && !self.follows() => TAIL_MAX,
             None => TAIL,
@@ -198,6 +197,12 @@ impl GetLogs {
             follow: self.follows().then(|| Duration::from_secs(follow_seconds.into())),
             ..Logs::last(container, tail)
         }
+    }
+
+    /// Docker takes the last lines first, and then leaves out those after `until` and those of the
+    /// other stream: it has to read more for us to show enough.
+    fn docker_leaves_out(&self) -> bool {
+        self.until.is_some() || !matches!(self.stream, Choice::All)
     }
 
     fn follows(&self) -> bool {
@@ -257,7 +262,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::command::Command as _;
 
     fn tool(mut arguments: serde_json::Value) -> GetLogs {
         arguments["container_name"] = "web".into();
@@ -277,6 +281,7 @@ mod tests {
         );
         assert_snapshot!(argv(json!({"grep": "x"})), @"docker container logs --tail=10000 -- web");
         assert_snapshot!(argv(json!({"grep": "x", "tail": 7})), @"docker container logs --tail=7 -- web");
+        assert_snapshot!(argv(json!({"stream": "stderr", "tail": 7})), @"docker container logs --tail=10000 -- web");
         assert_snapshot!(argv(json!({"until_match": "ready"})), @"docker container logs --tail=100 --follow -- web");
     }
 
