@@ -4,6 +4,8 @@ mod inspect;
 mod lifecycle;
 mod list;
 mod logs;
+mod remove;
+mod volumes;
 
 use super::Entry;
 
@@ -12,6 +14,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<list::ListContainers>(),
         Entry::of::<inspect::InspectContainer>(),
         Entry::of::<logs::GetLogs>(),
+        Entry::of::<remove::RemoveContainer>(),
         Entry::of::<lifecycle::StartContainer>(),
         Entry::of::<lifecycle::StopContainer>(),
         Entry::of::<lifecycle::RestartContainer>(),
