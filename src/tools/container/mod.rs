@@ -1,5 +1,6 @@
 //! Containers: list, look, create, start, stop, remove, read.
 
+mod create;
 mod inspect;
 mod lifecycle;
 mod list;
@@ -13,6 +14,7 @@ pub(super) fn tools() -> Vec<Entry> {
     vec![
         Entry::of::<list::ListContainers>(),
         Entry::of::<inspect::InspectContainer>(),
+        Entry::of::<create::CreateContainer>(),
         Entry::of::<logs::GetLogs>(),
         Entry::of::<remove::RemoveContainer>(),
         Entry::of::<lifecycle::StartContainer>(),
