@@ -97,10 +97,11 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools()];
+    let families = [container::tools(), compose::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries
 }
 
+pub mod compose;
 pub mod container;
