@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
+use super::forecast::{Planned, open_ports, planned};
 use super::model::{self, Model, Resolved, Vetted, vet};
 use super::project;
 use super::report::{self, Before, Report};
@@ -14,9 +14,9 @@ use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::tools::filters::word;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -26,7 +26,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; relative paths begin in the project folder. Give this or compose_file.
+    /// Text of a compose file; relative paths begin in the project folder. Give this or `compose_file`.
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several of which later ones override.
     compose_file: Option<ComposeFiles>,
@@ -56,7 +56,7 @@ pub(super) struct DeployCompose {
     /// Wait until every service is healthy, running or done (default true).
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait after images are ready (default 120); then the answer says timed_out.
+    /// Seconds to wait after images are ready (default 120); then the answer says `timed_out`.
     timeout_seconds: Option<Bounded<1, 3600>>,
     /// Only resolve the file and show what would be done (default false).
     #[serde(default)]
@@ -99,17 +99,6 @@ pub(super) struct Forecast {
     command: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Planned {
-    service: String,
-    image: Option<String>,
-    builds: Option<bool>,
-    replicas: Option<u32>,
-    ports: Vec<String>,
-    /// What `up` would do, judged by the definition alone: a new image recreates too.
-    action: &'static str,
-}
-
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Deployed {
     project: String,
@@ -121,16 +110,6 @@ pub(super) struct Deployed {
     services: Vec<Report>,
     warnings: Vec<String>,
     command: String,
-}
-
-/// A failure of `up` after which there are containers to tell about.
-#[derive(Debug, Serialize)]
-struct Failure {
-    code: &'static str,
-    name: &'static str,
-    message: String,
-    hint: Option<String>,
-    output: Option<String>,
 }
 
 impl Tool for DeployCompose {
@@ -193,7 +172,8 @@ impl DeployCompose {
             model::resolve(docker, &self.project_name, source, profiles, &self.environment).await
         };
         let resolved = ask(&profiles).await?;
-        let is_missing = |name: &&ServiceName| !resolved.model().services.contains_key(name.as_str());
+        let is_missing =
+            |name: &&ServiceName| !resolved.model().services.contains_key(name.as_str());
         let missing: Vec<&ServiceName> = self.services.iter().filter(is_missing).collect();
         if missing.is_empty() && !self.remove_orphans {
             return Ok(resolved);
@@ -215,8 +195,11 @@ impl DeployCompose {
     /// What has to come up: the chosen services and their dependencies, as many as asked for.
     fn expected(&self, model: &Model) -> Result<BTreeMap<String, Expected>, Error> {
         if model.services.is_empty() {
-            return Err(Error::invalid("compose_yaml", "the compose file has no services to start")
-                .hint("if all of them have profiles, name some in `profiles`"));
+            return Err(Error::invalid(
+                "compose_yaml",
+                "the compose file has no services to start",
+            )
+            .hint("if all of them have profiles, name some in `profiles`"));
         }
         for name in self.scale.keys() {
             model.known("scale", name.as_str())?;
@@ -242,7 +225,10 @@ impl DeployCompose {
             .maybe("--pull", self.pull.map(|pull| word(&pull)))
             .flag("--force-recreate", self.force_recreate)
             .flag("--remove-orphans", self.remove_orphans)
-            .each("--scale", self.scale.iter().map(|(name, count)| format!("{name}={}", count.get())))
+            .each(
+                "--scale",
+                self.scale.iter().map(|(name, count)| format!("{name}={}", count.get())),
+            )
             .timeout(self.time_limit() + PREPARATION)
             .operands(&self.services)
     }
@@ -258,7 +244,9 @@ impl DeployCompose {
         let (ended, containers_since) = ascent.run_up(up).await;
         let (settled, error) = match ended {
             Ended::Well(warnings) => {
-                notes.extend(warnings.into_iter().filter(|warning| !warning.starts_with("Found orphan")));
+                notes.extend(
+                    warnings.into_iter().filter(|warning| !warning.starts_with("Found orphan")),
+                );
                 let settled = if self.wait {
                     ascent.settle(containers_since.unwrap_or(started)).await?
                 } else {
@@ -291,11 +279,13 @@ impl DeployCompose {
         };
         notes.sort();
         notes.dedup();
+        let ok = error.is_none() && !timed_out && !stands.values().any(bad);
+        let root = settle::root(&ascent.expected, &stands).filter(|_| !ok);
         Ok(Deployed {
             project: self.project_name.to_string(),
-            ok: error.is_none() && !timed_out && !stands.values().any(bad),
+            ok,
             timed_out: timed_out.then_some(true),
-            root: settle::root(&ascent.expected, &stands).map(str::to_owned),
+            root: root.map(str::to_owned),
             error: error.map(Failure::from),
             services,
             warnings: notes,
@@ -320,7 +310,8 @@ impl DeployCompose {
         }
         let everything = ["*".to_owned()];
         let all =
-            model::resolve(docker, &self.project_name, source, &everything, &self.environment).await;
+            model::resolve(docker, &self.project_name, source, &everything, &self.environment)
+                .await;
         if let Ok(all) = all {
             let known = &all.model().services;
             orphans.retain(|container| !known.contains_key(project::service(container)));
@@ -335,139 +326,37 @@ impl DeployCompose {
     }
 }
 
-/// Docker as a whole is the matter, not this stack.
-fn is_ours_to_pass_on(error: &Error) -> bool {
-    matches!(
-        error.code,
-        Code::DaemonNotAccessible
-            | Code::PermissionDenied
-            | Code::DockerMissing
-            | Code::Cancelled
-            | Code::Internal
-    )
-}
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
 
-/// Gives the failure of `up` to the service that it is about, when its containers show nothing.
-fn blame(
-    error: &Error,
-    expected: &BTreeMap<String, Expected>,
-    containers: &[Container],
-    stands: &mut BTreeMap<String, Stand>,
-) {
-    if stands.values().any(Stand::is_bad) {
-        return;
-    }
-    let about = |key: &str| {
-        error.context.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
-    };
-    let by_container = about("container").and_then(|name| {
-        containers
-            .iter()
-            .find(|container| container.name() == name || container.id.starts_with(name))
-            .map(project::service)
-    });
-    let Some(service) = about("service").or(by_container) else { return };
-    if expected.contains_key(service) {
-        stands.insert(service.to_owned(), Stand::Failed(error.message.clone()));
-        settle::hold_victims(expected, stands);
-    }
-}
+    use super::*;
+    use crate::tools::compose::model::testing;
 
-/// A cancelled `up` leaves what it has created.
-fn what_stays(error: Error) -> Error {
-    if error.code == Code::Cancelled {
-        return error.hint("containers that were created so far stay: compose-ps shows them, compose-down removes them, the same call goes on");
-    }
-    error
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self {
-            code: error.code.id(),
-            name: error.code.name(),
-            hint: error.hint.or_else(|| error.code.hint().map(str::to_owned)),
-            output: error.stderr.and_then(|output| beyond(&output, &error.message)),
-            message: error.message,
-        }
-    }
-}
-
-/// What docker said, without the steps that went well and without the message itself.
-fn beyond(output: &str, message: &str) -> Option<String> {
-    static STEP: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(Network|Volume|Container) \S+  ?[A-Z][a-z]+$|^\S+ (Pulling|Pulled|Built)$|^time=")
-            .expect("a valid pattern")
-    });
-    let lines: Vec<&str> = output
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !STEP.is_match(line) && !line.ends_with(message))
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-/// Ports that other machines reach: compose listens on all addresses unless it is told otherwise.
-fn open_ports(model: &Model, expected: &BTreeMap<String, Expected>) -> Vec<String> {
-    let services = expected.keys().filter_map(|name| model.services.get_key_value(name));
-    services
-        .flat_map(|(name, service)| service.ports.iter().map(move |port| (name, port)))
-        .filter(|(_, port)| port.is_open())
-        .filter_map(|(name, port)| {
-            let port = port.published()?;
-            Some(format!("{name}: port {port} is open to other machines; publish it as 127.0.0.1:… to keep it here"))
-        })
-        .collect()
-}
-
-/// What `up` would do to each service.
-async fn planned(
-    docker: &Docker,
-    vetted: &Vetted,
-    expected: &BTreeMap<String, Expected>,
-    before: &[Container],
-) -> Result<Vec<Planned>, Error> {
-    let hashes = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
-    let services = expected.iter().filter_map(|(name, expected)| {
-        let service = vetted.model().services.get(name)?;
-        let own: Vec<&Container> =
-            before.iter().filter(|container| project::service(container) == name).collect();
-        let changed = |container: &&Container| {
-            container.label(project::HASH_LABEL) != hashes.get(name).map(String::as_str)
-        };
-        let action = if own.is_empty() {
-            "create"
-        } else if own.iter().any(changed) {
-            "recreate"
-        } else if own.iter().all(|container| container.state.running) {
-            "unchanged"
-        } else {
-            "start"
-        };
-        Some(Planned {
-            service: name.clone(),
-            image: service.image.clone(),
-            builds: service.build.is_some().then_some(true),
-            replicas: (expected.replicas != 1).then_some(expected.replicas),
-            ports: service.ports.iter().filter_map(super::model::Port::published).collect(),
-            action,
-        })
-    });
-    Ok(services.collect())
-}
-
-/// `docker compose config --hash=*`: the fingerprint of each service's definition.
-pub(super) struct Hashes(pub(super) Invocation);
-
-impl Command for Hashes {
-    type Reply = BTreeMap<String, String>;
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone().option("--hash", "*")
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: DeployCompose = serde_json::from_value(arguments).unwrap();
+        let model = r#"{"services":{"web":{"image":"x"}}}"#;
+        tool.up(&testing::vetted("shop", model)).to_string()
     }
 
-    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
-        let pairs = output.stdout.lines().filter_map(|line| line.trim().split_once(' '));
-        Ok(pairs.map(|(service, hash)| (service.to_owned(), hash.trim().to_owned())).collect())
+    #[test]
+    fn argv_of_deploy_compose() {
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach");
+        assert_snapshot!(
+            argv(json!({
+                "project_name": "shop", "services": ["web", "db"], "build": true, "pull": "always",
+                "force_recreate": true, "remove_orphans": true, "scale": {"web": 3, "db": "0"},
+            })),
+            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
+        );
+    }
+
+    #[test]
+    fn what_is_deployed_is_what_was_checked() {
+        let model = r#"{"services":{"web":{"image":"x"}}}"#;
+        let tool: DeployCompose = serde_json::from_value(json!({"project_name": "shop"})).unwrap();
+        let up = tool.up(&testing::vetted("shop", model));
+        assert_eq!(up.stdin_bytes().unwrap().as_ref(), model.as_bytes());
     }
 }

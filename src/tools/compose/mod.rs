@@ -1,8 +1,13 @@
 //! Compose projects: deploy, look, take down.
 
 mod deploy;
+mod down;
+mod failure;
+mod forecast;
+mod holdings;
 mod model;
 mod project;
+mod ps;
 mod report;
 mod settle;
 mod source;
@@ -11,5 +16,9 @@ mod up;
 use super::Entry;
 
 pub(super) fn tools() -> Vec<Entry> {
-    vec![Entry::of::<deploy::DeployCompose>()]
+    vec![
+        Entry::of::<deploy::DeployCompose>(),
+        Entry::of::<down::ComposeDown>(),
+        Entry::of::<ps::ComposePs>(),
+    ]
 }

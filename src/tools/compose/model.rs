@@ -336,3 +336,92 @@ pub(super) fn no_such_service<'a>(
         .with("service", name)
         .hint(format!("the services are {}", known.join(", ")))
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// A project as if compose had resolved it to this model, and the policy had passed it.
+    pub(in super::super) fn vetted(name: &str, model: &str) -> Vetted {
+        let project = Project {
+            directory: Some("/srv/shop".into()),
+            files: vec!["-".into()],
+            ..Project::named(name.parse().unwrap())
+        };
+        Vetted(Resolved {
+            project,
+            model_text: Arc::from(model.as_bytes()),
+            model: serde_json::from_str(model).unwrap(),
+            environment: Environment::default(),
+            warnings: vec![],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source() -> Source {
+        Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
+    }
+
+    #[test]
+    fn argv_of_config() {
+        let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
+        let config =
+            Config::new(&"shop".parse().unwrap(), &source(), &["dev".into()], &environment);
+        let invocation = config.unwrap().invocation();
+        insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"services: {}");
+    }
+
+    #[test]
+    fn a_variable_that_steers_the_client_is_refused() {
+        let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
+        let config = Config::new(&"shop".parse().unwrap(), &source(), &[], &environment);
+        assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
+    }
+
+    #[test]
+    fn a_model_is_read_with_its_nulls() {
+        let model: Model = serde_json::from_value(json!({
+            "services": {
+                "web": {"image": "x", "ports": [
+                    {"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"},
+                    {"target": 81, "published": "8081", "host_ip": "127.0.0.1"},
+                    {"target": 82},
+                ], "depends_on": {"db": {"condition": "service_healthy"}}, "command": null},
+                "db": {"build": {"context": "."}, "ports": null, "deploy": {"replicas": 2}},
+                "job": {"scale": 0},
+            },
+            "networks": {"default": null}, "volumes": null,
+        }))
+        .unwrap();
+        let web = model.services.get("web").unwrap();
+        let published: Vec<_> = web.ports.iter().filter_map(Port::published).collect();
+        assert_eq!(published, ["0.0.0.0:8080->80/tcp", "127.0.0.1:8081->81/tcp"]);
+        let open: Vec<bool> = web.ports.iter().map(Port::is_open).collect();
+        assert_eq!(open, [true, false, false]);
+        let replicas: Vec<u32> = model.services.values().map(Service::replicas).collect();
+        assert_eq!(replicas, [2, 0, 1]);
+        let chosen = model.selected(&["web".parse().unwrap()]).unwrap();
+        assert_eq!(chosen.into_iter().collect::<Vec<_>>(), ["db", "web"]);
+        assert!(model.selected(&["wbe".parse().unwrap()]).is_err());
+    }
+
+    #[test]
+    fn warnings_of_compose_are_told_once() {
+        let stderr = r#"time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="/x/compose.yaml: the attribute `version` is obsolete, it will be ignored"
+"#;
+        assert_eq!(
+            warnings(stderr),
+            [r#"The "A" variable is not set. Defaulting to a blank string."#]
+        );
+    }
+}

@@ -92,7 +92,13 @@ impl Command for Labelled {
         };
         let list = Invocation::docker(Effect::Read, [self.kind, "ls"])
             .option("--filter", format!("label={PROJECT_LABEL}={}", self.project));
-        let list = if self.kind == "network" { list.flag("--no-trunc", true) } else { list };
+        let list = match self.kind {
+            // Compose only knows networks that it has made itself, volumes also without that label.
+            "network" => {
+                list.option("--filter", "label=com.docker.compose.network").flag("--no-trunc", true)
+            }
+            _ => list,
+        };
         list.option("--format", row)
     }
 
@@ -106,8 +112,7 @@ impl Command for Labelled {
 /// DKR-008 for a project of which nothing is left, with the names that are like it. Compose itself
 /// says nothing and ends with 0.
 pub(super) async fn no_such_project(docker: &Docker, project: &ProjectName) -> Error {
-    let everything =
-        ListContainers { all: true, filters: vec![format!("label={PROJECT_LABEL}")] };
+    let everything = ListContainers { all: true, filters: vec![format!("label={PROJECT_LABEL}")] };
     let rows = docker.run(&everything).await.unwrap_or_default();
     let names: BTreeSet<String> = rows.into_iter().filter_map(|row| row.project).collect();
     let error = Error::new(

@@ -77,10 +77,8 @@ pub(super) fn reports(
     timed_out: bool,
 ) -> Vec<Report> {
     let report = |name: &String| {
-        let own: Vec<&Container> = containers
-            .iter()
-            .filter(|container| project::service(container) == name)
-            .collect();
+        let own: Vec<&Container> =
+            containers.iter().filter(|container| project::service(container) == name).collect();
         let problem = match stands.get(name) {
             Some(Stand::Failed(why) | Stand::Looping(why)) => Some(why.clone()),
             Some(Stand::Held(culprit)) => Some(format!("not started, because {culprit} failed")),
@@ -147,15 +145,8 @@ fn url(port: &str) -> Option<String> {
 }
 
 /// Adds the last lines of what failed.
-pub(super) async fn add_logs(
-    docker: &Docker,
-    reports: &mut [Report],
-    containers: &[Container],
-) {
-    let failed = reports
-        .iter_mut()
-        .filter(|report| report.problem.is_some())
-        .take(LOGS);
+pub(super) async fn add_logs(docker: &Docker, reports: &mut [Report], containers: &[Container]) {
+    let failed = reports.iter_mut().filter(|report| report.problem.is_some()).take(LOGS);
     for report in failed {
         let own: Vec<&Container> = containers
             .iter()

@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Building and pulling before the first container is created.
 pub(super) const PREPARATION: Duration = Duration::from_secs(600);
 /// Lines of a build that are kept to explain its failure.
-const BUILD_LINES: usize = 40;
+const BUILD_LINES: usize = 400;
+/// Lines of the failed step that are shown.
+const STEP_LINES: usize = 40;
 
 /// `docker compose up`, which says on standard error what it does.
 pub(super) struct Up(pub(super) Invocation);
@@ -34,7 +36,14 @@ impl Command for Up {
     }
 
     fn parse(&self, output: &Output) -> Result<Vec<String>, Error> {
-        Ok(warnings(&output.stderr))
+        let mut warnings = warnings(&output.stderr);
+        // 2.40 asks whether to recreate it, and takes the end of its input for a no.
+        let asked = output.stdout.lines().filter(|line| line.contains("(data will be lost)?"));
+        warnings.extend(asked.filter_map(|line| {
+            let (what, _) = line.split_once(" Recreate (data will be lost)?")?;
+            Some(format!("{what} It was left as it is, with its data."))
+        }));
+        Ok(warnings)
     }
 }
 
@@ -53,7 +62,9 @@ pub(super) enum Ended {
     Well(Vec<String>),
     Failed(Error),
     /// We stopped it, because its time was over or it waited for what never comes.
-    Stopped { timed_out: bool },
+    Stopped {
+        timed_out: bool,
+    },
 }
 
 /// The last look at the stack.
@@ -152,9 +163,8 @@ impl Ascent<'_> {
         let now = Instant::now();
         self.memory.look(&containers, now);
         let memory = &self.memory;
-        let stands = settle::stands(&self.expected, &containers, |container| {
-            memory.history(container, now)
-        });
+        let stands =
+            settle::stands(&self.expected, &containers, |container| memory.history(container, now));
         Ok((containers, stands))
     }
 
@@ -185,8 +195,59 @@ fn listen(told: &mut Told, line: Line<'_>, docker: &Docker) {
 }
 
 fn with_build_output(mut error: Error, build: &[String]) -> Error {
-    if error.code == Code::BuildFailed && error.stderr.is_none() && !build.is_empty() {
-        error.stderr = Some(build.join("\n"));
+    if let (Code::BuildFailed, Some(step)) = (error.code, failed_step(build)) {
+        error.stderr = Some(match error.stderr {
+            Some(stderr) => format!("{step}\n{stderr}"),
+            None => step,
+        });
     }
     error
+}
+
+/// What the failed step printed. Its lines begin with its number: `#7 0.274 no such file`.
+fn failed_step(build: &[String]) -> Option<String> {
+    let failed = build.iter().rev().find(|line| line.contains(" ERROR: "))?;
+    let prefix = format!("{} ", failed.split_once(' ')?.0);
+    let lines: Vec<&str> =
+        build.iter().filter_map(|line| line.strip_prefix(prefix.as_str())).collect();
+    let from = lines.len().saturating_sub(STEP_LINES);
+    Some(lines.get(from..)?.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Effect;
+
+    #[test]
+    fn a_question_of_compose_becomes_a_warning() {
+        let output = Output {
+            stdout: "Volume \"x_data\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?".into(),
+            stderr: "time=\"2026-11-24T09:20:53Z\" level=warning msg=\"Found orphan containers ([x-a-1]) for this project.\"\n Container x-b-1  Creating\n".into(),
+            ..Output::default()
+        };
+        let up = Up(Invocation::docker(Effect::Change, ["x"]));
+        insta::assert_snapshot!(up.parse(&output).unwrap().join("\n"), @r#"
+        Found orphan containers ([x-a-1]) for this project.
+        Volume "x_data" exists but doesn't match configuration in compose file. It was left as it is, with its data.
+        "#);
+    }
+
+    #[test]
+    fn the_failed_step_is_found_among_the_others() {
+        let build = [
+            "#5 [a 1/3] FROM x",
+            "#6 [a 2/3] RUN make",
+            "#7 [b 2/2] RUN true",
+            "#6 0.27 make: no rule",
+            "#7 DONE 0.1s",
+            "#6 ERROR: process \"/bin/sh -c make\" did not complete successfully: exit code: 2",
+        ];
+        insta::assert_snapshot!(failed_step(&build.map(str::to_owned)).unwrap(), @r#"
+        [a 2/3] RUN make
+        0.27 make: no rule
+        ERROR: process "/bin/sh -c make" did not complete successfully: exit code: 2
+        "#);
+        assert_eq!(failed_step(&["#1 DONE 0.1s".to_owned()]), None);
+    }
 }

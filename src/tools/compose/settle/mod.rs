@@ -102,7 +102,7 @@ fn exit(container: &Container) -> String {
 
 fn unhealthy(container: &Container) -> String {
     let log = container.state.health.iter().flat_map(|health| &health.log);
-    match log.filter(|probe| probe.exit_code != 0).last() {
+    match log.filter(|probe| probe.exit_code != 0).next_back() {
         Some(probe) => format!("it is unhealthy; {}", last_check(probe)),
         None => "it is unhealthy".to_owned(),
     }
@@ -166,7 +166,10 @@ pub(super) fn stands(
 }
 
 /// Those that were never started because of another one are told apart from the cause.
-pub(super) fn hold_victims(expected: &BTreeMap<String, Expected>, stands: &mut BTreeMap<String, Stand>) {
+pub(super) fn hold_victims(
+    expected: &BTreeMap<String, Expected>,
+    stands: &mut BTreeMap<String, Stand>,
+) {
     // A chain of dependencies is no longer than the list of services.
     for _ in 0..expected.len() {
         let held: Vec<(String, String)> = expected
@@ -176,13 +179,12 @@ pub(super) fn hold_victims(expected: &BTreeMap<String, Expected>, stands: &mut B
                 _ => false,
             })
             .filter_map(|(name, expected)| {
-                let culprit = expected.depends_on.iter().find_map(|needed| {
-                    match stands.get(needed)? {
+                let culprit =
+                    expected.depends_on.iter().find_map(|needed| match stands.get(needed)? {
                         Stand::Held(culprit) => Some(culprit.clone()),
                         stand if stand.is_bad() => Some(needed.clone()),
                         _ => None,
-                    }
-                })?;
+                    })?;
                 Some((name.clone(), culprit))
             })
             .collect();
@@ -297,3 +299,6 @@ impl Memory {
 fn start(container: &Container) -> (String, String) {
     (container.id.clone(), container.state.started_at.clone())
 }
+
+#[cfg(test)]
+mod tests;
