@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
 
 use super::holdings::{Holdings, VolumeSizes, images_by_name, volumes_by_name};
 use super::project;
@@ -13,7 +15,6 @@ use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::filters::word;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -25,7 +26,7 @@ pub(super) struct ComposeDown {
     /// Also remove its volumes with all their data (default false); first answers with a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also remove images: local (built ones without a name of their own) or all (default none).
+    /// Also remove its images: true or all, or local for built ones without a name of their own (default false).
     #[serde(default)]
     remove_images: Images,
     /// Also remove leftovers of compose-run (default false).
@@ -40,13 +41,49 @@ pub(super) struct ComposeDown {
     dry_run: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Images {
     #[default]
     None,
     Local,
     All,
+}
+
+impl<'de> Deserialize<'de> for Images {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = Value::deserialize(deserializer)?;
+        match sent.as_str().map_or_else(|| sent.to_string(), str::to_lowercase).as_str() {
+            "false" | "none" | "null" => Ok(Self::None),
+            "true" | "all" => Ok(Self::All),
+            "local" => Ok(Self::Local),
+            other => Err(de::Error::custom(format!("{other:?} is not true, false, all or local"))),
+        }
+    }
+}
+
+impl JsonSchema for Images {
+    fn schema_name() -> Cow<'static, str> {
+        "Images".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "string"] })
+    }
+}
+
+impl Images {
+    /// The value of `--rmi`.
+    fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Local => Some("local"),
+            Self::All => Some("all"),
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -118,7 +155,7 @@ impl ComposeDown {
         Project::named(self.project_name.clone())
             .invocation(Effect::Destroy, "down")
             .flag("--volumes", self.remove_volumes)
-            .maybe("--rmi", (self.remove_images != Images::None).then(|| word(&self.remove_images)))
+            .maybe("--rmi", self.remove_images.argument())
             .flag("--remove-orphans", self.remove_orphans)
             .maybe("--timeout", self.timeout_seconds.map(Bounded::get))
             .timeout(Duration::from_secs(seconds.min(1800)))
@@ -299,5 +336,18 @@ mod tests {
             })),
             @"docker compose --ansi=never --progress=plain --project-name=shop down --volumes --rmi=local --remove-orphans --timeout=0"
         );
+    }
+
+    #[test]
+    fn images_are_chosen_by_a_switch_or_a_word() {
+        let images = |sent: serde_json::Value| {
+            let tool = json!({"project_name": "shop", "remove_images": sent});
+            serde_json::from_value::<ComposeDown>(tool).map(|tool| tool.remove_images.argument())
+        };
+        assert_eq!(images(json!(false)).unwrap(), None);
+        assert_eq!(images(json!("false")).unwrap(), None);
+        assert_eq!(images(json!(true)).unwrap(), Some("all"));
+        assert_eq!(images(json!("Local")).unwrap(), Some("local"));
+        assert!(images(json!("some")).is_err());
     }
 }

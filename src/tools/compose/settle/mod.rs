@@ -101,8 +101,8 @@ fn exit(container: &Container) -> String {
 }
 
 fn unhealthy(container: &Container) -> String {
-    let log = container.state.health.iter().flat_map(|health| &health.log);
-    match log.filter(|probe| probe.exit_code != 0).next_back() {
+    let mut log = container.state.health.iter().flat_map(|health| &health.log);
+    match log.rfind(|probe| probe.exit_code != 0) {
         Some(probe) => format!("it is unhealthy; {}", last_check(probe)),
         None => "it is unhealthy".to_owned(),
     }
