@@ -20,15 +20,20 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// The end of the text, if there is any.
+    pub(super) fn tail(&self) -> Option<String> {
+        (!self.tail.is_empty()).then(|| self.tail.clone())
+    }
+
     /// The end of the text, if it holds more than the `used` lines that went into the message.
     pub(super) fn tail_beyond(&self, used: usize) -> Option<String> {
-        (self.lines.len() + self.quoted > used).then(|| self.tail.clone())
+        if self.lines.len() + self.quoted > used { self.tail() } else { None }
     }
 }
 
 pub(super) fn clean(stderr: &str) -> Said {
     let text = plain(stderr);
-    let text = without_usage(text.trim());
+    let text = without_usage(text.trim_end().trim_start_matches('\n'));
     if let Some(message) = compose_json_error(text) {
         let lines = message.lines().filter(|line| !line.trim().is_empty());
         let lines: Vec<_> = lines.map(|line| without_full_stop(line.trim()).to_owned()).collect();
@@ -37,7 +42,8 @@ pub(super) fn clean(stderr: &str) -> Said {
 
     let mut said = Said::default();
     let mut kept = vec![];
-    let mut last_progress_error = None;
+    let mut in_passing = None;
+    let mut last_quoted = None;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let line = line.strip_prefix("docker: ").unwrap_or(line).trim_end();
         match kind(line) {
@@ -47,16 +53,21 @@ pub(super) fn clean(stderr: &str) -> Said {
             }
             Kind::Progress => {
                 said.progress = true;
-                last_progress_error = progress_error(line).or(last_progress_error);
+                in_passing = progress_error(line).or(in_passing);
             }
             Kind::Notice => {}
-            Kind::Quoted => said.quoted += 1,
+            Kind::Echo => in_passing = in_passing.or(Some(line)),
+            Kind::Quoted => {
+                said.quoted += 1;
+                last_quoted = Some(line);
+            }
             Kind::Docker => said.lines.push(without_full_stop(line.trim()).to_owned()),
         }
         kept.push(line);
     }
     if said.lines.is_empty() {
-        said.lines.extend(last_progress_error.map(str::to_owned));
+        let cause = in_passing.or(last_quoted);
+        said.lines.extend(cause.map(|line| without_full_stop(line.trim()).to_owned()));
     }
     said.tail = tail(&kept);
     said
@@ -67,12 +78,15 @@ pub(super) fn clean(stderr: &str) -> Said {
 enum Kind {
     /// Docker's own words about the failure.
     Docker,
-    /// Somebody else's words: a build step's output, a piece of a Dockerfile.
+    /// Somebody else's words: a build step's output, a piece of a Dockerfile. No rule may look at
+    /// them, but they are better than nothing.
     Quoted,
     /// A step that was begun or done.
     Progress,
     /// A warning that has nothing to do with the failure.
     Notice,
+    /// A second line that only says that it failed; the cause if there is no other.
+    Echo,
     /// Progress as JSON.
     Machine,
 }
@@ -85,6 +99,8 @@ static KINDS: LazyLock<Vec<(Kind, Regex)>> = LazyLock::new(|| {
         (Kind::Notice, r"^WARNING: |^DEPRECATED: |^Unable to find image '"),
         (Kind::Notice, r#"^time="[^"]*" level=(warning|info|debug) "#),
         (Kind::Notice, r"^ {8,}(BuildKit is currently|environment-variable)"),
+        (Kind::Echo, r"^(Error: )?failed to (start containers|rename container named)\b"),
+        (Kind::Echo, r#"^time="[^"]*" level=error msg="error waiting for container: context "#),
         // Docker 28 and 29 print it after a failed `network rm`.
         (Kind::Notice, r"^exit status 1$"),
         (Kind::Progress, r"^  ?(DRY-RUN MODE - +)?(Container|Network|Volume|Image|Service) "),
@@ -95,8 +111,12 @@ static KINDS: LazyLock<Vec<(Kind, Regex)>> = LazyLock::new(|| {
         (Kind::Progress, r"^#\d+ |^-{4,}$"),
         // BuildKit's summary of the step that failed.
         (Kind::Quoted, r"^ *\d+ \||^ > \[|^\d+\.\d{3} |^\S+:\d+$"),
-        // `--progress=rawjson`, pretty-printed by buildx 0.13, and `compose --progress=json`.
-        (Kind::Machine, r#"^\{"\w+":|^ {2,}"|^ *[\[\]{}]+,?$"#),
+        // `--progress=rawjson`, which buildx 0.13 prints over many lines.
+        (Kind::Machine, r#"^\{"(vertexes|statuses|logs|warnings)":"#),
+        (Kind::Machine, r#"^ {2,}"(vertexes|statuses|logs|warnings)": \["#),
+        (Kind::Quoted, r#"^ {2,}"|^ *[\[\]{}]+,?$"#),
+        // `compose --progress=json`.
+        (Kind::Machine, r#"^\{"id":"[^"]*","(parent_id|text|status)":"#),
     ];
     table.map(|(kind, pattern)| (kind, compile(pattern))).into()
 });

@@ -20,9 +20,12 @@ const PATTERNS: &[&str] = &[
     r"no such container:path: (?<container>[^\s:]+):",
     r#"the container name "/?(?<container>[^"]+)" is already in use by container "(?<holder>\w+)"#,
     r#"\bcontainer "/?(?<container>[\w.-]+)""#,
-    r#"\bcontainer (?<container>[\w.-]+) (?:is (?:already |not )?(?:running|paused|unhealthy|connected|restarting)|exited|has no healthcheck)"#,
+    r"\bcontainer (?<container>[\w.-]+) is (?:already |not )?(?:running|paused|connected)\b",
+    r"\bcontainer (?<container>[\w.-]+) is (?:unhealthy|restarting)\b",
+    r"\bcontainer (?<container>[\w.-]+) (?:exited|has no healthcheck)",
     r"remove a (?:running|paused) container (?<container>\w+)",
-    r"(?:cannot (?:kill|stop|restart|update)|removal of|unhealthy) container:? (?<container>[\w.-]+)",
+    r"cannot (?:kill|stop|restart|update) container:? (?<container>[\w.-]+)",
+    r"removal of container (?<container>[\w.-]+)",
     r"on endpoint (?<container>\S+) \(",
     r"endpoint with name (?<container>\S+) already exists",
     r"in container (?<container>[\w.-]+)$",
@@ -60,7 +63,8 @@ const PATTERNS: &[&str] = &[
     // Services, and places in compose files and Dockerfiles.
     r"no such service: (?<service>[^\s:]+)",
     r#"service "(?<service>[^"]+)""#,
-    r"^validating .+?: +(?:\(root\) |(?<place>[\w.-]+) )?additional property (?<property>.+?) is not allowed",
+    r"^validating .+?: +\(root\) additional property (?<property>.+?) is not allowed",
+    r"^validating .+?: +(?<place>[\w.-]+) additional property (?<property>.+?) is not allowed",
     r"^validating .+?: +(?:(?<place>[\w.-]+) )?additional properties '(?<property>[^']+)'",
     r"^validating .+?: +(?<key>[\w-]+\.[\w.-]+) ",
     r"interpolating (?<key>\S+): ",
@@ -81,7 +85,7 @@ const SHOWN: [&str; 9] =
     ["container", "image", "network", "volume", "port", "service", "key", "line", "option"];
 
 impl Facts {
-    pub(super) fn of(message: &str) -> Self {
+    pub(super) fn of(code: Code, message: &str) -> Self {
         static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
             PATTERNS
                 .iter()
@@ -92,6 +96,11 @@ impl Facts {
                 .collect()
         });
 
+        // What was asked for is beside the point when docker itself is out of reach.
+        if matches!(code, Code::DaemonNotAccessible | Code::PermissionDenied | Code::DockerMissing)
+        {
+            return Self::default();
+        }
         let mut facts = BTreeMap::new();
         for regex in COMPILED.iter() {
             let Some(captures) = regex.captures(message) else { continue };
@@ -119,7 +128,9 @@ impl Facts {
     pub(super) fn hint(&self, code: Code) -> Option<String> {
         match code {
             Code::NameConflict => self.0.get("holder").map(|holder| {
-                format!("container {holder} has the name: choose another, or rename or remove that one")
+                format!(
+                    "container {holder} has the name: choose another, or rename or remove that one"
+                )
             }),
             Code::ResourceInUse => self
                 .0
@@ -127,7 +138,8 @@ impl Facts {
                 .map(|holder| format!("container {holder} uses it and has to go first")),
             Code::UnsupportedVersion => self.0.get("option").map(|option| {
                 format!(
-                    "this version has no {option}: leave out the parameter that needs it, or update (docker-info shows the versions)"
+                    "this version has no {option}: leave out the parameter that needs \
+                     it, or update (docker-info shows the versions)"
                 )
             }),
             _ => None,

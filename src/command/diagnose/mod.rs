@@ -2,7 +2,7 @@
 //!
 //! Exit codes alone say almost nothing: a flag error is 125 for docker, 16 or 1 for compose by
 //! version, and whatever the program in the container returns passes through. So the text decides.
-//! [`clean`] finds the lines in which docker speaks, [`rules`] gives them a code, and [`context`]
+//! `clean` finds the lines in which docker speaks, `rules` gives them a code, and `context`
 //! takes names and numbers out of them.
 
 mod clean;
@@ -43,7 +43,7 @@ pub fn diagnose(
     }
 
     if said.lines.is_empty() {
-        return silent(&failure);
+        return silent(&failure, &said);
     }
     if failure.is_of_the_program(&said) {
         return program_failed(&failure, &said);
@@ -54,7 +54,7 @@ pub fn diagnose(
     };
 
     let cause = Cause::at(&said.lines, at);
-    let facts = Facts::of(&cause.text);
+    let facts = Facts::of(rule.code, &cause.text);
     let mut error = cause.error(rule.code, &said);
     for (key, value) in facts.context() {
         error = error.with(key, value);
@@ -91,9 +91,13 @@ impl Failure<'_> {
     /// Whether the program in the container wrote the text: `curl: (6) Could not resolve host` is
     /// no failure of docker. 125 is docker's own code; else docker is known by how it begins.
     fn is_of_the_program(&self, said: &Said) -> bool {
+        let is_dockers = |line: &String| match self.program {
+            Program::Docker => DOCKERS_VOICE.is_match(line),
+            Program::Compose => DOCKERS_VOICE.is_match(line) || COMPOSES_VOICE.is_match(line),
+        };
         PASSING_OUTPUT.contains(&self.command())
             && self.exit_code != Some(125)
-            && !said.lines.iter().any(|line| DOCKERS_VOICE.is_match(line))
+            && !said.lines.iter().any(is_dockers)
             && !self.stderr.lines().any(|line| line.starts_with("docker: "))
     }
 }
@@ -103,9 +107,9 @@ static RUNTIME_ON_STDOUT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\s*(OCI runtime exec failed: |unable to find user )").expect("a valid pattern")
 });
 
-/// How docker and compose begin when they themselves refuse to run a program.
+/// How docker begins when it is docker that refuses to run a program.
 static DOCKERS_VOICE: LazyLock<Regex> = LazyLock::new(|| {
-    let beginnings = [
+    any_beginning(&[
         r"error response from daemon: ",
         r"error: no such ", // 20.10
         r"error during connect: ",
@@ -123,8 +127,13 @@ static DOCKERS_VOICE: LazyLock<Regex> = LazyLock::new(|| {
         r"unknown (docker )?command: ",
         r"invalid reference format",
         r#"["']?docker( compose)? [a-z]+["']? requires "#,
+    ])
+});
+
+/// How compose begins, apart from docker's own words.
+static COMPOSES_VOICE: LazyLock<Regex> = LazyLock::new(|| {
+    any_beginning(&[
         r"requires at least \d+ arg",
-        // Compose.
         r"no configuration file provided",
         r"no such service: ",
         r"no container found for ",
@@ -133,17 +142,20 @@ static DOCKERS_VOICE: LazyLock<Regex> = LazyLock::new(|| {
         r"dependency cycle detected",
         r"yaml: ",
         r"validating .+: ",
-        r"failed to (parse|read|solve|build)\b",
+        r"failed to (solve|build): ",
+        r"failed to (parse .+\.ya?ml|read .+\.env): ",
         r"error while interpolating ",
         r"invalid interpolation format",
         r"env file .+ not found",
         r"couldn't find env file",
         r"unable to get image ",
         r"unable to prepare context",
-    ];
-    Regex::new(&format!("^(?i)({})", beginnings.join("|")))
-        .expect("the beginnings are valid patterns")
+    ])
 });
+
+fn any_beginning(patterns: &[&str]) -> Regex {
+    Regex::new(&format!("^(?i)({})", patterns.join("|"))).expect("the beginnings are valid")
+}
 
 /// The line that tells the cause, with those that continue it.
 struct Cause {
@@ -159,7 +171,12 @@ impl Cause {
         // came instead of an answer says nothing on its first line either.
         let continues = first.ends_with(':') || first.contains(": <");
         let used = if continues { lines } else { lines.get(..1).unwrap_or_default() };
-        let text = used.iter().map(|line| without_prefixes(line)).collect::<Vec<_>>().join(" ");
+        let mut parts = used.iter().map(|line| without_prefixes(line));
+        let mut text = parts.next().unwrap_or_default();
+        let rest = parts.collect::<Vec<_>>().join(if first.ends_with(':') { "; " } else { " " });
+        if !rest.is_empty() {
+            text = format!("{text} {rest}");
+        }
         Self { text, lines_used: used.len() }
     }
 
@@ -173,15 +190,18 @@ impl Cause {
 /// Takes off what stands before every cause and means nothing to the reader.
 fn without_prefixes(line: &str) -> String {
     static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?i)(docker: |error: |failed to initialize: |\* )+").expect("a valid pattern")
+        Regex::new(r"^(?i)(docker: |error: |warning: |failed to initialize: |\* )+")
+            .expect("a valid pattern")
     });
-    // 20.10 and 26 pass the daemon's JSON on for some old routes.
-    static JSON: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"^\{"message":"(.*)"\}$"#).expect("a valid pattern"));
+    // 20.10 and 26 pass the daemon's JSON on for some old routes; some errors come as a log line.
+    static WRAPPED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"^(?:\{"message":"(.*)"\}|time="[^"]*" level=\w+ msg="(.*)")$"#)
+            .expect("a valid pattern")
+    });
     // Compose has it in the middle: `failed to create network x: Error response from daemon: …`.
     let line = line.replace("Error response from daemon: ", "");
     let line = PREFIX.replace(line.trim(), "");
-    let bare = JSON.replace(&line, "$1");
+    let bare = WRAPPED.replace(&line, "$1$2");
     // A line that is nothing but such words is better than none.
     if bare.is_empty() { line.into_owned() } else { bare.into_owned() }
 }
@@ -203,7 +223,7 @@ fn program_failed(failure: &Failure, said: &Said) -> Error {
 }
 
 /// A failure without a word.
-fn silent(failure: &Failure) -> Error {
+fn silent(failure: &Failure, said: &Said) -> Error {
     let passed_on = PASSING_EXIT_CODES.contains(&failure.command());
     let (code, who) = if passed_on {
         (Code::CommandFailed, "the command")
@@ -214,16 +234,21 @@ fn silent(failure: &Failure) -> Error {
         Some(exit_code) => format!("{who} ended with exit code {exit_code} and printed no error"),
         None => "a signal ended docker, and it printed no error".to_owned(),
     };
-    with_exit_code(Error::new(code, message), failure)
+    let mut error = Error::new(code, message);
+    error.stderr = said.tail();
+    with_exit_code(error, failure)
 }
 
 fn with_exit_code(error: Error, failure: &Failure) -> Error {
     let Some(exit_code) = failure.exit_code else { return error };
     let error = error.with("exit_code", exit_code.to_string());
     match (failure.command(), exit_code) {
-        (_, 137) if error.code == Code::CommandFailed => error.hint("137 means killed, often for lack of memory; inspect-container says so in oom_killed"),
+        (_, 137) if error.code == Code::CommandFailed => error.hint(
+            "137 means killed, often for lack of memory: see oom_killed of inspect-container",
+        ),
         // Measured by killing the daemon under it.
-        ("exec", 255) => error.hint("docker also ends like this when the daemon dies meanwhile; docker-info shows whether it runs"),
+        ("exec", 255) => error
+            .hint("docker ends like this, too, when the daemon dies: docker-info shows if it runs"),
         _ => error,
     }
 }

@@ -67,6 +67,9 @@ fn docker_answers_for_a_plugin(failure: &Failure) -> bool {
         && failure.stderr.contains("'docker --help'")
 }
 
+const CONNECTION_LOST: &str =
+    "the connection broke off and the change may have happened; look before trying again";
+
 static RULES: &[Rule] = &[
     // ---- The client did not get to the daemon, or lost it.
     rule(
@@ -110,7 +113,7 @@ static RULES: &[Rule] = &[
         ],
     )
     .hint(
-        "client and daemon are too far apart: update the older one (docker-info shows both), and unset DOCKER_API_VERSION",
+        "client and daemon are too far apart; update the older one, and unset DOCKER_API_VERSION",
     ),
     rule(
         Code::DaemonNotAccessible,
@@ -119,37 +122,51 @@ static RULES: &[Rule] = &[
             r"failed to connect to the docker api", // 29
             r"is the docker daemon running",
             r"error during connect: .*\bdial (tcp|unix)\b",
+            r"errors pretty printing info", // `docker info` of 20.10, which says no more
             // Windows and Docker Desktop, from their issues.
             r"error during connect: .*(open //\./pipe/|docker daemon is not running)",
         ],
     ),
-    // The request may have reached the daemon: FAULTS 10 found containers that were created although
-    // the client said `error during connect: Post …: EOF`.
+    rule(Code::DaemonNotAccessible, &[r"docker desktop is (manually )?paused"])
+        .repeat(Repeat::Never)
+        .hint("only the person can resume Docker Desktop"),
+    rule(Code::DaemonNotAccessible, &[r"returned .*(server error|unavailable) for api route"])
+        .repeat(Repeat::Reads)
+        .hint("the daemon answers, but not as it should; Docker Desktop does so while it starts"),
+    rule(Code::DaemonNotAccessible, &[r"error during connect: .*command \[ssh "])
+        .repeat(Repeat::Reads)
+        .hint("ssh to the docker host failed; the end of the message is ssh's own"),
+    // The request may have reached the daemon: with a proxy that loses the answer, the container was
+    // there although the client said `error during connect: Post …: EOF`.
     rule(
         Code::DaemonNotAccessible,
         &[
             r"error during connect: ",
             r#"(get|head|post|put|delete) "http://(%2f|docker\.example\.com)"#,
             r"(read|write) unix .*(connection reset|broken pipe|closed network connection)",
-            r"errors pretty printing info", // `docker info` of 20.10
             r"error waiting for container: unexpected eof",
         ],
     )
-    .repeat(Repeat::Reads),
+    .repeat(Repeat::Reads)
+    .hint(CONNECTION_LOST),
     rule(Code::InvalidConfiguration, &[r"^unexpected eof$", r"error processing tar file"])
         .when(reads_an_archive)
         .hint("the file is not a docker archive, or it is cut short"),
     // The daemon went away under `logs`, `events`, `wait` or in the middle of an answer.
-    rule(Code::DaemonNotAccessible, &[r"^unexpected eof$"]).repeat(Repeat::Reads),
+    rule(Code::DaemonNotAccessible, &[r"^unexpected eof$"])
+        .repeat(Repeat::Reads)
+        .hint(CONNECTION_LOST),
     // ---- This docker cannot do it.
     rule(
         Code::DockerMissing,
         &[
-            r"'compose' is not a docker command",  // until 27
+            r"'compose' is not a docker command", // until 27
             r"unknown command: docker compose\b", // 28
         ],
     )
-    .hint("install docker's compose plugin; a plugin that is broken or not executable counts as missing"),
+    .hint(
+        "install docker's compose plugin; one that is broken or not executable counts as missing",
+    ),
     rule(
         Code::DockerMissing,
         &[
@@ -158,20 +175,25 @@ static RULES: &[Rule] = &[
             r"buildx component is missing or broken",
         ],
     )
-    .hint("install docker's buildx plugin; a plugin that is broken or not executable counts as missing"),
+    .hint("install docker's buildx plugin; one that is broken or not executable counts as missing"),
     rule(Code::DockerMissing, &[r"unknown (shorthand )?flag: "])
         .when(docker_answers_for_a_plugin)
-        .hint("the compose or buildx plugin is missing or broken; docker-info shows what was found"),
+        .hint("the compose or buildx plugin is missing or broken; docker-info shows what there is"),
+    rule(
+        Code::UnsupportedVersion,
+        &[r"unknown (shorthand )?flag: ", r"unsupported --progress value"],
+    ),
     rule(
         Code::UnsupportedVersion,
         &[
-            r"unknown (shorthand )?flag: ",
-            r"unsupported --progress value",
             r"is not a docker command",
             r"unknown (docker )?command: ",
             r"^usage: ", // all that 20.10 and 26 answer to an unknown `docker container …`
         ],
-    ),
+    )
+    .hint("this version has no such command; docker-info shows the versions"),
+    // A crash of a client or plugin, whose text speaks of an "invalid memory address".
+    rule(Code::DockerFailed, &[r"^panic: ", r"\bruntime error: ", r"sigsegv"]),
     // ---- Resources of the host. Above builds and commands, which also fail for lack of them.
     rule(Code::NoSpace, &[r"no space left on device", r"disk quota exceeded"]),
     rule(
@@ -213,10 +235,10 @@ static RULES: &[Rule] = &[
     rule(
         Code::PortInUse,
         &[
-            r"port is already allocated",                          // by another container
-            r"bind: address already in use",                       // by a process; until 26
+            r"port is already allocated",    // by another container
+            r"bind: address already in use", // by a process; until 26
             r"failed to bind host port .*address already in use", // 28
-            r"ports are not available", // Docker Desktop, from its issues
+            r"ports are not available",      // Docker Desktop, from its issues
         ],
     )
     .hint("choose another host port, or stop what holds it"),
@@ -298,7 +320,7 @@ static RULES: &[Rule] = &[
     // ---- Registries: refused, absent, slow, out of reach.
     rule(Code::RateLimited, &[r"toomanyrequests", r"429 too many requests"]),
     rule(Code::RegistryDenied, &[r"error getting credentials"])
-        .hint("the credential helper in docker's config.json does not work here (29 no longer ignores that)"),
+        .hint("the credential helper in docker's config.json fails, which 29 no longer ignores"),
     rule(
         Code::RegistryDenied,
         &[
@@ -338,8 +360,8 @@ static RULES: &[Rule] = &[
         Code::ImageNotFound,
         &[
             r"no such image",
-            r"reference does not exist",           // save
-            r"an image does not exist locally",    // push
+            r"reference does not exist",        // save
+            r"an image does not exist locally", // push
         ],
     )
     .hint("list-images shows what is here; pull-image or build-image brings it"),
@@ -359,10 +381,17 @@ static RULES: &[Rule] = &[
         &[r"x509: ", r"\btls: ", r"server gave http response to https client"],
     )
     .repeat(Repeat::Never)
-    .hint("the certificate or protocol of the registry is not accepted; only the daemon's configuration can change that"),
+    .hint(
+        "the daemon does not accept the registry's certificate or protocol; see its configuration",
+    ),
     rule(Code::RegistryUnreachable, &[r"error parsing http \d+ response body", r": unknown: <"])
         .repeat(Repeat::Never)
         .hint("what answers there is not a registry; check the host and port in the image's name"),
+    rule(
+        Code::RegistryUnreachable,
+        &[r"received unexpected http status: 5\d\d", r"unexpected status .*: 5\d\d"],
+    )
+    .hint("the registry has trouble; try again later"),
     rule(
         Code::RegistryUnreachable,
         &[
@@ -371,12 +400,10 @@ static RULES: &[Rule] = &[
             r"no such host",
             r"network is unreachable",
             r"connection reset by peer",
-            r"received unexpected http status: 5\d\d",
-            r"unexpected status .*: 5\d\d",
         ],
     )
     .hint("check the registry's name and the network (DNS, proxy) of the docker host"),
-    // ---- Conflicts that name themselves. Above states: "image is being used by stopped container".
+    // ---- Conflicts that say so. Above states, because of "image is used by stopped container".
     rule(Code::NameConflict, &[r"conflict\. the container name"]),
     rule(Code::ResourceInUse, &[r"conflict: unable to", r"conflict[.:] "]),
     rule(Code::CommandFailed, &[r"error gathering device information"])
@@ -384,24 +411,27 @@ static RULES: &[Rule] = &[
     // ---- What was named does not exist.
     rule(Code::InvalidConfiguration, &[r"multiple ids found with provided prefix"])
         .hint("give more characters of the ID, or the name"),
-    // 20.10 says it of a path in a container that does exist, so it stands above "no such container".
+    // Above "no such container": 20.10 says it of a missing path in a container that exists.
     rule(Code::ResourceNotFound, &[r"no such container:path", r"could not find the file"]),
     rule(Code::ContainerNotFound, &[r"no such container", r"could not get container for"])
         .hint("list-containers with all=true shows what exists"),
     rule(Code::ContainerNotFound, &[r"no container found", r"no containers for project"])
-        .hint("the project has no such container; compose-ps shows what exists, deploy-compose creates it"),
+        .hint("compose-ps shows what exists, deploy-compose creates what does not"),
     rule(Code::ResourceNotFound, &[r"bind source path does not exist"])
         .hint("the path must exist on the docker host"),
+    rule(Code::ResourceNotFound, &[r"no such volume"]).hint("list-volumes shows what exists"),
+    rule(Code::ResourceNotFound, &[r"no such network", r"network .+ not found"])
+        .hint("list-networks shows what exists"),
+    rule(Code::ResourceNotFound, &[r"could not select device driver"])
+        .hint("the docker host has no driver for that device, such as a GPU runtime"),
     rule(
         Code::ResourceNotFound,
         &[
-            r"no such (object|volume|network|service|node|secret|config|plugin)\b",
-            r"network .+ not found",
+            r"no such (object|service|node|secret|config|plugin)\b",
             r#"plugin "[^"]*" not found"#,
             r"no public port",
             r"unknown or invalid runtime name",
             r"unknown runtime specified", // 20.10
-            r"could not select device driver",
             r"invalid output path",
         ],
     ),
@@ -409,11 +439,10 @@ static RULES: &[Rule] = &[
     rule(Code::WrongState, &[r"not a swarm manager"]),
     rule(Code::WrongState, &[r#"service "[^"]*" is not running"#])
         .hint("compose says this of services that do not exist, too; compose-ps shows what runs"),
-    rule(Code::WrongState, &[r"is not running", r"to a stopped container", r"in a stopped container"])
+    rule(Code::WrongState, &[r"is not running", r"(to|in) a stopped container"])
         .hint("start-container starts it; get-logs tells why it stopped"),
     rule(Code::WrongState, &[r"is not paused", r"already paused"]),
-    rule(Code::WrongState, &[r"is paused", r"paused container"])
-        .hint("unpause-container first"),
+    rule(Code::WrongState, &[r"is paused", r"paused container"]).hint("unpause-container first"),
     rule(
         Code::WrongState,
         &[
@@ -444,6 +473,8 @@ static RULES: &[Rule] = &[
     ),
     rule(Code::ResourceInUse, &[r"pool overlaps"]).hint("choose another subnet"),
     rule(Code::ResourceInUse, &[r"\baddress already in use"]).hint("choose another address"),
+    rule(Code::NameConflict, &[r"endpoint with name \S+ already exists"])
+        .hint("the container is on that network already"),
     rule(
         Code::NameConflict,
         &[
@@ -460,6 +491,9 @@ static RULES: &[Rule] = &[
         .hint("the program is for another platform, or a script without its #! line"),
     rule(Code::CommandFailed, &[r"unable to find user"])
         .hint("the image has no such user; give a numeric user ID"),
+    rule(Code::CommandFailed, &[r"\bexec: .*permission denied"])
+        .hint("that file of the image is a directory or not executable"),
+    rule(Code::CommandFailed, &[r"chdir to cwd"]).hint("the image has no such working directory"),
     rule(
         Code::CommandFailed,
         &[r"oci runtime (create|exec) failed", r"unable to start container process"],
@@ -467,7 +501,7 @@ static RULES: &[Rule] = &[
     // ---- A file on this side.
     rule(Code::ResourceNotFound, &[r"no such file or directory$"]),
     // ---- Everything that better arguments would cure: first what has a hint.
-    rule(Code::InvalidConfiguration, &[r"minimum memory limit allowed is (?i)6MB"])
+    rule(Code::InvalidConfiguration, &[r"minimum memory limit allowed is 6MB"])
         .hint("give at least 6m of memory"),
     rule(Code::InvalidConfiguration, &[r"memoryswap limit"])
         .hint("memory plus swap cannot be less than memory; change both together"),
@@ -486,8 +520,7 @@ static RULES: &[Rule] = &[
         &[r"read-only file system", r"marked read-only", r"error while creating mount source path"],
     )
     .hint("that place is read-only; mount a volume there, or choose another path"),
-    rule(Code::InvalidConfiguration, &[r"pre-defined network"])
-        .hint("docker's own networks stay"),
+    rule(Code::InvalidConfiguration, &[r"pre-defined network"]).hint("docker's own networks stay"),
     rule(
         Code::InvalidConfiguration,
         &[

@@ -6,7 +6,9 @@ use std::collections::btree_map;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -145,10 +147,10 @@ impl TryFrom<Value> for ExtraHosts {
 
     fn try_from(value: Value) -> Result<Self, String> {
         // Less than RFC 1123: names of services may have `_`.
-        let name = ascii(r"^\w([\w.-]{0,251}\w)?$");
+        static NAME: LazyLock<Regex> = LazyLock::new(|| ascii(r"^\w([\w.-]{0,251}\w)?$"));
         let mut hosts = BTreeMap::new();
         for (host, address) in pairs(value, "extra host", &['=', ':'])? {
-            if !name.is_match(&host) {
+            if !NAME.is_match(&host) {
                 return Err(refused("extra host", &host, "use letters, digits, \"-\" and \".\""));
             }
             let sent = plain(&address);
@@ -236,7 +238,7 @@ fn pairs(value: Value, what: &str, separators: &[char]) -> Result<Vec<(String, V
     let items = match Sent::of(value) {
         Sent::Object(fields) => return Ok(fields.into_iter().collect()),
         Sent::List(items) => items,
-        Sent::Text(_) => return Err(format!("send an object of {what}s, not text")),
+        Sent::Text(_) => return Err(format!("{what}s must be an object or a list, not text")),
     };
     let separator = separators.first().unwrap_or(&'=');
     let pair = |(i, item): (usize, Value)| match item {
@@ -282,4 +284,149 @@ fn soft_and_hard(value: &Value) -> Option<(i64, i64)> {
 /// What was sent, for a refusal and as the text to read.
 fn plain(value: &Value) -> String {
     scalar(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, read, refusals};
+    use super::*;
+
+    #[test]
+    fn an_environment_comes_in_any_of_four_shapes_and_in_order() {
+        let expected = [("A", "1"), ("B_C", "x=y\nz"), ("D.e", ""), ("F", "true")];
+        for sent in [
+            json!({"F": true, "D.e": "", "B_C": "x=y\nz", "A": 1}),
+            json!(["F=true", "D.e=", "B_C=x=y\nz", "A=1"]),
+            json!(r#"{"F": true, "D.e": "", "B_C": "x=y\nz", "A": 1}"#),
+            json!(r#"["F=true", "D.e=", "B_C=x=y\nz", "A=1"]"#),
+        ] {
+            let environment = accepted::<Environment>(&sent);
+            let pairs: Vec<_> =
+                environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(pairs, expected, "{sent}");
+        }
+        assert!(accepted::<Environment>(&json!(null)).is_empty());
+    }
+
+    #[test]
+    fn a_variable_always_has_a_name_and_a_value() {
+        assert_snapshot!(refusals::<Environment>(&json!([
+            {"KEY": null}, ["KEY"], ["A=1", "hunter2"], [5], {"A": ["b"]}, {"A": {"b": 1}},
+            {"A=B": "c"}, {"": "x"}, ["=x"], {"A B": "c"}, {"-e": "c"},
+            {"A": "b\u{0}c"}, ["A=1", "A=2"], {"A": "x".repeat(200_000)}, {"A": 1e40}, "A=1",
+            "{'A': 'b'}", true
+        ])), @r#"
+        environment variable "KEY" is null: always give a value, "" for none
+        environment variable 1 of the list has no value: write "NAME=VALUE"
+        environment variable 2 of the list has no value: write "NAME=VALUE"
+        environment variable 1 of the list is a number: write "NAME=VALUE"
+        environment variable "A" is a list: its value must be text
+        environment variable "A" is an object: its value must be text
+        environment variable "A=B" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "A B" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "-e" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "A" contains NUL
+        environment variable "A" is given twice
+        environment variable "A" is longer than 130048 bytes
+        environment variable "A" is a number too large to be exact: its value must be text
+        environment variables must be an object or a list, not text
+        environment variables must be an object or a list, not text
+        environment variables must be an object or a list, not text
+        "#);
+    }
+
+    #[test]
+    fn values_are_never_printed() {
+        let environment = accepted::<Environment>(&json!({"DB_PASSWORD": "hunter2", "A": "b"}));
+        assert_snapshot!(format!("{environment:?}"), @r#"{"A": ***, "DB_PASSWORD": ***}"#);
+        let sentence = read::<Environment>(&json!({"DB_PASSWORD": "hunter2\u{0}"})).unwrap_err();
+        assert!(!sentence.contains("hunter2"), "{sentence}");
+    }
+
+    #[test]
+    fn the_labels_of_docker_cannot_be_set() {
+        assert_eq!(
+            accepted::<Labels>(&json!({"team": "shop", "org.opencontainers.image.title": "x"}))
+                .len(),
+            2
+        );
+        assert_snapshot!(refusals::<Labels>(&json!([
+            {"com.docker.compose.project": "x"}, ["com.docker.compose.project=x"], {"a b": "c"},
+            ["a"], {"a": null}, {"a": "b\u{0}"}
+        ])), @r#"
+        label "com.docker.compose.project" is not allowed: labels that begin with "com.docker." belong to docker
+        label "com.docker.compose.project" is not allowed: labels that begin with "com.docker." belong to docker
+        label "a b" is not allowed: use letters, digits, "_", ".", "/" and "-", beginning with a letter or digit
+        label 1 of the list has no value: write "NAME=VALUE"
+        label "a" is null: always give a value, "" for none
+        label "a" contains NUL
+        "#);
+    }
+
+    #[test]
+    fn driver_options_are_names_with_texts() {
+        assert_eq!(accepted::<DriverOptions>(&json!({"max-size": "10m", "max-file": 3})).len(), 2);
+        assert_snapshot!(refusals::<DriverOptions>(&json!([{"a=b": "c"}])), @r#"option "a=b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit"#);
+    }
+
+    #[test]
+    fn limits_are_one_number_or_two() {
+        let limits = json!({"nofile": 1024, "nproc": "64:128", "memlock": {"soft": -1, "hard": "-1"}, "core": "0:-1"});
+        assert_eq!(
+            accepted::<Ulimits>(&limits).arguments(),
+            ["core=0:-1", "memlock=-1:-1", "nofile=1024:1024", "nproc=64:128"]
+        );
+        assert_eq!(accepted::<Ulimits>(&json!(["nofile=1:2"])).arguments(), ["nofile=1:2"]);
+        assert_snapshot!(refusals::<Ulimits>(&json!([
+            {"files": 1}, {"nofile": "2:1"}, {"nofile": "-1:5"}, {"nofile": -2}, {"nofile": "+5"},
+            {"nofile": "1:2:3"}, {"nofile": ""}, {"nofile": null},
+            {"nofile": {"soft": 1}}, {"nofile": {"soft": 1, "max": 2}}, ["nofile"],
+            ["nofile=1", "nofile=2"], "nofile=1"
+        ])), @r#"
+        ulimit "files" is not allowed: use one of core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack
+        ulimit nofile "2:1" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "-1:5" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "-2" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "+5" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "1:2:3" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "null" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "{\"soft\":1}" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit nofile "{\"soft\":1,\"max\":2}" is not allowed: use 1024, "1024:2048" or {"soft": 1024, "hard": 2048}, soft not above hard, -1 for unlimited
+        ulimit 1 of the list has no value: write "NAME=VALUE"
+        ulimit nofile is given twice
+        ulimits must be an object or a list, not text
+        "#);
+    }
+
+    #[test]
+    fn extra_hosts_are_addresses_or_the_gateway() {
+        let hosts = json!({"db": "10.0.0.5", "host.docker.internal": "host-gateway", "six": "[::1]", "my_api": "::2"});
+        assert_eq!(
+            accepted::<ExtraHosts>(&hosts).arguments(),
+            ["db:10.0.0.5", "host.docker.internal:host-gateway", "my_api:::2", "six:::1"]
+        );
+        assert_eq!(
+            accepted::<ExtraHosts>(&json!(["a:::1", "b=1.2.3.4"])).arguments(),
+            ["a:::1", "b:1.2.3.4"]
+        );
+        assert_snapshot!(refusals::<ExtraHosts>(&json!([
+            {"db": "db.internal"}, {"db": null}, {"a b": "1.2.3.4"}, {"": "1.2.3.4"},
+            {"a:b": "1.2.3.4"}, ["db"], ["a:1.2.3.4", "a:1.2.3.5"], {"db": "1.2.3.4\n5.6.7.8 x"}
+        ])), @r#"
+        address of db "db.internal" is not allowed: use an IP address or "host-gateway"
+        address of db "null" is not allowed: use an IP address or "host-gateway"
+        extra host "a b" is not allowed: use letters, digits, "-" and "."
+        extra host "" is not allowed: use letters, digits, "-" and "."
+        extra host "a:b" is not allowed: use letters, digits, "-" and "."
+        extra host 1 of the list has no value: write "NAME=VALUE"
+        extra host a is given twice
+        address of db "1.2.3.4\n5.6.7.8 x" is not allowed: use an IP address or "host-gateway"
+        "#);
+    }
 }

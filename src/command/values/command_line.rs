@@ -69,3 +69,56 @@ impl TryFrom<Value> for CommandLine {
         Self::checked(words.iter().enumerate().map(word).collect::<Result<_, _>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn words_come_from_a_list_or_from_text_split_as_a_shell_splits() {
+        for (sent, words) in [
+            (json!(["ls", "-l"]), vec!["ls", "-l"]),
+            (json!("ls -l"), vec!["ls", "-l"]),
+            (json!("echo 'a b' \"c\\\"d\" e\\ f ''"), vec!["echo", "a b", "c\"d", "e f", ""]),
+            (json!("echo $HOME | wc > x"), vec!["echo", "$HOME", "|", "wc", ">", "x"]),
+            (json!(["sleep", 5, true]), vec!["sleep", "5", "true"]),
+            (json!("[\"sh\", \"-c\", \"a && b\"]"), vec!["sh", "-c", "a && b"]),
+            (json!("[ -f /x ]"), vec!["[", "-f", "/x", "]"]),
+            (json!(["--help"]), vec!["--help"]),
+            (json!(["printf", "a\nb"]), vec!["printf", "a\nb"]),
+        ] {
+            assert_eq!(accepted::<CommandLine>(&sent).words(), words);
+        }
+    }
+
+    #[test]
+    fn a_command_without_a_program_is_refused() {
+        assert_snapshot!(refusals::<CommandLine>(&json!([
+            "", "  ", [], "[]", [""], "''", null, {"cmd": "ls"}, ["ls", ["-l"]], ["ls", null],
+            "echo 'a", ["a\u{0}b"], ["a", "x".repeat(200_000)]
+        ])), @r#"
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        the command is empty: give a program, for example ["ls", "-l"]
+        command must be a list or text, not an object
+        word 2 of the command is a list
+        word 2 of the command is null
+        command "echo 'a" is not allowed: a quote is not closed; an array of words needs no quotes
+        word 1 of the command contains NUL
+        word 2 of the command is longer than 130048 bytes: pass it on stdin or in a file
+        "#);
+    }
+
+    #[test]
+    fn the_schema_allows_both_shapes() {
+        assert_snapshot!(Value::from(schemars::schema_for!(CommandLine)), @r#"{"type":["array","string"],"items":{"type":"string"},"title":"CommandLine","$schema":"https://json-schema.org/draft/2020-12/schema"}"#);
+    }
+}

@@ -127,3 +127,107 @@ fn capability(text: &str) -> Result<String, String> {
     }
     Err("use a Linux capability such as \"NET_ADMIN\", or \"ALL\"".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn a_user_is_a_name_or_a_number_with_or_without_a_group() {
+        for user in ["root", "0", "1000:1000", "app:staff", "www-data", "_apt", "2147483647"] {
+            assert_eq!(accepted::<UserSpec>(&json!(user)).as_str(), user);
+        }
+        assert_eq!(accepted::<UserSpec>(&json!(1000)).as_str(), "1000");
+        assert_snapshot!(refusals::<UserSpec>(&json!([
+            "", ":", "a:", ":0", "a:b:c", "-u", "a b", "root\n", "2147483648",
+            "1:99999999999999999999", "-1"
+        ])), @r#"
+        user "" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user ":" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user "a:" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user ":0" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user "a:b:c" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user "-u" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user "a b" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        user "root\n" is not allowed: remove the blanks around it
+        user "2147483648" is not allowed: numbers go up to 2147483647
+        user "1:99999999999999999999" is not allowed: numbers go up to 2147483647
+        user "-1" is not allowed: use a name or a number, with or without a group: "app", "1000" or "1000:1000"
+        "#);
+    }
+
+    #[test]
+    fn a_platform_is_written_in_lower_case() {
+        for platform in ["linux", "linux/amd64", "linux/arm/v7", "linux/386"] {
+            assert_eq!(accepted::<Platform>(&json!(platform)).as_str(), platform);
+        }
+        assert_snapshot!(refusals::<Platform>(&json!([
+            "", "Linux/amd64", "linux/amd64,linux/arm64", "linux/", "a/b/c/d", "--x"
+        ])), @r#"
+        platform "" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        platform "Linux/amd64" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        platform "linux/amd64,linux/arm64" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        platform "linux/" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        platform "a/b/c/d" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        platform "--x" is not allowed: use os[/architecture[/variant]] in lower case, for example "linux/amd64"
+        "#);
+    }
+
+    #[test]
+    fn a_signal_is_one_that_linux_knows() {
+        for (sent, signal) in [
+            (json!("SIGTERM"), "SIGTERM"),
+            (json!("term"), "SIGTERM"),
+            (json!("SigUsr1"), "SIGUSR1"),
+            (json!(9), "9"),
+            (json!("15"), "15"),
+            (json!("64"), "64"),
+            (json!("RTMIN+3"), "SIGRTMIN+3"),
+            (json!("sigrtmax-14"), "SIGRTMAX-14"),
+            (json!("RTMAX"), "SIGRTMAX"),
+        ] {
+            assert_eq!(accepted::<Signal>(&sent).as_str(), signal);
+        }
+        assert_snapshot!(refusals::<Signal>(&json!([
+            "", "SIG", "0", "-9", "32", "65", "999", "SIGFOO", "RTMIN+16", "RTMIN++1", "RTMAX+1",
+            "TERM\n", "--signal", true
+        ])), @r#"
+        signal "" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "SIG" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "0" is not allowed: a signal's number is 1 to 31 or 34 to 64
+        signal "-9" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "32" is not allowed: a signal's number is 1 to 31 or 34 to 64
+        signal "65" is not allowed: a signal's number is 1 to 31 or 34 to 64
+        signal "999" is not allowed: a signal's number is 1 to 31 or 34 to 64
+        signal "SIGFOO" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "RTMIN+16" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "RTMIN++1" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "RTMAX+1" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "TERM\n" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "--signal" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        signal "true" is not allowed: use a signal such as "SIGTERM", "SIGKILL", "SIGHUP" or "SIGUSR1"
+        "#);
+    }
+
+    #[test]
+    fn a_capability_is_kept_without_its_prefix() {
+        for (sent, name) in
+            [("CAP_NET_ADMIN", "NET_ADMIN"), ("net_admin", "NET_ADMIN"), ("all", "ALL")]
+        {
+            assert_eq!(accepted::<Capability>(&json!(sent)).as_str(), name);
+        }
+        assert_snapshot!(refusals::<Capability>(&json!([
+            "", "CAP_", "EVERYTHING", "NET_ADMIN,ALL", "CAP_CAP_KILL"
+        ])), @r#"
+        capability "" is not allowed: use a Linux capability such as "NET_ADMIN", or "ALL"
+        capability "CAP_" is not allowed: use a Linux capability such as "NET_ADMIN", or "ALL"
+        capability "EVERYTHING" is not allowed: use a Linux capability such as "NET_ADMIN", or "ALL"
+        capability "NET_ADMIN,ALL" is not allowed: use a Linux capability such as "NET_ADMIN", or "ALL"
+        capability "CAP_CAP_KILL" is not allowed: use a Linux capability such as "NET_ADMIN", or "ALL"
+        "#);
+    }
+}

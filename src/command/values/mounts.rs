@@ -184,13 +184,15 @@ impl FromStr for Mount {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // `C:\data:/data`: no volume has a name of one letter.
-        let drive = if is_windows_path(text) { 2 } else { 0 };
-        let colon = text.bytes().skip(drive).position(|b| b == b':').map(|i| i + drive);
-        match colon.and_then(|i| text.split_at_checked(i)) {
+        let colon = if is_windows_path(text) {
+            text.bytes().skip(2).position(|b| b == b':').map_or(1, |i| i + 2)
+        } else {
+            text.find(':').unwrap_or(text.len())
+        };
+        let (source, target) = text.split_at_checked(colon).unwrap_or((text, ""));
+        match target.strip_prefix(':') {
             None => Self::new(MountSource::Anonymous, text, Options::default()),
-            Some((source, target)) => {
-                Self::with_target(source.parse()?, target.strip_prefix(':').unwrap_or(target))
-            }
+            Some(target) => Self::with_target(source.parse()?, target),
         }
     }
 }
@@ -335,4 +337,167 @@ pub(super) fn no_target_twice<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    /// The arguments, with `/abs` for the approved source of a bind.
+    fn arguments(sent: &Value) -> String {
+        let mounts = accepted::<Mounts>(sent);
+        let argument =
+            |mount: &Mount| mount.mount_argument(Some(Path::new("/abs"))).expect("plain");
+        mounts.mounts().iter().map(argument).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_short_form_of_docker_is_read() {
+        assert_snapshot!(arguments(&json!([
+            "/srv/x:/a", "./x:/b:ro", "../x:/c:rw", ".:/d:ro,z", "data:/e", "data:/f:nocopy,ro",
+            "/g", r"C:\x:/h:ro", "c:/x:/i", "/x:/j:cached,rprivate"
+        ])), @"
+        type=bind,source=/abs,target=/a
+        type=bind,source=/abs,target=/b,readonly
+        type=bind,source=/abs,target=/c
+        type=bind,source=/abs,target=/d,readonly
+        type=volume,source=data,target=/e
+        type=volume,source=data,target=/f,readonly,volume-nocopy
+        type=volume,target=/g
+        type=bind,source=/abs,target=/h,readonly
+        type=bind,source=/abs,target=/i
+        type=bind,source=/abs,target=/j
+        ");
+        assert_snapshot!(arguments(&json!("data:/e")), @"type=volume,source=data,target=/e");
+    }
+
+    #[test]
+    fn objects_are_read_in_the_shapes_that_agents_send() {
+        assert_snapshot!(arguments(&json!([
+            {"type": "bind", "source": "./x", "target": "/a", "readonly": true},
+            {"type": "volume", "source": "data", "target": "/b", "read_only": "false"},
+            {"type": "tmpfs", "target": "/c", "size": "64m"},
+            {"target": "/d"},
+            {"src": "data", "dst": "/e", "ro": true},
+            {"Type": "bind", "Source": "/x", "Destination": "/f", "Mode": ""},
+            {"type": "tmpfs", "target": "/g", "source": null, "readonly": true},
+            "{\"source\": \"data\", \"target\": \"/h\"}"
+        ])), @"
+        type=bind,source=/abs,target=/a,readonly
+        type=volume,source=data,target=/b
+        type=tmpfs,target=/c,tmpfs-size=67108864
+        type=volume,target=/d
+        type=volume,source=data,target=/e,readonly
+        type=bind,source=/abs,target=/f
+        type=tmpfs,target=/g,readonly
+        type=volume,source=data,target=/h
+        ");
+        assert_snapshot!(arguments(&json!({
+            "/srv/x": "/a", "data": "/b:ro", "./y": {"bind": "/c", "mode": "ro"},
+            "more": {"bind": "/d", "mode": "rw"}
+        })), @"
+        type=bind,source=/abs,target=/a
+        type=volume,source=data,target=/b,readonly
+        type=bind,source=/abs,target=/c,readonly
+        type=volume,source=more,target=/d
+        ");
+        assert_snapshot!(arguments(&json!(r#"{"data": "/b"}"#)), @"type=volume,source=data,target=/b");
+    }
+
+    #[test]
+    fn a_field_cannot_smuggle_another() {
+        assert_snapshot!(refusals::<Mounts>(&json!([
+            ["v,type=bind,source=/:/x"], ["/x,source=/etc:/y"], ["data:/x,readonly"],
+            ["data:/x\",source=/\""], ["data:/x\nsource=/"], ["./a\u{7}:/x"], ["./a\u{0}:/x"],
+            [{"type": "volume", "source": "v,type=bind,source=/", "target": "/x"}],
+            [{"type": "bind", "source": "/x", "target": "/y,source=/"}],
+            {"v,type=bind,source=/": "/x"}
+        ])), @r#"
+        mount source "v,type=bind,source=/" is not allowed: begin a path with "/" or "./"; a volume's name has no slash
+        mount source "/x,source=/etc" is not allowed: ",", quotes and control characters cannot be part of it
+        mount target "/x,readonly" is not allowed: ",", quotes and control characters cannot be part of it
+        mount target "/x\",source=/\"" is not allowed: ",", quotes and control characters cannot be part of it
+        container path "/x\nsource=/" is not allowed: use one line of text
+        mount source "./a\u{7}" is not allowed: ",", quotes and control characters cannot be part of it
+        path "./a\0" is not allowed: use one line of text
+        volume name "v,type=bind,source=/" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        mount target "/y,source=/" is not allowed: ",", quotes and control characters cannot be part of it
+        mount source "v,type=bind,source=/" is not allowed: begin a path with "/" or "./"; a volume's name has no slash
+        "#);
+    }
+
+    #[test]
+    fn what_is_no_mount_is_refused() {
+        assert_snapshot!(refusals::<Mounts>(&json!([
+            ["~/x:/a"], ["~:/a"], ["sub/dir:/a"], [".hidden:/a"], ["data"], [""], [":"], [":/a"],
+            ["data:"], ["data:a"], ["data:/"], ["data://."], ["data:/a/../b"], ["v:/a"],
+            ["data:/a:rshared"], ["data:/a:"], ["data:/a:ro:rw"], ["/x:/a:nocopy"],
+            ["data:/a", "more:/a/"],
+            [5], [null], [["data", "/a"]], [{}], [{"type": "bind", "target": "/a"}],
+            [{"type": "bind", "source": "data", "target": "/a"}],
+            [{"type": "npipe", "source": "/x", "target": "/a"}],
+            [{"type": "tmpfs", "source": "x", "target": "/a"}],
+            [{"type": "volume", "target": "/a", "size": "1m"}],
+            [{"target": "/a", "volume-opt": "device=/"}], [{"target": "/a", "readonly": "yes"}],
+            [{"target": ["/a"]}], {"data": null}, {"data": {"mode": "ro"}},
+            {"/x": {"bind": "/a", "propagation": "shared"}}
+        ])), @r#"
+        path "~/x" is not allowed: "~" is not expanded, write the whole path
+        path "~" is not allowed: "~" is not expanded, write the whole path
+        mount source "sub/dir" is not allowed: begin a path with "/" or "./"; a volume's name has no slash
+        mount source ".hidden" is not allowed: begin a path with "/" or "./"; a volume's name has no slash
+        container path "data" is not allowed: use an absolute path, one that begins with "/"
+        container path "" is not allowed: it is empty
+        volume name "" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        volume name "" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        container path "" is not allowed: it is empty
+        container path "a" is not allowed: use an absolute path, one that begins with "/"
+        mount target "/" is not allowed: a mount cannot replace "/"
+        mount target "//." is not allowed: a mount cannot replace "/"
+        container path "/a/../b" is not allowed: write it without ".."
+        volume name "v" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        mount option "rshared" is not allowed: use "ro" or "rw"
+        mount option "" is not allowed: use "ro" or "rw"
+        mount option "ro:rw" is not allowed: use "ro" or "rw"
+        mount option "nocopy" is not allowed: only volumes have it
+        mount target "/a/" is not allowed: it is given twice
+        container path "5" is not allowed: use an absolute path, one that begins with "/"
+        a mount is text or an object, not a list
+        a mount is text or an object, not a list
+        container path "" is not allowed: it is empty
+        a mount of type bind needs a source
+        mount source "data" is not allowed: begin a path with "/" or "./"
+        mount type "npipe" is not allowed: use "bind", "volume" or "tmpfs"
+        a mount of type tmpfs has no source
+        only a mount of type tmpfs has a size
+        field of a mount "volume-opt" is not allowed: use type, source, target, readonly, and size for tmpfs
+        readonly "yes" is not allowed: use true or false
+        target/destination/dst of a mount must be text, not a list
+        mount source "data" is not allowed: its target must be text, not null
+        container path "" is not allowed: it is empty
+        field of a mount "propagation" is not allowed: use type, source, target, readonly, and size for tmpfs
+        "#);
+    }
+
+    #[test]
+    fn a_bind_needs_the_absolute_path_that_the_policy_approved() {
+        let mount = &accepted::<Mounts>(&json!(["./x:/a:Z"])).0[0];
+        assert!(mount.wants_relabel() && !mount.read_only());
+        let refusals: Vec<_> =
+            [None, Some("x"), Some("/a,source=/etc"), Some("/a\r\nb"), Some("/a\"b")]
+                .into_iter()
+                .map(|source| mount.mount_argument(source.map(Path::new)).unwrap_err())
+                .collect();
+        assert_snapshot!(refusals.join("\n"), @r#"
+        mount source "./x" is not allowed: it has no absolute path of text
+        mount source "./x" is not allowed: it has no absolute path of text
+        mount source "/a,source=/etc" is not allowed: ",", quotes and control characters cannot be part of it
+        mount source "/a\r\nb" is not allowed: ",", quotes and control characters cannot be part of it
+        mount source "/a\"b" is not allowed: ",", quotes and control characters cannot be part of it
+        "#);
+    }
 }

@@ -4,6 +4,8 @@
 use super::sent::checked_text;
 
 const NAME: &str = "use letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit";
+const LONGER: &str =
+    "use at least two letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit";
 
 checked_text! {
     /// An existing container, by name or by ID (or the beginning of an ID).
@@ -19,14 +21,12 @@ checked_text! {
 
 checked_text! {
     /// A name for a new container. Docker asks for two characters at least.
-    ContainerName = "container name", 128, r"^[A-Za-z0-9][\w.-]+$",
-    "use at least two letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit"
+    ContainerName = "container name", 128, r"^[A-Za-z0-9][\w.-]+$", LONGER
 }
 
 checked_text! {
     /// A volume. Docker asks for two characters at least; a path is not a volume.
-    VolumeName = "volume name", 128, r"^[A-Za-z0-9][\w.-]+$",
-    "use at least two letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit"
+    VolumeName = "volume name", 128, r"^[A-Za-z0-9][\w.-]+$", LONGER
 }
 
 checked_text! {
@@ -165,5 +165,207 @@ fn not_reserved_for_docker(key: &str) -> Result<(), String> {
     match RESERVED.iter().find(|prefix| key.starts_with(*prefix)) {
         Some(prefix) => Err(format!("labels that begin with \"{prefix}\" belong to docker")),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::{Value, json};
+
+    use super::super::sent::testing::{accepted, read, refusals};
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_be_an_option_a_path_or_two_lines() {
+        for name in ["web", "a", "0f3a", "my_app-web.1", "Web", &"x".repeat(128)] {
+            assert_eq!(accepted::<ContainerRef>(&json!(name)).as_str(), name);
+        }
+        assert_snapshot!(refusals::<ContainerRef>(&json!([
+            "../volumes/x", "-f", " web", "web\n", "/web", "//web", "web/", "x/../web", "a=b",
+            "name=host", "v,type=bind,source=/",
+            "", ".", "..", "a\u{0}b", "wéb", "web\u{202e}", "x".repeat(200), null, ["web"],
+            {"name": "web"}
+        ])), @r#"
+        container name "../volumes/x" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "-f" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name " web" is not allowed: remove the blanks around it
+        container name "web\n" is not allowed: remove the blanks around it
+        container name "/web" is not allowed: leave out the leading "/"
+        container name "//web" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "web/" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "x/../web" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "a=b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "name=host" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "v,type=bind,source=/" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "." is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name ".." is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "a\0b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "wéb" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "web\u{202e}" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" is not allowed: use at most 128 characters
+        container name must be text or a number, not null
+        container name must be text or a number, not a list
+        container name must be text or a number, not an object
+        "#);
+    }
+
+    #[test]
+    fn each_kind_of_name_has_its_own_rule() {
+        assert_snapshot!(refusals::<ContainerName>(&json!(["a", "-ab", "/web"])), @r#"
+        container name "a" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "-ab" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        container name "/web" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        "#);
+        assert_snapshot!(refusals::<VolumeName>(&json!([
+            "v", "/data", "./data", "../containers/web"
+        ])), @r#"
+        volume name "v" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        volume name "/data" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        volume name "./data" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        volume name "../containers/web" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
+        "#);
+        assert_snapshot!(refusals::<NetworkName>(&json!([
+            "container:web", "name=host", "a\nb"
+        ])), @r#"
+        network name "container:web" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        network name "name=host" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        network name "a\nb" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        "#);
+        assert_snapshot!(refusals::<ProjectName>(&json!([
+            "My App", "Shop", "_x", "../evil"
+        ])), @r#"
+        project name "My App" is not allowed: use lower-case letters, digits, "_" and "-", beginning with a letter or digit
+        project name "Shop" is not allowed: use lower-case letters, digits, "_" and "-", beginning with a letter or digit
+        project name "_x" is not allowed: use lower-case letters, digits, "_" and "-", beginning with a letter or digit
+        project name "../evil" is not allowed: use lower-case letters, digits, "_" and "-", beginning with a letter or digit
+        "#);
+        assert_snapshot!(refusals::<ServiceName>(&json!(["-d", "a/b"])), @r#"
+        service name "-d" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        service name "a/b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        "#);
+        assert_snapshot!(refusals::<HostName>(&json!([
+            "my_host", "-a", "a-", "a..b", "a.", "x".repeat(64), "x.".repeat(130)
+        ])), @r#"
+        host name "my_host" is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "-a" is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "a-" is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "a..b" is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "a." is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" is not allowed: use letters, digits and "-" in parts of at most 63 characters, joined by "."
+        host name "x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.…" is not allowed: use at most 253 characters
+        "#);
+        assert_snapshot!(refusals::<LabelKey>(&json!([
+            "", "a=b", "-a", "com.docker.compose.project", "Com.Docker.x", "io.docker.x",
+            "org.dockerproject.x"
+        ])), @r#"
+        label "" is not allowed: use letters, digits, "_", ".", "/" and "-", beginning with a letter or digit
+        label "a=b" is not allowed: use letters, digits, "_", ".", "/" and "-", beginning with a letter or digit
+        label "-a" is not allowed: use letters, digits, "_", ".", "/" and "-", beginning with a letter or digit
+        label "com.docker.compose.project" is not allowed: labels that begin with "com.docker." belong to docker
+        label "Com.Docker.x" is not allowed: labels that begin with "com.docker." belong to docker
+        label "io.docker.x" is not allowed: labels that begin with "io.docker." belong to docker
+        label "org.dockerproject.x" is not allowed: labels that begin with "org.dockerproject." belong to docker
+        "#);
+        assert_snapshot!(refusals::<EnvName>(&json!(["", "1A", "A B", "A=B", "-A", "É"])), @r#"
+        environment variable "" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "1A" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "A B" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "A=B" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "-A" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        environment variable "É" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or "_"
+        "#);
+        assert_snapshot!(refusals::<LogDriver>(&json!(["owner/driver", "JSON-file"])), @r#"
+        log driver "owner/driver" is not allowed: use a driver such as "json-file", "local", "journald" or "none"
+        log driver "JSON-file" is not allowed: use a driver such as "json-file", "local", "journald" or "none"
+        "#);
+        assert_snapshot!(refusals::<FilterValue>(&json!(["", "a\nb", "x".repeat(513)])), @r#"
+        filter value "" is not allowed: it is empty
+        filter value "a\nb" is not allowed: use one line of text
+        filter value "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" is not allowed: use at most 512 characters
+        "#);
+
+        accepted::<ContainerName>(&json!("ab"));
+        accepted::<NetworkName>(&json!("host"));
+        accepted::<ProjectName>(&json!("2048-game"));
+        accepted::<HostName>(&json!(format!("db-1.{}.internal", "x".repeat(63))));
+        accepted::<LabelKey>(&json!("traefik.http.routers.web.tls.domains[0].main"));
+        accepted::<FilterValue>(&json!("com.docker.compose.project=shop"));
+        assert_eq!(accepted::<FilterValue>(&json!(true)).as_str(), "true");
+    }
+
+    #[test]
+    fn a_number_sent_for_a_name_is_the_name() {
+        assert_eq!(accepted::<ContainerRef>(&json!(42)).as_str(), "42");
+        assert_eq!(
+            read::<ContainerRef>(&json!(1e40)).unwrap_err(),
+            "container name must be text or a number, not a number too large to be exact"
+        );
+    }
+
+    #[test]
+    fn variables_that_steer_the_docker_client_are_reserved() {
+        let is_reserved = |name: &str| name.parse::<EnvName>().expect(name).is_reserved();
+        for name in [
+            "LD_PRELOAD",
+            "DYLD_INSERT_LIBRARIES",
+            "DOCKER_HOST",
+            "COMPOSE_FILE",
+            "BUILDKIT_PROGRESS",
+            "BUILDX_BUILDER",
+            "GODEBUG",
+            "http_proxy",
+            "NO_PROXY",
+            "SSL_CERT_FILE",
+            "PATH",
+            "Path",
+            "HOME",
+            "XDG_RUNTIME_DIR",
+            "TMPDIR",
+            "SSH_AUTH_SOCK",
+            "LANG",
+            "LC_ALL",
+            "TERM",
+            "NO_COLOR",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "PWD",
+            "USER",
+            "GIT_SSH_COMMAND",
+            "BASH_ENV",
+            "PYTHONPATH",
+        ] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in
+            ["DB_PASSWORD", "GOOGLE_API_KEY", "PATHS", "MY_PATH", "USERNAME", "PORT", "OLD_VALUE"]
+        {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_filter_value_that_docker_reads_as_a_pattern_can_mean_itself() {
+        assert_eq!(accepted::<FilterValue>(&json!("web[1")).literal(), r"web\[1");
+    }
+
+    #[test]
+    fn log_drivers_that_send_logs_away_are_told_apart() {
+        assert!(accepted::<LogDriver>(&json!("json-file")).is_local());
+        assert!(!accepted::<LogDriver>(&json!("syslog")).is_local());
+    }
+
+    #[test]
+    fn the_schema_is_written_in_place() {
+        #[derive(schemars::JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Parameters {
+            /// Name or ID.
+            container_name: ContainerRef,
+            name: Option<ContainerName>,
+            all: Vec<FilterValue>,
+        }
+        let schema = Value::from(schemars::schema_for!(Parameters));
+        assert_snapshot!(schema["properties"], @r#"{"container_name":{"type":"string","pattern":"^[A-Za-z0-9][\\w.-]*$","description":"Name or ID."},"name":{"type":["string","null"],"pattern":"^[A-Za-z0-9][\\w.-]+$"},"all":{"type":"array","items":{"type":"string"}}}"#);
     }
 }

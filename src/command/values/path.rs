@@ -69,3 +69,53 @@ fn one_line(text: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn a_host_path_is_one_line_that_means_what_it_says() {
+        for path in ["/srv/shop", "./data", "../x", "compose.yaml", "a b, c", "~backup", r"C:\shop"]
+        {
+            assert_eq!(accepted::<HostPath>(&json!(path)).as_path(), Path::new(path));
+        }
+        assert_snapshot!(refusals::<HostPath>(&json!([
+            "", "~", "~/shop", "-", "-f", "a\u{0}b", "a\nb", "a\r", "x".repeat(4097), null
+        ])), @r#"
+        path "" is not allowed: it is empty
+        path "~" is not allowed: "~" is not expanded, write the whole path
+        path "~/shop" is not allowed: "~" is not expanded, write the whole path
+        path "-" is not allowed: begin it with "./" or "/"
+        path "-f" is not allowed: begin it with "./" or "/"
+        path "a\0b" is not allowed: use one line of text
+        path "a\nb" is not allowed: use one line of text
+        path "a\r" is not allowed: use one line of text
+        path "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…" is not allowed: use at most 4096 bytes
+        path must be text or a number, not null
+        "#);
+    }
+
+    #[test]
+    fn a_container_path_is_absolute() {
+        assert!(!accepted::<ContainerPath>(&json!("/srv/..data")).is_root());
+        for root in ["/", "//", "/./"] {
+            assert!(accepted::<ContainerPath>(&json!(root)).is_root(), "{root}");
+        }
+        assert_snapshot!(refusals::<ContainerPath>(&json!([
+            "", "app", "./app", "/srv/../etc", "/..", "/a\nb", "-w"
+        ])), @r#"
+        container path "" is not allowed: it is empty
+        container path "app" is not allowed: use an absolute path, one that begins with "/"
+        container path "./app" is not allowed: use an absolute path, one that begins with "/"
+        container path "/srv/../etc" is not allowed: write it without ".."
+        container path "/.." is not allowed: write it without ".."
+        container path "/a\nb" is not allowed: use one line of text
+        container path "-w" is not allowed: use an absolute path, one that begins with "/"
+        "#);
+    }
+}

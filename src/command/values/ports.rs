@@ -204,7 +204,9 @@ fn range(text: &str) -> Option<RangeInclusive<u16>> {
 
 /// `[[address:]host:]container[/protocol]`.
 fn publish_text(mappings: &mut Vec<PortMapping>, text: &str) -> Result<(), String> {
-    let (host, container) = text.rsplit_once(':').unwrap_or(("", text));
+    // `:80` is no port of the host: let the whole text be refused.
+    let (host, container) =
+        text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).unwrap_or(("", text));
     publish(mappings, container.parse()?, host.parse()?)
 }
 
@@ -237,4 +239,147 @@ fn text(value: &Value) -> Result<String, String> {
         other => Err(kind(other).to_owned()),
     }
     .map_err(|kind| format!("a port must be a number or text, not {kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    fn published(sent: &Value) -> String {
+        accepted::<Ports>(sent).arguments().join("\n")
+    }
+
+    #[test]
+    fn an_object_names_the_container_port_first() {
+        assert_snapshot!(published(&json!({"80": 8080})), @"127.0.0.1:8080:80/tcp");
+        assert_snapshot!(published(&json!({
+            "80/tcp": "8080", "53/UDP": "127.0.0.2:5353", "443": "[::1]:8443", "22": "0.0.0.0:2222"
+        })), @"
+        0.0.0.0:2222:22/tcp
+        127.0.0.2:5353:53/udp
+        127.0.0.1:8080:80/tcp
+        [::1]:8443:443/tcp
+        ");
+        assert_snapshot!(published(&json!({
+            "80": null, "81": "", "82": 0, "83": "0", "84": "127.0.0.1:", "85": "[::1]:0"
+        })), @"
+        127.0.0.1::80/tcp
+        127.0.0.1::81/tcp
+        127.0.0.1::82/tcp
+        127.0.0.1::83/tcp
+        127.0.0.1::84/tcp
+        [::1]::85/tcp
+        ");
+        assert_snapshot!(published(&json!({"80": [8080, "0.0.0.0:8081", 8080]})), @"
+        0.0.0.0:8081:80/tcp
+        127.0.0.1:8080:80/tcp
+        ");
+        assert_snapshot!(published(&json!({"8000-8002": "9000-9002", "7000-7001": null})), @"
+        127.0.0.1::7000/tcp
+        127.0.0.1::7001/tcp
+        127.0.0.1:9000:8000/tcp
+        127.0.0.1:9001:8001/tcp
+        127.0.0.1:9002:8002/tcp
+        ");
+        assert_snapshot!(published(&json!(r#"{"80": 8080}"#)), @"127.0.0.1:8080:80/tcp");
+    }
+
+    #[test]
+    fn a_list_is_written_as_docker_writes_it() {
+        assert_snapshot!(published(&json!([
+            "8080:80", "127.0.0.1:53:53/udp", "[::]:81:81", 90, "91", "127.0.0.1::92",
+            "5000-5001:6000-6001/sctp"
+        ])), @"
+        127.0.0.1:53:53/udp
+        127.0.0.1:8080:80/tcp
+        [::]:81:81/tcp
+        127.0.0.1::90/tcp
+        127.0.0.1::91/tcp
+        127.0.0.1::92/tcp
+        127.0.0.1:5000:6000/sctp
+        127.0.0.1:5001:6001/sctp
+        ");
+        assert_snapshot!(published(&json!("8080:80")), @"127.0.0.1:8080:80/tcp");
+        assert_snapshot!(published(&json!("[::1]:8080:80")), @"[::1]:8080:80/tcp");
+        assert_snapshot!(published(&json!(80)), @"127.0.0.1::80/tcp");
+        assert_eq!(published(&json!([])), "");
+    }
+
+    #[test]
+    fn what_is_no_port_is_refused() {
+        assert_snapshot!(refusals::<Ports>(&json!([
+            {"0": 80}, {"65536": 80}, {"80/tcp/udp": 80}, {"80/icmp": 80}, {"": 80}, {"http": 80},
+            {"127.0.0.1:80": 80}, {"80-70": 80},
+            {"80": 65536}, {"80": -1}, {"80": "+80"}, {"80": " 80"}, {"80": "localhost:80"},
+            {"80": "127.0.0.1"}, {"80": "::1:80"}, {"80": "[::1]"},
+            {"80": "300.0.0.1:80"}, {"80": "0-5"}, {"80": "80\n"}, {"80": true},
+            {"80": {"HostPort": "80"}}, {"80": [["127.0.0.1", 80]]},
+            {"80": "8080-8090"}, {"8000-8010": 9000}, {"1-65535": null}, ["80:80/tcp/udp"],
+            ["published=80,target=90"], ["1:2:3:4"], [":80"], ["80:"], [""], [null], [1.5]
+        ])), @r#"
+        container port "0" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "65536" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "80/tcp/udp" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "80/icmp" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "http" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "127.0.0.1:80" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "80-70" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        host port "65536" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "-1" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "+80" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port " 80" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "localhost:80" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "127.0.0.1" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "::1:80" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "[::1]" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "300.0.0.1:80" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "0-5" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        host port "80\n" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        a port must be a number or text, not true or false
+        a port must be a number or text, not an object
+        a port must be a number or text, not a list
+        host port "8080-8090" is not allowed: it must be as long as the container's 80
+        host port "9000" is not allowed: it must be as long as the container's 8000-8010
+        at most 64 ports can be published in one call
+        container port "80/tcp/udp" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "published=80,target=90" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        host port "1:2:3" is not allowed: use a port from 1 to 65535 with or without an IP address, for example 8080, "127.0.0.1:8080" or "[::1]:8080"; 0 is any free port
+        container port ":80" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        container port "" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        a port must be a number or text, not null
+        container port "1.5" is not allowed: use a port from 1 to 65535 or a range, for example "80", "53/udp" or "8000-8010"
+        "#);
+    }
+
+    #[test]
+    fn ports_are_limited_in_number() {
+        assert_eq!(accepted::<Ports>(&json!({"1000-1063": null})).mappings().len(), 64);
+        assert_snapshot!(refusals::<Ports>(&json!([
+            {"1000-1064": null}, (1..=65).collect::<Vec<_>>()
+        ])), @"
+        at most 64 ports can be published in one call
+        at most 64 ports can be published in one call
+        ");
+    }
+
+    #[test]
+    fn only_loopback_is_private() {
+        for (sent, public) in [
+            (json!({"80": 8080}), false),
+            (json!({"80": "[::1]:8080"}), false),
+            (json!({"80": "[::ffff:127.0.0.1]:8080"}), false),
+            (json!({"80": "0.0.0.0:8080"}), true),
+            (json!({"80": "[::]:8080"}), true),
+            (json!({"80": "192.168.1.5:8080"}), true),
+            (json!({}), false),
+        ] {
+            assert_eq!(accepted::<Ports>(&sent).is_public(), public, "{sent}");
+        }
+    }
 }

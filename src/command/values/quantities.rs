@@ -154,10 +154,9 @@ impl<const MIN: u32, const MAX: u32> FromStr for Bounded<MIN, MAX> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        whole(text)
-            .filter(|number| (MIN..=MAX).contains(number))
-            .map(Self)
-            .ok_or_else(|| refused("number", text, &format!("use {MIN} to {MAX}")))
+        whole(text).filter(|number| (MIN..=MAX).contains(number)).map(Self).ok_or_else(|| {
+            refused("number", text, &format!("use a whole number from {MIN} to {MAX}"))
+        })
     }
 }
 
@@ -224,8 +223,9 @@ impl<const MIN: u32, const MAX: u32> TryFrom<String> for Bounded<MIN, MAX> {
 
 impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        let sent = scalar(&Value::deserialize(source)?)
-            .map_err(|kind| format!("use a whole number from {MIN} to {MAX}, not {kind}"));
+        let sent = scalar(&Value::deserialize(source)?).map_err(|kind| {
+            format!("{kind} is not allowed: use a whole number from {MIN} to {MAX}")
+        });
         // Some clients know only floating point: 5.0.
         sent.and_then(|text| text.strip_suffix(".0").unwrap_or(&text).parse())
             .map_err(serde::de::Error::custom)
@@ -286,4 +286,152 @@ pub(super) fn scaled(decimal: &str, unit: u64) -> Option<u64> {
         .checked_mul(u128::from(unit))?
         .checked_add(billionths * u128::from(unit) / BILLION)?;
     u64::try_from(total).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_docker_reads_it() {
+        for (sent, bytes) in [
+            (json!(1), 1),
+            (json!(536_870_912), 536_870_912),
+            (json!(1024.0), 1024),
+            (json!("512"), 512),
+            (json!("512b"), 512),
+            (json!("1k"), 1024),
+            (json!("512m"), 512 << 20),
+            (json!("64MB"), 64 << 20),
+            (json!("64 MiB"), 64 << 20),
+            (json!("512Mi"), 512 << 20),
+            (json!("1GiB"), 1 << 30),
+            (json!("1.5g"), 3 << 29),
+            (json!(".5K"), 512),
+            (json!("2T"), 2 << 40),
+            (json!("1p"), 1 << 50),
+            (json!("9223372036854775807"), i64::MAX as u64),
+        ] {
+            let size = accepted::<ByteSize>(&sent);
+            assert_eq!((size.bytes(), size.argument()), (bytes, bytes.to_string()), "{sent}");
+        }
+        assert_snapshot!(refusals::<ByteSize>(&json!([
+            "", "0", 0, "0.1", -1, "-1m", "+1m", "NaN", "inf", "1e3", "12x", "m", "1.2.3", "1 m m",
+            "9223372036854775808", "99999999p", 1e300, "٣m", true, null
+        ])), @r#"
+        size "" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "0" is not allowed: use more than zero
+        size "0" is not allowed: use more than zero
+        size "0.1" is not allowed: use more than zero
+        size "-1" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "-1m" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "+1m" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "NaN" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "inf" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "1e3" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "12x" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "m" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "1.2.3" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "1 m m" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "9223372036854775808" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "99999999p" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size must be text or a number, not a number too large to be exact
+        size "٣m" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "true" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size must be text or a number, not null
+        "#);
+    }
+
+    #[test]
+    fn memory_below_the_minimum_of_docker_is_refused() {
+        assert_eq!(accepted::<Memory>(&json!("6m")).argument(), "6291456");
+        assert_snapshot!(refusals::<Memory>(&json!(["5.9m", 512, "0", "lots"])), @r#"
+        memory "5.9m" is not allowed: that is 6186598 bytes, and docker asks for "6m" at least
+        memory "512" is not allowed: that is 512 bytes, and docker asks for "6m" at least
+        memory "0" is not allowed: that is 0 bytes, and docker asks for "6m" at least
+        memory "lots" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        "#);
+    }
+
+    #[test]
+    fn processors_are_written_without_an_exponent() {
+        for (sent, argument) in [
+            (json!(2), "2"),
+            (json!(0.5), "0.5"),
+            (json!("1.50"), "1.5"),
+            (json!("0.010"), "0.01"),
+            (json!(1.123_456_789), "1.123456789"),
+            (json!("1024"), "1024"),
+        ] {
+            assert_eq!(accepted::<Cpus>(&sent).argument(), argument);
+        }
+        assert_snapshot!(refusals::<Cpus>(&json!([
+            0, "0.009", 1e-7, "-1", "1025", "1.1234567891", "500m", "NaN", "1e1", ""
+        ])), @r#"
+        cpus "0" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "0.009" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "1e-7" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "-1" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "1025" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "1.1234567891" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "500m" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "NaN" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "1e1" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        cpus "" is not allowed: use a number from 0.01 to 1024 with at most 9 decimals, for example 1.5
+        "#);
+    }
+
+    #[test]
+    fn a_bounded_number_names_its_bounds() {
+        type Seconds = Bounded<1, 600>;
+        for sent in [json!(60), json!("60"), json!(60.0)] {
+            assert_eq!(accepted::<Seconds>(&sent).get(), 60);
+        }
+        assert_snapshot!(refusals::<Seconds>(&json!([
+            0, 601, -1, "+5", "5s", 1.5, "", true, null, [5], 99_999_999_999_u64
+        ])), @r#"
+        number "0" is not allowed: use a whole number from 1 to 600
+        number "601" is not allowed: use a whole number from 1 to 600
+        number "-1" is not allowed: use a whole number from 1 to 600
+        number "+5" is not allowed: use a whole number from 1 to 600
+        number "5s" is not allowed: use a whole number from 1 to 600
+        number "1.5" is not allowed: use a whole number from 1 to 600
+        number "" is not allowed: use a whole number from 1 to 600
+        number "true" is not allowed: use a whole number from 1 to 600
+        null is not allowed: use a whole number from 1 to 600
+        a list is not allowed: use a whole number from 1 to 600
+        number "99999999999" is not allowed: use a whole number from 1 to 600
+        "#);
+        assert_snapshot!(serde_json::Value::from(schemars::schema_for!(Seconds)), @r#"{"type":"integer","minimum":1,"maximum":600,"title":"From1To600","$schema":"https://json-schema.org/draft/2020-12/schema"}"#);
+    }
+
+    #[test]
+    fn a_restart_policy_is_one_of_four() {
+        for (sent, argument) in [
+            (json!("no"), "no"),
+            (json!(false), "no"),
+            (json!("always"), "always"),
+            (json!("unless-stopped"), "unless-stopped"),
+            (json!("on-failure"), "on-failure"),
+            (json!("on-failure:5"), "on-failure:5"),
+        ] {
+            assert_eq!(accepted::<RestartPolicy>(&sent).argument(), argument);
+        }
+        assert_snapshot!(refusals::<RestartPolicy>(&json!([
+            "", "never", "Always", true, "on-failure:", "on-failure:-1", "on-failure:+1", "always:3"
+        ])), @r#"
+        restart policy "" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "never" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "Always" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "true" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "on-failure:" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "on-failure:-1" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "on-failure:+1" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        restart policy "always:3" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
+        "#);
+    }
 }

@@ -44,7 +44,7 @@ pub(super) fn scalar(value: &Value) -> Result<String, String> {
         Value::Number(number)
             if number.is_f64() && number.as_f64().is_none_or(|n| n.abs() > EXACT) =>
         {
-            Err("a number too large to be exact: send it as text".to_owned())
+            Err("a number too large to be exact".to_owned())
         }
         Value::Number(number) => Ok(number.to_string()),
         other => Err(kind(other).to_owned()),
@@ -145,7 +145,7 @@ macro_rules! from_text {
 
             fn try_from(value: serde_json::Value) -> Result<Self, String> {
                 $crate::command::values::sent::scalar(&value)
-                    .map_err(|kind| format!("{} must be text, not {kind}", $what))?
+                    .map_err(|kind| format!("{} must be text or a number, not {kind}", $what))?
                     .parse()
             }
         }

@@ -140,9 +140,11 @@ fn nanoseconds_in(unit: &str) -> Option<u64> {
     })
 }
 
-/// `1700000000` or `1700000000.25`, up to the year 2554: so milliseconds are refused.
+/// `1700000000` or `1700000000.25`, up to the year 2554: so milliseconds are refused. So is `10`,
+/// which docker takes for 1970 and a caller for ten seconds ago; before 1973 only 0 means anything.
 fn unix_time(text: &str) -> Option<Timestamp> {
-    let nanoseconds = scaled(text, 1_000_000_000)?;
+    const EARLIEST: u64 = 100_000_000 * 1_000_000_000;
+    let nanoseconds = scaled(text, 1_000_000_000).filter(|n| *n == 0 || *n >= EARLIEST)?;
     Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()
 }
 
@@ -155,4 +157,101 @@ fn calendar_time(text: &str) -> Option<Timestamp> {
         return format!("{text}T00:00:00Z").parse().ok();
     }
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn a_duration_is_seconds_or_the_text_of_go() {
+        for (sent, argument, milliseconds) in [
+            (json!(90), "1m30s", 90_000),
+            (json!("90"), "1m30s", 90_000),
+            (json!(1.5), "1s500ms", 1500),
+            (json!("500ms"), "500ms", 500),
+            (json!("1h"), "1h", 3_600_000),
+            (json!("1h0m0.5s"), "1h500ms", 3_600_500),
+            (json!("1.5h"), "1h30m", 5_400_000),
+            (json!("2000µs"), "2ms", 2),
+            (json!("0"), "0s", 0),
+        ] {
+            let span = accepted::<DockerDuration>(&sent);
+            assert_eq!(
+                (span.argument().as_str(), span.duration().as_millis()),
+                (argument, milliseconds)
+            );
+        }
+        assert_eq!(accepted::<DockerDuration>(&json!("1us1ns")).argument(), "1us1ns");
+        assert_snapshot!(refusals::<DockerDuration>(&json!([
+            "", "-1s", "+1s", "1d", "s", "1s2", "1 m", "1.2.3s", "1m-30s", "9999999h", "∞", -5, null
+        ])), @r#"
+        duration "" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "-1s" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "+1s" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "1d" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "s" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "1s2" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "1 m" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "1.2.3s" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "1m-30s" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "9999999h" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "∞" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration "-5" is not allowed: use seconds or a span such as "500ms", "30s" or "1m30s"
+        duration must be text or a number, not null
+        "#);
+    }
+
+    #[test]
+    fn a_point_in_time_is_back_from_now_or_in_utc() {
+        for (sent, argument) in [
+            (json!("10m"), "10m"),
+            (json!("2h30m"), "2h30m"),
+            (json!("2026-01-31T09:00:00Z"), "2026-01-31T09:00:00Z"),
+            (json!("2026-01-31T10:00:00.25+01:00"), "2026-01-31T09:00:00.25Z"),
+            (json!("2026-01-31"), "2026-01-31T00:00:00Z"),
+            (json!(1_700_000_000), "2023-11-14T22:13:20Z"),
+            (json!(0), "1970-01-01T00:00:00Z"),
+            (json!(1_700_000_000.5), "2023-11-14T22:13:20.5Z"),
+            (json!("1700000000.000000001"), "2023-11-14T22:13:20.000000001Z"),
+        ] {
+            assert_eq!(accepted::<TimePoint>(&sent).argument(), argument);
+        }
+        assert_snapshot!(refusals::<TimePoint>(&json!([
+            "", "yesterday", "1d", "-10m", "10", "2026-01-31T09:00:00", "2026-02-30", "2026-1-1",
+            "-000001-01-01", "2026-01-31T09:00:00Z\n", -1, 1_700_000_000_000_u64, "é2026", null
+        ])), @r#"
+        time "" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "yesterday" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "1d" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "-10m" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "10" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "2026-01-31T09:00:00" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "2026-02-30" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "2026-1-1" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "-000001-01-01" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "2026-01-31T09:00:00Z\n" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "-1" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "1700000000000" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time "é2026" is not allowed: use a span back from now ("10m", "2h30m"), a time with its zone ("2026-01-31T09:00:00Z"), a date, or seconds since 1970
+        time must be text or a number, not null
+        "#);
+    }
+
+    #[test]
+    fn a_span_counts_back_from_the_given_time() {
+        let now: Timestamp = "2026-01-31T09:00:00Z".parse().expect("a time");
+        assert_eq!(
+            accepted::<TimePoint>(&json!("90m")).resolve(now).to_string(),
+            "2026-01-31T07:30:00Z"
+        );
+        assert_eq!(
+            accepted::<TimePoint>(&json!("2026-01-31")).resolve(now).to_string(),
+            "2026-01-31T00:00:00Z"
+        );
+    }
 }

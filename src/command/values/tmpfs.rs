@@ -70,8 +70,8 @@ impl TmpfsMount {
                 }
                 None if TMPFS_FLAGS.contains(&option) => mount.options.push(option.to_owned()),
                 _ => {
-                    let rule = "use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, noexec, nosuid \
-                                or nodev";
+                    let rule = "use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, \
+                                noexec, nosuid or nodev";
                     return Err(refused("tmpfs option", option, rule));
                 }
             }
@@ -111,3 +111,48 @@ impl TryFrom<Value> for Tmpfs {
 
 /// `suid` and `dev` are left out: nothing in a scratch folder needs them.
 const TMPFS_FLAGS: [&str; 6] = ["ro", "rw", "exec", "noexec", "nosuid", "nodev"];
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::sent::testing::{accepted, refusals};
+    use super::*;
+
+    #[test]
+    fn a_folder_in_memory_may_have_a_size_and_options() {
+        for sent in [
+            json!(["/run", "/tmp:size=64m,mode=1777,exec", "/x:ro,uid=1000"]),
+            json!({"/run": null, "/tmp": "mode=1777,size=64m,exec", "/x": "ro,uid=1000"}),
+        ] {
+            assert_eq!(
+                accepted::<Tmpfs>(&sent).arguments(),
+                ["/run", "/tmp:size=67108864,mode=1777,exec", "/x:ro,uid=1000"]
+            );
+        }
+        assert_eq!(accepted::<Tmpfs>(&json!("/run")).arguments(), ["/run"]);
+        assert_snapshot!(refusals::<Tmpfs>(&json!([
+            [""], ["run"], ["/"], ["/a/.."], ["/run:size=lots"], ["/run:size=50%"], ["/run:mode=9"],
+            ["/run:uid="], ["/run:dev"], ["/run:nr_blocks=1"], ["/a:size=1m:ro"],
+            {"/a:b": ""}, ["/run", "/run/"], [5], {"/run": ["size=1m"]}, ["/a\nb"]
+        ])), @r#"
+        container path "" is not allowed: it is empty
+        container path "run" is not allowed: use an absolute path, one that begins with "/"
+        mount target "/" is not allowed: a mount cannot replace "/"
+        container path "/a/.." is not allowed: write it without ".."
+        size "lots" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        size "50%" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        tmpfs option "mode=9" is not allowed: use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, noexec, nosuid or nodev
+        tmpfs option "uid=" is not allowed: use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, noexec, nosuid or nodev
+        tmpfs option "dev" is not allowed: use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, noexec, nosuid or nodev
+        tmpfs option "nr_blocks=1" is not allowed: use size=64m, mode=1777, uid=1000, gid=1000, ro, rw, exec, noexec, nosuid or nodev
+        size "1m:ro" is not allowed: use bytes or a number with a unit, for example 67108864, "64m" or "1.5g"
+        mount target "/a:b" is not allowed: ":" cannot be part of it
+        mount target "/run/" is not allowed: it is given twice
+        container path "5" is not allowed: use an absolute path, one that begins with "/"
+        a tmpfs mount must be text, not a list
+        container path "/a\nb" is not allowed: use one line of text
+        "#);
+    }
+}

@@ -1,0 +1,267 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::containers::{ListContainers, Row};
+use crate::command::text::human_bytes;
+use crate::command::{Command, Effect, Invocation, Output, json};
+use crate::error::Error;
+use crate::tools::reply::Structured;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// The whole answer stays below 1.5 kB, whatever there is.
+const PROJECTS: usize = 8;
+const LOOSE: usize = 5;
+const PROBLEMS: usize = 5;
+/// Characters of one entry.
+const ENTRY: usize = 80;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListAllResources {}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    containers: Counts,
+    projects: BTreeMap<String, Counts>,
+    more_projects: Option<usize>,
+    /// Containers of no project.
+    loose: Vec<String>,
+    more_loose: Option<usize>,
+    images: Images,
+    volumes: usize,
+    networks: usize,
+    problems: Vec<String>,
+    more_problems: Option<usize>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    running: usize,
+    unhealthy: Option<usize>,
+    restarting: Option<usize>,
+    paused: Option<usize>,
+    exited: Option<usize>,
+    /// Created, being removed, or dead.
+    other: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Images {
+    count: usize,
+    size: String,
+}
+
+impl Tool for ListAllResources {
+    const SPEC: Spec = Spec {
+        name: "list-all-resources",
+        title: "Overview of everything",
+        description: "What is on this host in one small answer: compose projects and loose containers by state, counts of images, volumes and networks, and the most urgent problems. The first call of a session; the list-… tools tell more.",
+        toolset: Toolset::System,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let docker = &context.docker;
+        let everything = ListContainers { all: true, filters: vec![] };
+        let (rows, images, volumes, networks) = tokio::try_join!(
+            docker.run(&everything),
+            docker.run(&ImageSizes),
+            docker.run(&Names("volume")),
+            docker.run(&Names("network")),
+        )?;
+        Ok(Structured(reply(&rows, images, volumes, networks)))
+    }
+}
+
+fn reply(rows: &[Row], images: Images, volumes: usize, networks: usize) -> Reply {
+    let mut projects: BTreeMap<String, Counts> = BTreeMap::new();
+    let mut all = Counts::default();
+    let mut loose = vec![];
+    for row in rows {
+        all.count(row);
+        match &row.project {
+            Some(project) => projects.entry(project.clone()).or_default().count(row),
+            None => loose.push(format!("{}: {}", row.name, row.status)),
+        }
+    }
+    let mut problems: Vec<(u8, String)> = rows.iter().filter_map(problem).collect();
+    problems.sort();
+    let problems = problems.into_iter().map(|(_, text)| text).collect();
+    let (problems, more_problems) = first(problems, PROBLEMS);
+    let (loose, more_loose) = first(loose, LOOSE);
+    let more_projects = more(projects.len(), PROJECTS);
+    Reply {
+        containers: all,
+        projects: projects.into_iter().take(PROJECTS).collect(),
+        more_projects,
+        loose,
+        more_loose,
+        images,
+        volumes,
+        networks,
+        problems,
+        more_problems,
+    }
+}
+
+impl Counts {
+    fn count(&mut self, row: &Row) {
+        if row.health.as_deref() == Some("unhealthy") {
+            *self.unhealthy.get_or_insert(0) += 1;
+        }
+        match row.state.as_str() {
+            "running" => self.running += 1,
+            "restarting" => *self.restarting.get_or_insert(0) += 1,
+            "paused" => *self.paused.get_or_insert(0) += 1,
+            "exited" => *self.exited.get_or_insert(0) += 1,
+            _ => *self.other.get_or_insert(0) += 1,
+        }
+    }
+}
+
+/// What is wrong with a container, and how urgent that is (0 first).
+fn problem(row: &Row) -> Option<(u8, String)> {
+    let name = match &row.project {
+        Some(project) => format!("{} ({project})", row.name),
+        None => row.name.clone(),
+    };
+    let code = row.exit_code.unwrap_or_default();
+    match row.state.as_str() {
+        "restarting" => Some((0, format!("restarts again and again, exit code {code}: {name}"))),
+        "dead" => Some((0, format!("dead: {name}"))),
+        "running" if row.health.as_deref() == Some("unhealthy") => {
+            Some((1, format!("unhealthy: {name}")))
+        }
+        // 143 and 137 are what a stop leaves behind.
+        "exited" if !matches!(code, 0 | 143 | 137) => {
+            Some((2, format!("exited with {code}: {name}")))
+        }
+        _ => None,
+    }
+}
+
+fn first(mut entries: Vec<String>, limit: usize) -> (Vec<String>, Option<usize>) {
+    let more = more(entries.len(), limit);
+    entries.truncate(limit);
+    (entries.iter().map(|entry| entry.chars().take(ENTRY).collect()).collect(), more)
+}
+
+fn more(count: usize, limit: usize) -> Option<usize> {
+    (count > limit).then(|| count - limit)
+}
+
+/// `docker image ls`, for the count and the sum of the sizes.
+struct ImageSizes;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageRow {
+    #[serde(rename = "ID")]
+    id: String,
+    size: String,
+}
+
+impl Command for ImageSizes {
+    type Reply = Images;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["image", "ls"])
+            .flag("--no-trunc", true)
+            .option("--format", r#"{"ID":{{json .ID}},"Size":{{json .Size}}}"#)
+    }
+
+    /// An image with several tags has several rows.
+    fn parse(&self, output: &Output) -> Result<Images, Error> {
+        let rows: Vec<ImageRow> = json::rows(&output.stdout)?;
+        let images: BTreeSet<(String, u64)> =
+            rows.into_iter().map(|row| (row.id, bytes(&row.size))).collect();
+        let size = images.iter().map(|(_, size)| size).sum();
+        Ok(Images { count: images.len(), size: human_bytes(size) })
+    }
+}
+
+/// `1.99MB` as docker prints sizes: three digits, powers of 1000. Nothing for `N/A`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size is positive")]
+fn bytes(text: &str) -> u64 {
+    let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)];
+    units
+        .iter()
+        .find_map(|(unit, factor)| {
+            Some(text.strip_suffix(unit)?.trim().parse::<f64>().ok()? * factor)
+        })
+        .map_or(0, |bytes| bytes.max(0.0) as u64)
+}
+
+/// `docker volume ls --quiet` and `network ls --quiet`: only the number of lines counts.
+struct Names(&'static str);
+
+impl Command for Names {
+    type Reply = usize;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, [self.0, "ls"]).flag("--quiet", true)
+    }
+
+    fn parse(&self, output: &Output) -> Result<usize, Error> {
+        Ok(output.stdout.lines().filter(|line| !line.trim().is_empty()).count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::reply::{Answer, IntoAnswer as _};
+    use insta::assert_json_snapshot;
+
+    fn row(name: &str, project: Option<&str>, state: &str, status: &str) -> Row {
+        let raw = serde_json::json!({
+            "ID": name, "Names": name, "Image": "x", "CreatedAt": "", "State": state, "Status": status,
+            "Ports": "", "Mounts": "", "Networks": "", "Project": project.unwrap_or_default(), "Service": "",
+        });
+        let output = Output { stdout: raw.to_string(), ..Output::default() };
+        ListContainers::default().parse(&output).unwrap().pop().unwrap()
+    }
+
+    #[test]
+    fn the_overview_names_the_most_urgent_problems_first() {
+        let rows = [
+            row("api", Some("shop"), "exited", "Exited (1) 2 hours ago"),
+            row("db", Some("shop"), "running", "Up 2 hours (unhealthy)"),
+            row("job", Some("shop"), "exited", "Exited (0) 2 hours ago"),
+            row("web", None, "restarting", "Restarting (127) 6 seconds ago"),
+            row("old", None, "exited", "Exited (143) 2 hours ago"),
+        ];
+        let images = Images { count: 2, size: "12 MB".into() };
+        assert_json_snapshot!(reply(&rows, images, 3, 4), { ".containers" => "[counts]", ".images" => "[images]" });
+    }
+
+    #[test]
+    fn a_crowded_host_still_has_a_small_overview() {
+        let many: Vec<Row> = (0..300)
+            .map(|n| {
+                let name = format!("a-container-with-quite-a-long-name-as-compose-makes-them-{n}");
+                let project = (n % 2 == 0).then(|| format!("project-with-a-long-name-{}", n / 4));
+                row(&name, project.as_deref(), "exited", "Exited (127) 25 minutes ago")
+            })
+            .collect();
+        let images = Images { count: 2, size: "12 MB".into() };
+        let answer = match Structured(reply(&many, images, 3, 4)).into_answer() {
+            Answer::Structured(value) => value.to_string(),
+            Answer::Text(text) => text,
+        };
+        assert!(answer.len() <= 1_500, "{} bytes: {answer}", answer.len());
+    }
+
+    #[test]
+    fn sizes_are_read_as_docker_prints_them() {
+        assert_eq!(
+            [bytes("1.99MB"), bytes("0B"), bytes("12kB"), bytes("N/A")],
+            [1_990_000, 0, 12_000, 0]
+        );
+    }
+}
