@@ -145,7 +145,11 @@ impl Confirmations {
     }
 }
 
-fn token() -> Result<String, Error> {
+/// A random name of 16 digits that nobody can guess.
+///
+/// # Errors
+/// DKR-019 when the system gives no random numbers.
+pub(super) fn token() -> Result<String, Error> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(Code::Internal, format!("no random numbers: {error}")))?;

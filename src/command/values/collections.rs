@@ -74,6 +74,14 @@ impl<K: Key> Entries<K> {
     pub fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// These, and those of `others` that have another name.
+    pub fn over(mut self, others: Self) -> Self {
+        for (name, value) in others.0 {
+            self.0.entry(name).or_insert(value);
+        }
+        self
+    }
 }
 
 impl Ulimits {

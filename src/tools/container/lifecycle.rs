@@ -80,7 +80,10 @@ async fn act(
     Ok(Change::Done(reply(&after, changed, &shown)))
 }
 
-async fn inspect(context: &Context, container: &ContainerRef) -> Result<Container, Error> {
+pub(super) async fn inspect(
+    context: &Context,
+    container: &ContainerRef,
+) -> Result<Container, Error> {
     let mut found = context.docker.run(&InspectContainers::one(container)).await?;
     found.pop().ok_or_else(|| {
         Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
