@@ -5,6 +5,7 @@ mod compose;
 pub mod confirm;
 mod container;
 pub mod filters;
+mod lines;
 pub mod reply;
 mod schema;
 mod system;
