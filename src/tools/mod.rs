@@ -1,9 +1,11 @@
 //! The tools: what a client sees, each with its parameters, its words and its reply.
 
 pub mod arguments;
+mod compose;
 pub mod confirm;
 mod container;
 pub mod filters;
+mod lines;
 pub mod reply;
 mod schema;
 mod system;
@@ -99,7 +101,7 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools(), system::tools()];
+    let families = [compose::tools(), container::tools(), system::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries

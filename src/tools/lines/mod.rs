@@ -1,5 +1,11 @@
 //! Which lines of a log are shown, and what has to be said about the others. Pure.
 
+mod account;
+mod wish;
+
+pub(crate) use account::Account;
+pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -12,32 +18,37 @@ const TEXT_MAX: usize = 32_000;
 /// `2026-11-22T06:00:38.257180197Z ` before each line.
 const TIMESTAMP: usize = 31;
 
+/// Between the name of who wrote a line and the line.
+pub(crate) const BAR: &str = " | ";
+
 /// What the caller wants to see.
 #[derive(Debug, Default)]
-pub(super) struct Selection {
-    pub(super) grep: Option<Regex>,
-    pub(super) invert: bool,
-    pub(super) context_lines: usize,
-    pub(super) dedupe: bool,
+pub(crate) struct Selection {
+    pub(crate) grep: Option<Regex>,
+    pub(crate) invert: bool,
+    pub(crate) context_lines: usize,
+    pub(crate) dedupe: bool,
     /// At most so many matches, the last ones; context comes on top.
-    pub(super) most: Option<usize>,
+    pub(crate) most: Option<usize>,
     /// Each line begins with a timestamp, which is no part of what is compared.
-    pub(super) timestamps: bool,
+    pub(crate) timestamps: bool,
+    /// Each line begins with the name of who wrote it and [`BAR`], before the timestamp.
+    pub(crate) named: bool,
 }
 
 /// What is shown of a log, in numbers as well.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Selected {
-    pub(super) text: String,
+pub(crate) struct Selected {
+    pub(crate) text: String,
     /// Lines of the container that are shown, repeated ones included.
-    pub(super) shown: usize,
-    pub(super) read: usize,
+    pub(crate) shown: usize,
+    pub(crate) read: usize,
     /// Lines that fit `grep`, shown or not.
-    pub(super) matched: Option<usize>,
+    pub(crate) matched: Option<usize>,
     /// Lines that stand for themselves no more, because they repeat the one before.
-    pub(super) repeated: usize,
+    pub(crate) repeated: usize,
     /// Bytes of chosen lines that are not shown.
-    pub(super) cut: usize,
+    pub(crate) cut: usize,
 }
 
 /// A chosen line, which stands for itself and for those after it that are the same.
@@ -50,7 +61,7 @@ struct Chosen<'a> {
 }
 
 impl Selection {
-    pub(super) fn of(&self, log: &str) -> Selected {
+    pub(crate) fn of(&self, log: &str) -> Selected {
         let lines: Vec<&str> = log.lines().collect();
         let fits = |line: &&str| {
             let grep = self.grep.as_ref();
@@ -74,9 +85,19 @@ impl Selection {
         }
     }
 
-    /// Without its timestamp.
-    pub(super) fn message<'a>(&self, line: &'a str) -> &'a str {
+    /// Without who wrote it and when.
+    pub(crate) fn message<'a>(&self, line: &'a str) -> &'a str {
+        let (_, line) = self.name_and_rest(line);
         if self.timestamps { line.get(TIMESTAMP..).unwrap_or_default() } else { line }
+    }
+
+    fn name_and_rest<'a>(&self, line: &'a str) -> (&'a str, &'a str) {
+        if self.named { line.split_once(BAR).unwrap_or(("", line)) } else { ("", line) }
+    }
+
+    fn is_same(&self, one: &str, other: &str) -> bool {
+        self.message(one) == self.message(other)
+            && self.name_and_rest(one).0 == self.name_and_rest(other).0
     }
 
     /// The lines that match, with their neighbours.
@@ -92,7 +113,7 @@ impl Selection {
                 continue;
             }
             match chosen.last_mut() {
-                Some(same) if self.dedupe && self.message(same.line) == self.message(line) => {
+                Some(same) if self.dedupe && self.is_same(same.line, line) => {
                     same.times += 1;
                     same.last = at;
                     same.is_match |= is_match;
@@ -208,6 +229,13 @@ mod tests {
         let log = "2026-11-22T06:00:38.257180197Z up\n2026-11-22T06:00:39.000000001Z up\n";
         let selection = Selection { timestamps: true, dedupe: true, ..grep("^up$") };
         assert_eq!(selection.of(log).text, "2026-11-22T06:00:38.257180197Z up [2 times]");
+    }
+
+    #[test]
+    fn a_name_is_no_part_of_the_line_but_two_services_do_not_repeat_each_other() {
+        let log = "web | up\nweb | up\ndb | up\n";
+        let selection = Selection { named: true, dedupe: true, ..grep("^up$") };
+        assert_eq!(selection.of(log).text, "web | up [2 times]\ndb | up");
     }
 
     #[test]

@@ -2,20 +2,23 @@
 
 use std::fmt::{self, Write as _};
 
-use super::select::Selected;
+use super::{Selected, TAIL_MAX};
 use crate::command::containers::{Container, exit_meaning};
-use crate::command::logs::Printed;
 use crate::redact;
 
-pub(super) struct Account<'a> {
-    pub(super) selected: &'a Selected,
-    pub(super) printed: &'a Printed,
+pub(crate) struct Account<'a> {
+    pub(crate) selected: &'a Selected,
+    /// Bytes that docker printed and nobody read.
+    pub(crate) cut: u64,
+    /// Docker's words when it broke off.
+    pub(crate) broke_off: Option<String>,
     /// How many lines docker was asked for.
-    pub(super) tail: u32,
+    pub(crate) tail: u32,
     /// Whether it was read from or until some time.
-    pub(super) spans_time: bool,
-    pub(super) followed: Option<String>,
-    pub(super) container: &'a Container,
+    pub(crate) spans_time: bool,
+    pub(crate) followed: Option<String>,
+    /// How it stands with whoever wrote it; see [`Account::state`].
+    pub(crate) states: Vec<String>,
 }
 
 impl fmt::Display for Account<'_> {
@@ -40,7 +43,7 @@ impl fmt::Display for Account<'_> {
         if repeated > 0 {
             parts.push(format!("{} repeated", thousands(repeated as u64)));
         }
-        let cut = cut as u64 + self.printed.cut;
+        let cut = cut as u64 + self.cut;
         if cut > 0 {
             parts.push(format!(
                 "{} bytes cut: for less use grep, since or a smaller tail",
@@ -54,26 +57,28 @@ impl fmt::Display for Account<'_> {
         let is_all = read < self.tail as usize || self.followed.is_some();
         match (is_all, self.tail) {
             (true, _) => {}
-            (false, super::TAIL_MAX) => parts.push("older lines were not read".to_owned()),
+            (false, TAIL_MAX) => parts.push("older lines were not read".to_owned()),
             (false, _) => parts.push("for older lines raise tail".to_owned()),
         }
         parts.extend(self.followed.clone());
-        parts.extend(self.printed.broke_off.as_ref().map(|why| format!("docker broke off: {why}")));
-        parts.push(state(self.container));
+        parts.extend(self.broke_off.as_ref().map(|why| format!("docker broke off: {why}")));
+        parts.extend(self.states.iter().cloned());
         write!(f, "[{}]", parts.join("; "))
     }
 }
 
-/// `web is running`, `web is exited with exit code 137: ended by SIGKILL …`.
-fn state(container: &Container) -> String {
-    let mut text = format!("{} is {}", container.name(), container.state.status);
-    if let Some(code) = container.exit_code() {
-        let _infallible = write!(text, " with exit code {code}");
-        if let Some(meaning) = exit_meaning(code, container.state.oom_killed) {
-            let _infallible = write!(text, ": {meaning}");
+impl Account<'_> {
+    /// `web is running`, `web is exited with exit code 137: ended by SIGKILL …`.
+    pub(crate) fn state(container: &Container) -> String {
+        let mut text = format!("{} is {}", container.name(), container.state.status);
+        if let Some(code) = container.exit_code() {
+            let _infallible = write!(text, " with exit code {code}");
+            if let Some(meaning) = exit_meaning(code, container.state.oom_killed) {
+                let _infallible = write!(text, ": {meaning}");
+            }
         }
+        text
     }
-    text
 }
 
 /// `1 line`, `12,345 lines`.
@@ -107,15 +112,14 @@ mod tests {
         }))
         .unwrap();
         let account = |selected: Selected, cut, tail| {
-            let printed = Printed { cut, ..Printed::default() };
-            let (selected, printed) = (&selected, &printed);
             let account = Account {
-                selected,
-                printed,
+                selected: &selected,
+                cut,
+                broke_off: None,
                 tail,
                 spans_time: false,
                 followed: None,
-                container: &container,
+                states: vec![Account::state(&container)],
             };
             account.to_string()
         };

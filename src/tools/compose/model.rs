@@ -1,0 +1,427 @@
+//! A compose project as compose itself understands it: resolved, checked, and then deployed from
+//! exactly the bytes that were checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use regex::Regex;
+use serde::Deserialize;
+
+use super::source::{From, Source};
+use crate::command::compose::Project;
+use crate::command::containers::or_default;
+use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+use crate::workspace::Workspace;
+
+/// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+const MAX_BYTES: usize = 8 << 20;
+
+/// A project as `docker compose config` gives it: everything interpolated, merged and absolute.
+/// What compose reads from it is what it would read from the files, so the hash of each service
+/// is the same and a person's own `docker compose up` does not recreate what we deployed.
+pub(super) struct Resolved {
+    project: Project,
+    /// What compose printed, byte for byte.
+    model_text: Arc<[u8]>,
+    model: Model,
+    /// Values for `${…}`; secrets from the environment are looked up again when they are deployed.
+    environment: Environment,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A project that may be deployed. [`vet`] is the only way to get one.
+pub(super) struct Vetted(Resolved);
+
+/// Checks a resolved project against the operator's policy.
+///
+/// This is the one gate between a compose file and docker. Every key of every service, network,
+/// volume, secret and config is judged here, on the resolved model (aliases, merges, `extends` and
+/// interpolation can hide nothing there), and all findings are told at once. Today it accepts
+/// everything.
+///
+/// # Errors
+/// DKR-014 that lists every violation.
+#[expect(clippy::unnecessary_wraps, reason = "the policy decides here")]
+pub(super) fn vet(resolved: Resolved, _workspace: &Workspace) -> Result<Vetted, Error> {
+    Ok(Vetted(resolved))
+}
+
+/// Asks compose what a source means.
+///
+/// # Errors
+/// DKR-004 with line and key for a file that is wrong; nothing has been created then.
+pub(super) async fn resolve(
+    docker: &Docker,
+    project_name: &ProjectName,
+    source: &Source,
+    profiles: &[String],
+    environment: &Environment,
+) -> Result<Resolved, Error> {
+    let question = Config::new(project_name, source, profiles, environment)?;
+    let (model_text, warnings) =
+        docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
+    let model = json::document(&model_text)?;
+    let project = Project { files: vec![PathBuf::from("-")], ..question.project };
+    let model_text = Arc::from(model_text.into_bytes());
+    Ok(Resolved { project, model_text, model, environment: environment.clone(), warnings })
+}
+
+impl Resolved {
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The same model with these profiles on.
+    pub(super) fn with_profiles(mut self, profiles: Vec<String>) -> Self {
+        self.model.services.retain(|_, service| {
+            service.profiles.is_empty() || service.profiles.iter().any(|on| profiles.contains(on))
+        });
+        self.project.profiles = profiles;
+        self
+    }
+
+    /// `docker compose … VERB` on this model, for commands that create nothing.
+    pub(super) fn read(&self, verb: &'static str) -> Invocation {
+        self.invocation(Effect::Read, verb)
+    }
+
+    fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
+        let invocation = self.project.invocation(effect, verb).stdin(Arc::clone(&self.model_text));
+        with_values(invocation, &self.environment)
+    }
+}
+
+impl Vetted {
+    pub(super) fn model(&self) -> &Model {
+        self.0.model()
+    }
+
+    pub(super) fn resolved(&self) -> &Resolved {
+        &self.0
+    }
+
+    /// `docker compose … VERB` on the bytes that were checked.
+    pub(super) fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
+        self.0.invocation(effect, verb)
+    }
+}
+
+/// `docker compose config`: prints the resolved model.
+pub(super) struct Config {
+    project: Project,
+    text: Option<Arc<[u8]>>,
+    environment: Environment,
+}
+
+impl Config {
+    /// # Errors
+    /// DKR-004 for a variable that would steer the docker client itself.
+    pub(super) fn new(
+        project_name: &ProjectName,
+        source: &Source,
+        profiles: &[String],
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        if let Some((name, _)) = environment.iter().find(|(name, _)| name.is_reserved()) {
+            let message =
+                format!("{name} cannot be set here: it would steer the docker client itself");
+            return Err(Error::invalid("environment", message)
+                .hint("give the variable another name in the compose file, or write it into the .env file beside it"));
+        }
+        let (files, text) = match &source.from {
+            From::Text(text) | From::File(_, text) => {
+                (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
+            }
+            From::Files(paths) => (paths.clone(), None),
+        };
+        let project = Project {
+            directory: Some(source.directory.clone()),
+            files,
+            profiles: profiles.to_vec(),
+            ..Project::named(project_name.clone())
+        };
+        Ok(Self { project, text, environment: environment.clone() })
+    }
+
+    /// The same question with another way to answer it: `--services`, `--hash=*`.
+    pub(super) fn question(&self) -> Invocation {
+        let invocation = self.project.invocation(Effect::Read, "config").timeout(TIME_LIMIT);
+        let invocation = match &self.text {
+            Some(text) => invocation.stdin(Arc::clone(text)),
+            None => invocation,
+        };
+        with_values(invocation, &self.environment)
+    }
+}
+
+impl Command for Config {
+    type Reply = (String, Vec<String>);
+
+    fn invocation(&self) -> Invocation {
+        let streams = Streams::Split {
+            stdout: Capture::Whole { max: MAX_BYTES },
+            stderr: Capture::Tail { max: 64 << 10 },
+        };
+        self.question().option("--format", "json").streams(streams)
+    }
+
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        Ok((output.stdout.clone(), warnings(&output.stderr)))
+    }
+}
+
+/// Values reach compose through its environment, never through the command line.
+fn with_values(invocation: Invocation, environment: &Environment) -> Invocation {
+    environment
+        .iter()
+        .fold(invocation, |invocation, (name, value)| invocation.client_env(name.as_str(), value))
+}
+
+/// The warnings in compose's log lines, each once.
+pub(super) fn warnings(stderr: &str) -> Vec<String> {
+    static WARNING: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"level=warning msg="((?:[^"\\]|\\.)*)""#).expect("a valid pattern")
+    });
+    let mut warnings: Vec<String> = vec![];
+    for captures in WARNING.captures_iter(stderr) {
+        let text = captures.get(1).map_or("", |text| text.as_str()).replace("\\\"", "\"");
+        // Compose says it of every older file; it means nothing.
+        if !text.contains("`version` is obsolete") && !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+    warnings
+}
+
+/// Compose calls standard input `-`; the caller knows another name for it.
+pub(super) fn about_the_source(mut error: Error, source: &Source) -> Error {
+    let name = source.name();
+    for word in ["validating", "failed to parse"] {
+        error.message = error.message.replace(&format!("{word} -:"), &format!("{word} {name}:"));
+    }
+    // Whatever compose says about a file is about the caller's file.
+    if error.code == Code::DockerFailed {
+        error.code = Code::InvalidConfiguration;
+    }
+    error.with("file", name)
+}
+
+/// What we need to know of a model; the rest is between compose and the policy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Model {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) services: BTreeMap<String, Service>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volumes: BTreeMap<String, Option<Named>>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) networks: BTreeMap<String, Option<Named>>,
+}
+
+/// A volume or network, with the name that docker knows it by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Service {
+    pub(super) image: Option<String>,
+    pub(super) build: Option<serde_json::Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) ports: Vec<Port>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) depends_on: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) profiles: Vec<String>,
+    scale: Option<u32>,
+    deploy: Option<Deploy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Deploy {
+    replicas: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Port {
+    host_ip: String,
+    published: serde_json::Value,
+    target: u32,
+    protocol: String,
+}
+
+impl Service {
+    pub(super) fn replicas(&self) -> u32 {
+        let deployed = self.deploy.as_ref().and_then(|deploy| deploy.replicas);
+        self.scale.or(deployed).unwrap_or(1)
+    }
+}
+
+impl Port {
+    /// `127.0.0.1:8080->80/tcp`, as docker writes it; nothing for a port that is not published.
+    pub(super) fn published(&self) -> Option<String> {
+        let published = match &self.published {
+            serde_json::Value::String(text) if !text.is_empty() => text.clone(),
+            serde_json::Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        let protocol = if self.protocol.is_empty() { "tcp" } else { &self.protocol };
+        let address = match self.host_ip.as_str() {
+            "" => "0.0.0.0".to_owned(),
+            v6 if v6.contains(':') => format!("[{v6}]"),
+            v4 => v4.to_owned(),
+        };
+        Some(format!("{address}:{published}->{}/{protocol}", self.target))
+    }
+
+    /// Whether other machines can reach it.
+    pub(super) fn is_open(&self) -> bool {
+        self.published().is_some() && matches!(self.host_ip.as_str(), "" | "0.0.0.0" | "::")
+    }
+}
+
+impl Model {
+    /// The chosen services with all that they depend on, or all services.
+    ///
+    /// # Errors
+    /// DKR-004 for a service that the model does not have.
+    pub(super) fn selected(&self, chosen: &[ServiceName]) -> Result<BTreeSet<&str>, Error> {
+        if chosen.is_empty() {
+            return Ok(self.services.keys().map(String::as_str).collect());
+        }
+        let mut selected = BTreeSet::new();
+        let mut open = chosen
+            .iter()
+            .map(|name| self.known("services", name.as_str()))
+            .collect::<Result<Vec<_>, _>>()?;
+        while let Some((name, service)) = open.pop() {
+            if selected.insert(name) {
+                let needed = service.depends_on.keys();
+                open.extend(needed.filter_map(|name| self.entry(name)));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// # Errors
+    /// DKR-004 that names the parameter and the nearest service.
+    pub(super) fn known(&self, parameter: &str, name: &str) -> Result<(&str, &Service), Error> {
+        self.entry(name).ok_or_else(|| no_such_service(parameter, name, self.services.keys()))
+    }
+
+    fn entry(&self, name: &str) -> Option<(&str, &Service)> {
+        self.services.get_key_value(name).map(|(name, service)| (name.as_str(), service))
+    }
+}
+
+/// DKR-004 that names the services that there are.
+pub(super) fn no_such_service<'a>(
+    parameter: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a String>,
+) -> Error {
+    let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+    Error::invalid(parameter, format!("there is no service {name:?}"))
+        .with("service", name)
+        .hint(format!("the services are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// A project as if compose had resolved it to this model, and the policy had passed it.
+    pub(in super::super) fn vetted(name: &str, model: &str) -> Vetted {
+        let project = Project {
+            directory: Some("/srv/shop".into()),
+            files: vec!["-".into()],
+            ..Project::named(name.parse().unwrap())
+        };
+        Vetted(Resolved {
+            project,
+            model_text: Arc::from(model.as_bytes()),
+            model: serde_json::from_str(model).unwrap(),
+            environment: Environment::default(),
+            warnings: vec![],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source() -> Source {
+        Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
+    }
+
+    #[test]
+    fn argv_of_config() {
+        let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
+        let config =
+            Config::new(&"shop".parse().unwrap(), &source(), &["dev".into()], &environment);
+        let invocation = config.unwrap().invocation();
+        insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"services: {}");
+    }
+
+    #[test]
+    fn a_variable_that_steers_the_client_is_refused() {
+        let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
+        let config = Config::new(&"shop".parse().unwrap(), &source(), &[], &environment);
+        assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
+    }
+
+    #[test]
+    fn a_model_is_read_with_its_nulls() {
+        let model: Model = serde_json::from_value(json!({
+            "services": {
+                "web": {"image": "x", "ports": [
+                    {"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"},
+                    {"target": 81, "published": "8081", "host_ip": "127.0.0.1"},
+                    {"target": 82},
+                ], "depends_on": {"db": {"condition": "service_healthy"}}, "command": null},
+                "db": {"build": {"context": "."}, "ports": null, "deploy": {"replicas": 2}},
+                "job": {"scale": 0},
+            },
+            "networks": {"default": null}, "volumes": null,
+        }))
+        .unwrap();
+        let web = model.services.get("web").unwrap();
+        let published: Vec<_> = web.ports.iter().filter_map(Port::published).collect();
+        assert_eq!(published, ["0.0.0.0:8080->80/tcp", "127.0.0.1:8081->81/tcp"]);
+        let open: Vec<bool> = web.ports.iter().map(Port::is_open).collect();
+        assert_eq!(open, [true, false, false]);
+        let replicas: Vec<u32> = model.services.values().map(Service::replicas).collect();
+        assert_eq!(replicas, [2, 0, 1]);
+        let chosen = model.selected(&["web".parse().unwrap()]).unwrap();
+        assert_eq!(chosen.into_iter().collect::<Vec<_>>(), ["db", "web"]);
+        assert!(model.selected(&["wbe".parse().unwrap()]).is_err());
+    }
+
+    #[test]
+    fn warnings_of_compose_are_told_once() {
+        let stderr = r#"time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="/x/compose.yaml: the attribute `version` is obsolete, it will be ignored"
+"#;
+        assert_eq!(
+            warnings(stderr),
+            [r#"The "A" variable is not set. Defaulting to a blank string."#]
+        );
+    }
+}
