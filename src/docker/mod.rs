@@ -3,6 +3,7 @@
 mod process;
 mod reaper;
 mod runner;
+mod search;
 mod streams;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
