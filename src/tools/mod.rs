@@ -1,12 +1,15 @@
 //! The tools: what a client sees, each with its parameters, its words and its reply.
 
 pub mod arguments;
+mod batches;
 pub mod confirm;
 mod container;
 pub mod filters;
+mod protect;
 pub mod reply;
 mod schema;
 mod system;
+mod users;
 
 use std::pin::Pin;
 use std::sync::Arc;
