@@ -5,6 +5,7 @@ mod batches;
 pub mod confirm;
 mod container;
 pub mod filters;
+mod image;
 mod protect;
 pub mod reply;
 mod schema;
@@ -102,7 +103,7 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools(), system::tools()];
+    let families = [container::tools(), image::tools(), system::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries
