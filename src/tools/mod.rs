@@ -11,6 +11,7 @@ pub mod reply;
 mod schema;
 mod system;
 mod users;
+mod volume;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -103,7 +104,7 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools(), image::tools(), system::tools()];
+    let families = [container::tools(), image::tools(), system::tools(), volume::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries
