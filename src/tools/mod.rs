@@ -6,6 +6,7 @@ pub mod confirm;
 mod container;
 pub mod filters;
 mod image;
+mod network;
 mod protect;
 pub mod reply;
 mod schema;
@@ -104,7 +105,8 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools(), image::tools(), system::tools(), volume::tools()];
+    let families =
+        [container::tools(), image::tools(), network::tools(), system::tools(), volume::tools()];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries
