@@ -167,29 +167,29 @@ impl DeployCompose {
     }
 
     async fn resolve(&self, docker: &Docker, source: &Source) -> Result<Resolved, Error> {
-        let mut profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
-        let ask = async |profiles: &[String]| {
-            model::resolve(docker, &self.project_name, source, profiles, &self.environment).await
-        };
-        let resolved = ask(&profiles).await?;
-        let is_missing =
-            |name: &&ServiceName| !resolved.model().services.contains_key(name.as_str());
-        let missing: Vec<&ServiceName> = self.services.iter().filter(is_missing).collect();
-        if missing.is_empty() && !self.remove_orphans {
+        let profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
+        let resolved = model::resolve_for(
+            docker,
+            &self.project_name,
+            source,
+            profiles,
+            &self.environment,
+            &self.services,
+        )
+        .await?;
+        if !self.remove_orphans {
             return Ok(resolved);
         }
-        // To name a service switches its profiles on, which a resolved model no longer knows of.
-        let all = ask(&["*".to_owned()]).await?;
-        for name in missing {
-            if let Some(service) = all.model().services.get(name.as_str()) {
-                profiles.extend(service.profiles.iter().cloned());
-            }
-        }
-        if self.remove_orphans {
-            // A service whose profile is off is no orphan, so compose must know of it.
-            return Ok(all.with_profiles(profiles));
-        }
-        ask(&profiles).await
+        // A service whose profile is off is no orphan, so compose must know of it.
+        let all = self.everything(docker, source).await?;
+        Ok(all.with_profiles_of(&resolved))
+    }
+
+    /// The model with all profiles on.
+    async fn everything(&self, docker: &Docker, source: &Source) -> Result<Resolved, Error> {
+        let everything = ["*".to_owned()];
+        let name = Some(&self.project_name);
+        model::resolve(docker, name, source, &everything, &self.environment).await
     }
 
     /// What has to come up: the chosen services and their dependencies, as many as asked for.
@@ -269,8 +269,13 @@ impl DeployCompose {
             }
         };
         let Settled { containers, stands, timed_out } = settled;
-        let mut services =
-            report::reports(&ascent.expected, &stands, &containers, &Before(before), timed_out);
+        let mut services = report::reports(
+            &ascent.expected,
+            &stands,
+            &containers,
+            &Before { containers: before, stops: false },
+            timed_out,
+        );
         report::add_logs(ascent.docker, &mut services, &containers).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,
@@ -308,11 +313,7 @@ impl DeployCompose {
         if orphans.is_empty() || self.remove_orphans {
             return None;
         }
-        let everything = ["*".to_owned()];
-        let all =
-            model::resolve(docker, &self.project_name, source, &everything, &self.environment)
-                .await;
-        if let Ok(all) = all {
+        if let Ok(all) = self.everything(docker, source).await {
             let known = &all.model().services;
             orphans.retain(|container| !known.contains_key(project::service(container)));
         }

@@ -58,7 +58,7 @@ pub(super) fn vet(resolved: Resolved, _workspace: &Workspace) -> Result<Vetted, 
 /// DKR-004 with line and key for a file that is wrong; nothing has been created then.
 pub(super) async fn resolve(
     docker: &Docker,
-    project_name: &ProjectName,
+    project_name: Option<&ProjectName>,
     source: &Source,
     profiles: &[String],
     environment: &Environment,
@@ -72,18 +72,55 @@ pub(super) async fn resolve(
     Ok(Resolved { project, model_text, model, environment: environment.clone(), warnings })
 }
 
+/// As [`resolve`], with the profiles of the named services switched on: to name a service means to
+/// want it, which a resolved model no longer knows of.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) async fn resolve_for(
+    docker: &Docker,
+    project_name: &ProjectName,
+    source: &Source,
+    mut profiles: Vec<String>,
+    environment: &Environment,
+    services: &[ServiceName],
+) -> Result<Resolved, Error> {
+    let ask = async |profiles: &[String]| {
+        resolve(docker, Some(project_name), source, profiles, environment).await
+    };
+    let resolved = ask(&profiles).await?;
+    let known = &resolved.model().services;
+    let missing: Vec<&ServiceName> =
+        services.iter().filter(|name| !known.contains_key(name.as_str())).collect();
+    if missing.is_empty() {
+        return Ok(resolved);
+    }
+    let all = ask(&["*".to_owned()]).await?;
+    for name in missing {
+        let (_, service) = all.model().known("services", name.as_str())?;
+        profiles.extend(service.profiles.iter().cloned());
+    }
+    ask(&profiles).await
+}
+
 impl Resolved {
     pub(super) fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The same model with these profiles on.
-    pub(super) fn with_profiles(mut self, profiles: Vec<String>) -> Self {
-        self.model.services.retain(|_, service| {
-            service.profiles.is_empty() || service.profiles.iter().any(|on| profiles.contains(on))
-        });
-        self.project.profiles = profiles;
+    /// A model of everything, to be deployed with the profiles and services of another.
+    pub(super) fn with_profiles_of(mut self, other: &Self) -> Self {
+        self.model.services.retain(|name, _| other.model.services.contains_key(name));
+        self.project.profiles.clone_from(&other.project.profiles);
         self
+    }
+
+    /// The whole model, as compose printed it.
+    ///
+    /// # Errors
+    /// DKR-016 when it is no JSON.
+    pub(super) fn document(&self) -> Result<serde_json::Value, Error> {
+        json::document(&String::from_utf8_lossy(&self.model_text))
     }
 
     /// `docker compose … VERB` on this model, for commands that create nothing.
@@ -123,7 +160,7 @@ impl Config {
     /// # Errors
     /// DKR-004 for a variable that would steer the docker client itself.
     pub(super) fn new(
-        project_name: &ProjectName,
+        project_name: Option<&ProjectName>,
         source: &Source,
         profiles: &[String],
         environment: &Environment,
@@ -144,7 +181,8 @@ impl Config {
             directory: Some(source.directory.clone()),
             files,
             profiles: profiles.to_vec(),
-            ..Project::named(project_name.clone())
+            name: project_name.cloned(),
+            ..Project::default()
         };
         Ok(Self { project, text, environment: environment.clone() })
     }
@@ -217,6 +255,8 @@ pub(super) fn about_the_source(mut error: Error, source: &Source) -> Error {
 #[serde(default)]
 pub(super) struct Model {
     #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) services: BTreeMap<String, Service>,
     #[serde(deserialize_with = "or_default")]
     pub(super) volumes: BTreeMap<String, Option<Named>>,
@@ -262,6 +302,11 @@ pub(super) struct Port {
 }
 
 impl Service {
+    /// The name of its image; compose makes one up for what it builds.
+    pub(super) fn image_name(&self, project: &str, service: &str) -> String {
+        self.image.clone().unwrap_or_else(|| format!("{project}-{service}"))
+    }
+
     pub(super) fn replicas(&self) -> u32 {
         let deployed = self.deploy.as_ref().and_then(|deploy| deploy.replicas);
         self.scale.or(deployed).unwrap_or(1)
@@ -372,7 +417,7 @@ mod tests {
     fn argv_of_config() {
         let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
         let config =
-            Config::new(&"shop".parse().unwrap(), &source(), &["dev".into()], &environment);
+            Config::new(Some(&"shop".parse().unwrap()), &source(), &["dev".into()], &environment);
         let invocation = config.unwrap().invocation();
         insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
         assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
@@ -382,7 +427,7 @@ mod tests {
     #[test]
     fn a_variable_that_steers_the_client_is_refused() {
         let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
-        let config = Config::new(&"shop".parse().unwrap(), &source(), &[], &environment);
+        let config = Config::new(Some(&"shop".parse().unwrap()), &source(), &[], &environment);
         assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
     }
 

@@ -61,6 +61,13 @@ pub(super) fn service(container: &Container) -> &str {
     container.label(SERVICE_LABEL).unwrap_or_default()
 }
 
+/// The services that it depends on: `db:service_healthy:false,cache:service_started:true`.
+pub(super) fn depends_on(container: &Container) -> Vec<String> {
+    let label = container.label("com.docker.compose.depends_on").unwrap_or_default();
+    let names = label.split(',').filter_map(|entry| entry.split(':').next());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// Which of its service's containers it is, from 1.
 pub(super) fn number(container: &Container) -> u32 {
     container.label(NUMBER_LABEL).and_then(|number| number.parse().ok()).unwrap_or(1)

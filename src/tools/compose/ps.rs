@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,15 +7,14 @@ use super::forecast::Hashes;
 use super::holdings::images_by_name;
 use super::model::{Config, no_such_service};
 use super::project;
-use super::source::{From, Source, USUAL_NAMES};
+use super::source::{From, Source};
 use crate::command::Effect;
 use crate::command::containers::{Container, exit_meaning, short_id};
-use crate::command::values::{Environment, HostPath, ProjectName, ServiceName};
+use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::version::ComposeVersionQuery;
 use crate::error::Error;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
-use crate::workspace::Workspace;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -178,9 +176,9 @@ impl Definitions {
         project: &ProjectName,
         containers: &[Container],
     ) -> Option<Self> {
-        let source = source(&context.workspace, containers)?;
+        let source = Source::of_project(&context.workspace, containers)?;
         let config =
-            Config::new(project, &source, &["*".to_owned()], &Environment::default()).ok()?;
+            Config::new(Some(project), &source, &["*".to_owned()], &Environment::default()).ok()?;
         let hashes = Hashes(config.question());
         let docker = &context.docker;
         let (version, (hashes, warnings)) =
@@ -202,35 +200,5 @@ impl Definitions {
             }
         );
         Some(Self { version, hashes, text })
-    }
-}
-
-/// The files that the containers name, or, where they were deployed from standard input, the usual
-/// one in their folder.
-fn source(workspace: &Workspace, containers: &[Container]) -> Option<Source> {
-    let label = |key| containers.iter().find_map(|container| container.label(key));
-    let folder = PathBuf::from(label(project::FOLDER_LABEL)?);
-    let named: Vec<PathBuf> = label(project::FILES_LABEL)
-        .unwrap_or_default()
-        .split(',')
-        .filter(|file| Path::new(file).is_absolute())
-        .map(PathBuf::from)
-        .collect();
-    let files = if named.is_empty() {
-        let usual = USUAL_NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file());
-        vec![usual?]
-    } else {
-        named
-    };
-    if !files.iter().all(|file| file.starts_with(&workspace.folder)) {
-        return None;
-    }
-    match files.as_slice() {
-        [file] => {
-            let path = file.to_str()?.parse::<HostPath>().ok()?;
-            let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
-            Some(Source { directory: folder, from: From::File(path, text) })
-        }
-        _ => Some(Source { directory: folder, from: From::Files(files) }),
     }
 }

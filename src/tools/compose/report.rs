@@ -40,29 +40,37 @@ pub(super) struct Report {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Action {
     Unchanged,
+    Stopped,
     Started,
+    Restarted,
     Recreated,
     Created,
 }
 
 /// What existed before the call.
-pub(super) struct Before<'a>(pub(super) &'a [Container]);
+pub(super) struct Before<'a> {
+    pub(super) containers: &'a [Container],
+    /// Whether the call was meant to stop them.
+    pub(super) stops: bool,
+}
 
 impl Before<'_> {
     fn action(&self, container: &Container) -> Action {
-        let same = self.0.iter().find(|before| before.id == container.id);
+        let same = self.containers.iter().find(|before| before.id == container.id);
         let replaced = |before: &&Container| {
             project::service(before) == project::service(container)
                 && project::number(before) == project::number(container)
         };
         match same {
             Some(before) if before.state.started_at == container.state.started_at => {
-                Action::Unchanged
+                let stopped = self.stops && before.state.running && !container.state.running;
+                if stopped { Action::Stopped } else { Action::Unchanged }
             }
-            // It restarts by itself.
-            Some(before) if before.state.running => Action::Unchanged,
+            // It restarts by itself; a restart that was asked for is not counted.
+            Some(before) if before.restart_count < container.restart_count => Action::Unchanged,
+            Some(before) if before.state.running => Action::Restarted,
             Some(_) => Action::Started,
-            None if self.0.iter().any(|before| replaced(&before)) => Action::Recreated,
+            None if self.containers.iter().any(|before| replaced(&before)) => Action::Recreated,
             None => Action::Created,
         }
     }

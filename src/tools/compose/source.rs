@@ -7,6 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+use super::project;
+use crate::command::containers::Container;
 use crate::command::values::HostPath;
 use crate::error::Error;
 use crate::workspace::Workspace;
@@ -15,7 +17,7 @@ use crate::workspace::Workspace;
 const MAX_BYTES: usize = 256 << 10;
 
 /// The names that compose itself looks for, in its order.
-pub(super) const USUAL_NAMES: [&str; 4] =
+const USUAL_NAMES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /// The text of a compose file. A JSON object is good too: every JSON text is YAML.
@@ -148,6 +150,54 @@ impl Source {
                 };
                 Ok(Self { directory, from })
             }
+        }
+    }
+
+    /// The given source, or the one of the project as it runs.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_or_find(
+        workspace: &Workspace,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+        containers: &[Container],
+    ) -> Result<Self, Error> {
+        match (text, files) {
+            (None, None) => {
+                Self::of_project(workspace, containers).ok_or_else(|| neither(workspace))
+            }
+            _ => Self::read(workspace, text, files),
+        }
+    }
+
+    /// The files that the containers name, or, where they were deployed from standard input, the
+    /// usual one in their folder. Nothing that is outside of the project folder.
+    pub(super) fn of_project(workspace: &Workspace, containers: &[Container]) -> Option<Self> {
+        let label = |key| containers.iter().find_map(|container| container.label(key));
+        let folder = PathBuf::from(label(project::FOLDER_LABEL)?);
+        let named: Vec<PathBuf> = label(project::FILES_LABEL)
+            .unwrap_or_default()
+            .split(',')
+            .filter(|file| Path::new(file).is_absolute())
+            .map(PathBuf::from)
+            .collect();
+        let files = if named.is_empty() {
+            let usual = USUAL_NAMES.iter().map(|name| folder.join(name));
+            vec![usual.into_iter().find(|file| file.is_file())?]
+        } else {
+            named
+        };
+        if !files.iter().all(|file| file.starts_with(&workspace.folder)) {
+            return None;
+        }
+        match files.as_slice() {
+            [file] => {
+                let path = file.to_str()?.parse::<HostPath>().ok()?;
+                let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+                Some(Self { directory: folder, from: From::File(path, text) })
+            }
+            _ => Some(Self { directory: folder, from: From::Files(files) }),
         }
     }
 

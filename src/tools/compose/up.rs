@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::build_log::BuildLog;
 use super::model::warnings;
 use super::project;
 use super::settle::{self, Expected, Memory, STEADY, Stand};
@@ -20,10 +21,6 @@ const PAUSE: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Building and pulling before the first container is created.
 pub(super) const PREPARATION: Duration = Duration::from_secs(600);
-/// Lines of a build that are kept to explain its failure.
-const BUILD_LINES: usize = 400;
-/// Lines of the failed step that are shown.
-const STEP_LINES: usize = 40;
 
 /// `docker compose up`, which says on standard error what it does.
 pub(super) struct Up(pub(super) Invocation);
@@ -78,7 +75,7 @@ pub(super) struct Settled {
 #[derive(Default)]
 struct Told {
     first_container: Option<Instant>,
-    build: Vec<String>,
+    build: BuildLog,
 }
 
 impl Ascent<'_> {
@@ -103,7 +100,9 @@ impl Ascent<'_> {
         };
         let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = match ended {
-            Ended::Failed(error) => Ended::Failed(with_build_output(error, &told.build)),
+            Ended::Failed(error) => {
+                Ended::Failed(told.build.explain(error, |name| self.expected.contains_key(name)))
+            }
             other => other,
         };
         (ended, told.first_container)
@@ -184,34 +183,8 @@ fn listen(told: &mut Told, line: Line<'_>, docker: &Docker) {
     if text.starts_with("Container ") {
         told.first_container.get_or_insert_with(Instant::now);
     }
-    // `#7 [2/2] RUN make`, and the block that follows a failed step.
-    if matches!(line, Line::Stdout(_)) {
-        if told.build.len() == BUILD_LINES {
-            told.build.remove(0);
-        }
-        told.build.push(text.to_owned());
-    }
+    told.build.hear(line);
     docker.progress().say(text.chars().take(200).collect::<String>());
-}
-
-fn with_build_output(mut error: Error, build: &[String]) -> Error {
-    if let (Code::BuildFailed, Some(step)) = (error.code, failed_step(build)) {
-        error.stderr = Some(match error.stderr {
-            Some(stderr) => format!("{step}\n{stderr}"),
-            None => step,
-        });
-    }
-    error
-}
-
-/// What the failed step printed. Its lines begin with its number: `#7 0.274 no such file`.
-fn failed_step(build: &[String]) -> Option<String> {
-    let failed = build.iter().rev().find(|line| line.contains(" ERROR: "))?;
-    let prefix = format!("{} ", failed.split_once(' ')?.0);
-    let lines: Vec<&str> =
-        build.iter().filter_map(|line| line.strip_prefix(prefix.as_str())).collect();
-    let from = lines.len().saturating_sub(STEP_LINES);
-    Some(lines.get(from..)?.join("\n"))
 }
 
 #[cfg(test)]
@@ -231,23 +204,5 @@ mod tests {
         Found orphan containers ([x-a-1]) for this project.
         Volume "x_data" exists but doesn't match configuration in compose file. It was left as it is, with its data.
         "#);
-    }
-
-    #[test]
-    fn the_failed_step_is_found_among_the_others() {
-        let build = [
-            "#5 [a 1/3] FROM x",
-            "#6 [a 2/3] RUN make",
-            "#7 [b 2/2] RUN true",
-            "#6 0.27 make: no rule",
-            "#7 DONE 0.1s",
-            "#6 ERROR: process \"/bin/sh -c make\" did not complete successfully: exit code: 2",
-        ];
-        insta::assert_snapshot!(failed_step(&build.map(str::to_owned)).unwrap(), @r#"
-        [a 2/3] RUN make
-        0.27 make: no rule
-        ERROR: process "/bin/sh -c make" did not complete successfully: exit code: 2
-        "#);
-        assert_eq!(failed_step(&["#1 DONE 0.1s".to_owned()]), None);
     }
 }
