@@ -1,5 +1,6 @@
 //! The Model Context Protocol around the tools; the only place that knows rmcp.
 
+mod bound;
 pub mod call;
 mod early;
 pub mod render;
