@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use regex_lite::Regex;
 
 /// Lines of a file without its tests. Split by theme before it gets there; 400 is the aim.
 const LINES_MAX: usize = 450;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use docker_mcp_server::config::Cli;
 use docker_mcp_server::server::{Server, serve_streams};
-use regex::{Captures, Regex};
+use regex_lite::{Captures, Regex};
 use rmcp::ServiceExt as _;
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use serde::Deserialize;

@@ -100,7 +100,7 @@ fn names_are_unique_plain_and_in_order() {
     let tools = tools();
     let names: Vec<&str> = tools.iter().map(name).collect();
     assert!(names.is_sorted_by(|a, b| a < b), "unique and in order: {names:?}");
-    let plain = regex::Regex::new("^[a-z][a-z0-9-]{2,40}$").unwrap();
+    let plain = regex_lite::Regex::new("^[a-z][a-z0-9-]{2,40}$").unwrap();
     demand(
         names.iter().filter(|name| !plain.is_match(name)).map(|name| format!("{name}: no name")),
     );
@@ -152,7 +152,7 @@ fn descriptions_name_only_tools_and_parameters_that_exist() {
     let tools = tools();
     let names: BTreeSet<&str> = tools.iter().map(name).collect();
     let verbs: BTreeSet<&str> = names.iter().filter_map(|name| name.split('-').next()).collect();
-    let word = regex::Regex::new(r"\b[a-z]+(-[a-z]+)+\b").unwrap();
+    let word = regex_lite::Regex::new(r"\b[a-z]+(-[a-z]+)+\b").unwrap();
     let texts = tools
         .iter()
         .map(|tool| (name(tool), tool["description"].as_str().unwrap()))

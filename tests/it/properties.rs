@@ -226,7 +226,7 @@ esac"#;
 
 /// All texts in quotes of the source: what we ourselves may put on a command line.
 fn our_words() -> BTreeSet<String> {
-    fn walk(folder: &Path, words: &mut BTreeSet<String>, quoted: &regex::Regex) {
+    fn walk(folder: &Path, words: &mut BTreeSet<String>, quoted: &regex_lite::Regex) {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 walk(&path, words, quoted);
@@ -237,7 +237,7 @@ fn our_words() -> BTreeSet<String> {
         }
     }
     let mut words = BTreeSet::new();
-    let quoted = regex::Regex::new(r#""(-{0,2}[a-z][a-z-]*)""#).unwrap();
+    let quoted = regex_lite::Regex::new(r#""(-{0,2}[a-z][a-z-]*)""#).unwrap();
     walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut words, &quoted);
     words
 }
