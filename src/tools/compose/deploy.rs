@@ -26,9 +26,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; relative paths begin in the project folder. Give this or `compose_file`.
+    /// Text of a compose file; give this or `compose_file`.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file; they win over its `.env`.
     #[serde(default)]

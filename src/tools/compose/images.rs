@@ -29,7 +29,7 @@ pub(super) struct ComposeBuild {
     project_name: ProjectName,
     /// Text of a compose file; relative paths begin in the project folder (default: the file that the project was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file; they win over its `.env`.
     #[serde(default)]
@@ -57,7 +57,7 @@ pub(super) struct ComposePull {
     project_name: ProjectName,
     /// Text of a compose file (default: the file that the project was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file; they win over its `.env`.
     #[serde(default)]
