@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{self, Model, Port, Resolved, vet};
+use super::model::{self, Resolved, vet};
 use super::source::{ComposeFiles, ComposeText, Source};
+use super::view::{Model, Named, Port};
 use crate::command::Effect;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::error::{Code, Error};
@@ -158,8 +159,8 @@ fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
             "no service would be started: all are in profiles that are off, or there is none",
         ));
     }
-    let docker_names = |objects: &BTreeMap<String, Option<model::Named>>| -> Vec<String> {
-        let name = |(key, named): (&String, &Option<model::Named>)| match named {
+    let docker_names = |objects: &BTreeMap<String, Option<Named>>| -> Vec<String> {
+        let name = |(key, named): (&String, &Option<Named>)| match named {
             Some(named) if !named.name.is_empty() => named.name.clone(),
             _ => key.clone(),
         };

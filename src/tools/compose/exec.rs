@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::model::no_such_service;
 use super::project;
+use super::view::no_such_service;
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{
     Bounded, CommandLine, ContainerPath, Environment, ProjectName, ServiceName, UserSpec,

@@ -20,6 +20,7 @@ mod run;
 mod settle;
 mod source;
 mod up;
+mod view;
 
 use super::Entry;
 
