@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{self, Model, Port, Resolved, vet};
+use super::model::{self, Resolved, vet};
 use super::source::{ComposeFiles, ComposeText, Source};
+use super::view::{Model, Named, Port};
 use crate::command::Effect;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::error::{Code, Error};
@@ -101,13 +102,13 @@ impl Tool for ComposeConfig {
         .await;
         let resolved = match resolved {
             Ok(resolved) => resolved,
-            Err(error) if is_about_the_file(&error) => return Ok(Structured(invalid(error))),
+            Err(error) if is_about_the_file(&error) => return Ok(Structured(invalid(&error))),
             Err(error) => return Err(error),
         };
         let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
         if let Err(error) = vet(resolved, &context.workspace) {
             reply.valid = false;
-            reply.problems.insert(0, Problem::of("policy", error));
+            reply.problems.insert(0, Problem::of("policy", &error));
         }
         Ok(Structured(reply))
     }
@@ -119,12 +120,12 @@ fn is_about_the_file(error: &Error) -> bool {
     about_the_file && error.context.iter().any(|(key, _)| *key == "file")
 }
 
-fn invalid(error: Error) -> Reply {
+fn invalid(error: &Error) -> Reply {
     Reply { valid: false, problems: vec![Problem::of("invalid", error)], ..Reply::default() }
 }
 
 impl Problem {
-    fn of(kind: &'static str, error: Error) -> Self {
+    fn of(kind: &'static str, error: &Error) -> Self {
         let about = |key| error.context.iter().find(|(name, _)| *name == key);
         let about = |key| about(key).map(|(_, value)| value.clone());
         Self {
@@ -146,9 +147,9 @@ fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
     let mut problems: Vec<Problem> = resolved
         .warnings
         .iter()
-        .map(|warning| match warning.contains("variable is not set") {
-            true => Problem::new("unset_variable", warning),
-            false => Problem::new("warning", warning),
+        .map(|warning| {
+            let is_unset = warning.contains("variable is not set");
+            Problem::new(if is_unset { "unset_variable" } else { "warning" }, warning)
         })
         .collect();
     problems.extend(open_ports(model));
@@ -158,8 +159,8 @@ fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
             "no service would be started: all are in profiles that are off, or there is none",
         ));
     }
-    let docker_names = |objects: &BTreeMap<String, Option<model::Named>>| -> Vec<String> {
-        let name = |(key, named): (&String, &Option<model::Named>)| match named {
+    let docker_names = |objects: &BTreeMap<String, Option<Named>>| -> Vec<String> {
+        let name = |(key, named): (&String, &Option<Named>)| match named {
             Some(named) if !named.name.is_empty() => named.name.clone(),
             _ => key.clone(),
         };

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
 use super::forecast::{Planned, open_ports, planned};
-use super::model::{self, Model, Resolved, Vetted, vet};
+use super::model::{self, Resolved, Vetted, vet};
 use super::project;
 use super::report::{self, Before, Report};
 use super::settle::{self, Expected, Memory, Stand};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
+use super::view::Model;
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::model::{self, Model, Port, Vetted};
+use super::model::{self, Vetted};
 use super::project;
 use super::settle::Expected;
+use super::view::{Model, Port};
 use crate::command::containers::Container;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;

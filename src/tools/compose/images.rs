@@ -209,7 +209,9 @@ impl Request<'_> {
         };
         let source = Source::read_or_find(&context.workspace, text, files, &running)?;
         let resolved =
-            resolve_for(docker, self.project, &source, vec![], environment, self.services).await?;
+            resolve_for(docker, self.project, &source, vec![], environment, self.services)
+                .await
+                .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
         Ok((vet(resolved, &context.workspace)?, warnings))
     }

@@ -94,9 +94,12 @@ impl Request<'_> {
             // Whatever stands still is what was asked for.
             let is_up = |container: &&Container| container.state.running;
             let up: Vec<&str> = containers.iter().filter(is_up).map(project::service).collect();
-            let still_up = |name: &String| match up.contains(&name.as_str()) {
-                true => Stand::Failed("it is still running".to_owned()),
-                false => Stand::Ready,
+            let still_up = |name: &String| {
+                if up.contains(&name.as_str()) {
+                    Stand::Failed("it is still running".to_owned())
+                } else {
+                    Stand::Ready
+                }
             };
             let stands = stands.into_keys().map(|name| (name.clone(), still_up(&name))).collect();
             (containers, stands)

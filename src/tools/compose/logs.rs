@@ -224,7 +224,7 @@ impl Reading<'_> {
         }
         let mut read = Read::default();
         while let Some(joined) = running.join_next().await {
-            let (name, printed) = joined.map_err(lost)?;
+            let (name, printed) = joined.map_err(|error| lost(&error))?;
             match printed {
                 Ok(printed) => read.add(&name, &printed),
                 // It was removed in the meantime.
@@ -274,7 +274,7 @@ impl Reading<'_> {
         while !found && !running.is_empty() {
             tokio::select! {
                 joined = running.join_next() => {
-                    if let Some(Err(error)) = joined.map(|joined| joined.map_err(lost).flatten())
+                    if let Some(Err(error)) = joined.map(|joined| joined.unwrap_or_else(|error| Err(lost(&error))))
                         && error.code != Code::ContainerNotFound
                     {
                         return Err(error);
@@ -297,7 +297,7 @@ impl Reading<'_> {
     }
 }
 
-fn lost(error: tokio::task::JoinError) -> Error {
+fn lost(error: &tokio::task::JoinError) -> Error {
     Error::new(Code::Internal, format!("a reader was lost: {error}"))
 }
 

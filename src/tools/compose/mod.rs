@@ -4,6 +4,7 @@ mod build_log;
 mod config;
 mod deploy;
 mod down;
+mod exec;
 mod failure;
 mod forecast;
 mod holdings;
@@ -15,9 +16,11 @@ mod model;
 mod project;
 mod ps;
 mod report;
+mod run;
 mod settle;
 mod source;
 mod up;
+mod view;
 
 use super::Entry;
 
@@ -31,6 +34,8 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<config::ComposeConfig>(),
         Entry::of::<images::ComposeBuild>(),
         Entry::of::<images::ComposePull>(),
+        Entry::of::<exec::ComposeExec>(),
+        Entry::of::<run::ComposeRun>(),
         Entry::of::<lifecycle::ComposeStart>(),
         Entry::of::<lifecycle::ComposeStop>(),
         Entry::of::<lifecycle::ComposeRestart>(),

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::forecast::Hashes;
 use super::holdings::images_by_name;
-use super::model::{Config, no_such_service};
+use super::model::Config;
 use super::project;
 use super::source::{From, Source};
+use super::view::no_such_service;
 use crate::command::Effect;
 use crate::command::containers::{Container, exit_meaning, short_id};
 use crate::command::values::{Environment, ProjectName, ServiceName};
