@@ -25,21 +25,21 @@ pub(super) struct ComposeRun {
     project_name: ProjectName,
     /// Service to take the settings from.
     service: ServiceName,
-    /// Program and arguments instead of the service's own; text is split like a shell would.
+    /// Program and arguments (default: the service's own).
     command: Option<CommandLine>,
-    /// Text of a compose file (default: the file that the project was deployed from).
+    /// Text of a compose file (default: the deployed one).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Further environment variables for the command, also values for `${…}` in the file.
+    /// Further environment variables.
     #[serde(default)]
     environment: Environment,
-    /// Do not start the services that it depends on (default false).
+    /// Do not start what it depends on (default false).
     #[serde(default)]
     no_deps: bool,
     /// Seconds until it is killed, once it runs (default 300).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -65,7 +65,7 @@ impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run a one-off command of a compose service",
-        description: "Run a command in a new container with the settings of a compose service (tests, migrations), get its exit code, output and first failure; the container is removed afterwards, dependencies that were started stay. For a container that runs already use compose-exec.",
+        description: "Run a command in a new container of a compose service (tests, migrations) and get its exit code, output and first failure; it is removed afterwards. For a container that runs already use compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
