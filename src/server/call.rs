@@ -33,10 +33,18 @@ impl Dispatcher {
     pub fn new(context: Context, renderer: Renderer, toolsets: &[Toolset]) -> Self {
         let offered = crate::tools::all()
             .into_iter()
-            .filter(|entry| toolsets.is_empty() || toolsets.contains(&entry.spec.toolset))
-            .map(|entry| (entry.spec.name, entry))
-            .collect();
-        Self { entries: Arc::new(offered), context, renderer }
+            .filter(|entry| toolsets.is_empty() || toolsets.contains(&entry.spec.toolset));
+        Self::of(context, renderer, offered)
+    }
+
+    /// Offers exactly these tools.
+    pub fn of(
+        context: Context,
+        renderer: Renderer,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Self {
+        let entries = entries.into_iter().map(|entry| (entry.spec.name, entry)).collect();
+        Self { entries: Arc::new(entries), context, renderer }
     }
 
     pub fn context(&self) -> &Context {

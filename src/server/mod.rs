@@ -1,5 +1,6 @@
 //! The Model Context Protocol around the tools; the only place that knows rmcp.
 
+mod bound;
 pub mod call;
 mod early;
 pub mod render;
@@ -9,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
-    Implementation, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
-    ProtocolVersion, ServerCapabilities, ServerConfig, Tool as Definition, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
+    ServerConfig, Tool as Definition, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Effect;
@@ -123,6 +126,22 @@ impl ServerHandler for Server {
             Err(UnknownTool(message)) => Err(ErrorData::invalid_params(message, None)),
         }
     }
+
+    /// rmcp takes a known method whose parameters have the wrong shape for an unknown one.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        match request.method.as_str() {
+            "tools/call" => Err(ErrorData::invalid_params(
+                "tools/call needs `name`, a text, and `arguments`, an object",
+                None,
+            )),
+            "tools/list" => Err(ErrorData::invalid_params("the parameters are no object", None)),
+            method => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None)),
+        }
+    }
 }
 
 fn result(Rendered { text, structured, is_error }: Rendered) -> CallToolResult {
@@ -177,6 +196,19 @@ fn to_float(count: u64) -> f64 {
 /// When the handshake fails for another reason than the end of input.
 pub async fn serve(server: Server, stop: CancellationToken) -> anyhow::Result<()> {
     let (input, output) = stdio::open();
+    serve_streams(server, input, output, stop).await
+}
+
+/// Serves one connection over any two streams of bytes.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_streams(
+    server: Server,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let at_end = stop.clone();
     let runtime = tokio::runtime::Handle::current();
     let input = stdio::EofGuard::new(input, move || {

@@ -14,7 +14,7 @@ mod tests;
 use crate::error::{Code, Error, Repeat};
 use clean::{Said, clean};
 use context::Facts;
-use regex::Regex;
+use regex_lite::Regex;
 use std::sync::LazyLock;
 
 const MAX_MESSAGE_CHARS: usize = 600;

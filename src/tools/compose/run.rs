@@ -268,15 +268,15 @@ impl Command for Printed {
 fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
     const BEFORE: usize = 2;
     const AFTER: usize = 10;
-    static FAILURE: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-        regex::Regex::new(
+    static FAILURE: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
+        regex_lite::Regex::new(
             r"(?i)(\w*(error|exception)\b|\b(fatal|panic(ked)?|traceback|segfault)\b|\bFAIL(ED|URE)?\b|✗|✕|not ok \d|\bdenied\b|no such file|cannot |undefined )",
         )
         .expect("a valid pattern")
     });
     // `0 failed` and `no errors` are good news.
-    static GOOD: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-        regex::Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b")
+    static GOOD: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
+        regex_lite::Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b")
             .expect("a valid pattern")
     });
     [stdout, stderr].into_iter().find_map(|text| {

@@ -285,8 +285,13 @@ impl Command for Lines {
     }
 
     fn parse(&self, output: &Output) -> Result<Vec<String>, Error> {
-        let mut lines: Vec<String> = output.stdout.lines().take(LINES).map(str::to_owned).collect();
-        let more = output.stdout.lines().count().saturating_sub(LINES);
+        let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+        if self.verb == "diff" {
+            // `A /srv` by its path: the daemon tells them in no order.
+            lines.sort_by(|a, b| a.get(2..).cmp(&b.get(2..)));
+        }
+        let more = lines.len().saturating_sub(LINES);
+        lines.truncate(LINES);
         if more > 0 {
             lines.push(format!("… {more} more"));
         }

@@ -68,16 +68,16 @@ async fn act(
     let by_id = ContainerRef::try_from(before.id.clone())
         .map_err(|problem| Error::new(Code::UnexpectedOutput, problem))?;
     let after = match inspect(context, &by_id).await {
-        // `--rm` containers are gone when they have stopped.
-        Err(error) if error.code == Code::ContainerNotFound => {
-            return Ok(Change::Done(Reply {
-                state: "removed".to_owned(),
-                ..reply(&before, changed, &shown)
-            }));
-        }
-        after => after?,
+        Err(error) if error.code == Code::ContainerNotFound => None,
+        after => Some(after?).filter(|after| !is_going(after)),
     };
-    Ok(Change::Done(reply(&after, changed, &shown)))
+    let done = match after {
+        Some(after) => reply(&after, changed, &shown),
+        None => {
+            Reply { state: "removed".to_owned(), health: None, ..reply(&before, changed, &shown) }
+        }
+    };
+    Ok(Change::Done(done))
 }
 
 pub(super) async fn inspect(
@@ -105,6 +105,12 @@ fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
 
 fn is_running(container: &Container) -> bool {
     container.state.status == "running"
+}
+
+/// A `--rm` container goes when it has ended, some milliseconds sooner or later.
+fn is_going(container: &Container) -> bool {
+    let ended = matches!(container.state.status.as_str(), "exited" | "dead" | "removing");
+    container.host_config.auto_remove && ended
 }
 
 fn is_stopped(container: &Container) -> bool {

@@ -9,7 +9,7 @@ pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 /// A line longer than this is cut.
 const LINE_MAX: usize = 8 << 10;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -131,10 +131,8 @@ impl Wish {
 /// DKR-004 with the place of the mistake in the pattern.
 fn pattern(parameter: &str, pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|error| {
-        let problem = error.to_string();
-        let problem = problem.lines().last().unwrap_or_default().trim_start_matches("error: ");
         let shown: String = pattern.chars().take(80).collect();
-        let message = format!("`{parameter}` is no regular expression: {shown:?}: {problem}");
+        let message = format!("`{parameter}` is no regular expression: {shown:?}: {error}");
         Error::invalid(parameter, message)
             .hint("put \\ before . * + ? ( ) [ ] { } | ^ $ that stand for themselves")
     })

@@ -191,7 +191,7 @@ mod tests {
     fn a_wrong_pattern_is_refused_with_its_mistake() {
         let error = tool(json!({"grep": "a(b"})).wish().selection().unwrap_err();
         assert_eq!(error.code, Code::InvalidConfiguration);
-        assert_snapshot!(error.message, @r#"`grep` is no regular expression: "a(b": unclosed group"#);
+        assert!(error.message.starts_with(r#"`grep` is no regular expression: "a(b": "#));
         let error = tool(json!({"grep": r"\w{1000}{1000}"})).wish().selection().unwrap_err();
         assert_eq!(error.code, Code::InvalidConfiguration);
         assert!(tool(json!({"invert": true})).wish().selection().is_err());

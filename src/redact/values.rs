@@ -1,0 +1,271 @@
+//! Which values are no secrets, whatever they stand under.
+
+use super::MARKER;
+
+/// Nothing to hide: empty, a switch, a reference to the real value, or hidden already. What has
+/// a marker in it was judged before, and judging the rest again could only differ.
+pub(super) fn is_harmless(value: &str) -> bool {
+    let value = value.trim();
+    value.is_empty()
+        || is_switch(value)
+        || is_reference(value)
+        || is_masked(value)
+        || value.contains(MARKER)
+}
+
+/// `yes`, `trust`, `none`: so `ALLOW_EMPTY_PASSWORD=yes` stays readable.
+fn is_switch(value: &str) -> bool {
+    is_one_of(value, SWITCHES)
+}
+
+/// Where the secret is, not what it is: `/run/secrets/x`, `${VAR}`, `arn:…`.
+pub(super) fn is_reference(value: &str) -> bool {
+    if value.len() > 1024 {
+        return false;
+    }
+    is_variable(value)
+        || REFERENCE_SCHEMES.iter().any(|scheme| value.starts_with(scheme))
+        || is_path(value)
+        || is_file_name(value)
+}
+
+/// `********`, `xxxx`, `<redacted>`, `<your token>`.
+pub(super) fn is_masked(value: &str) -> bool {
+    let repeated = |mask: char| value.len() >= 3 && value.chars().all(|c| c == mask);
+    repeated('*')
+        || repeated('x')
+        || repeated('X')
+        || repeated('.')
+        || repeated('•')
+        || (value.len() <= 64 && value.starts_with('<') && value.ends_with('>'))
+        || is_one_of(value, &["[FILTERED]", "[HIDDEN]", "[MASKED]", "REDACTED", "(redacted)"])
+}
+
+/// What programs say after `password:` or `token=` when they do not print the value.
+pub(super) fn is_state(value: &str) -> bool {
+    is_one_of(value.trim_end_matches(['.', ',', ';', ':', '!', '?']), STATES)
+}
+
+/// `must be at least 8 characters`: more words follow one that starts a sentence.
+pub(super) fn is_sentence(value: &str) -> bool {
+    value.len() <= 512
+        && value.split_once(' ').is_some_and(|(first, rest)| {
+            !rest.trim().is_empty() && (is_one_of(first, SENTENCE_STARTS) || is_state(first))
+        })
+}
+
+pub(super) fn starts_sentence(word: &str) -> bool {
+    is_one_of(word.trim_end_matches(['.', ',', ';', ':', '!', '?']), SENTENCE_STARTS)
+}
+
+/// Letters, as in prose: `can't`, `not-found`, `Permission`.
+pub(super) fn is_word(value: &str) -> bool {
+    let value = value.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    let begins_with_letter = value.chars().next().is_some_and(char::is_alphabetic);
+    let letters = |c: char| c.is_alphabetic() || matches!(c, '\'' | '-' | '’');
+    // `swordFish` is no word, `Permission` and `EOF` are.
+    let mixed_case =
+        value.chars().skip(1).any(char::is_uppercase) && value.chars().any(char::is_lowercase);
+    begins_with_letter && value.chars().all(letters) && !mixed_case
+}
+
+/// `12`, `3ms`, `99.5%`: a measure, not a secret.
+pub(super) fn is_small_number(value: &str) -> bool {
+    let unit_start = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
+    let (number, unit) = value.split_at(unit_start);
+    (1..=5).contains(&number.len())
+        && number.starts_with(|c: char| c.is_ascii_digit())
+        && matches!(unit, "" | "ms" | "us" | "µs" | "s" | "m" | "h" | "d" | "%" | "kB" | "MB")
+}
+
+/// Values that are too common to be replaced wherever they occur.
+pub(super) fn is_trivial(value: &str) -> bool {
+    let digits_only = value.chars().all(|c| c.is_ascii_digit());
+    let mut characters = value.chars();
+    let first = characters.next();
+    (digits_only && value.len() < 12)
+        || characters.all(|c| Some(c) == first)
+        || is_harmless(value)
+        || is_state(value)
+        || is_one_of(value, TRIVIAL)
+        || MARKER.contains(value)
+}
+
+fn is_one_of(value: &str, list: &[&str]) -> bool {
+    list.iter().any(|entry| entry.eq_ignore_ascii_case(value))
+}
+
+fn is_variable(value: &str) -> bool {
+    let named = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    if let Some(name) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        // `${X:-default}` spells the secret out.
+        return match name.split_once('-') {
+            Some((_, default)) => default.is_empty() || is_harmless(default),
+            None => true,
+        };
+    }
+    value.strip_prefix('$').is_some_and(|rest| {
+        // `$dir/private/key.pem`
+        rest.split_once('/').map_or_else(
+            || named(rest),
+            |(dir, path)| {
+                !dir.is_empty()
+                    && dir.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                    && is_path(&format!("/{path}"))
+            },
+        )
+    }) || value.len() > 2
+        && value.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')).is_some_and(named)
+        || value.starts_with("$(")
+        || value.starts_with("{{")
+        || CODE.iter().any(|code| value.starts_with(code))
+}
+
+/// Absolute or relative, and not what a random string that begins with `/` looks like.
+fn is_path(value: &str) -> bool {
+    let path_bytes =
+        |path: &str| path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-@:~ \\".contains(&b));
+    if !path_bytes(value) {
+        return false;
+    }
+    let windows = value.as_bytes().get(1..3).is_some_and(|drive| drive == b":\\" || drive == b":/")
+        && value.starts_with(|c: char| c.is_ascii_alphabetic());
+    if windows || ["./", "../", "~/"].iter().any(|start| value.starts_with(start)) {
+        return true;
+    }
+    let Some(path) = value.strip_prefix('/') else { return false };
+    let top = path.split('/').next().unwrap_or_default();
+    path.is_empty()
+        || TOP_DIRECTORIES.contains(&top)
+        || is_file_name(path)
+        || !path.chars().any(|c| c.is_ascii_uppercase())
+            && path.split('/').all(|part| part.len() <= 24)
+            && path.contains(|c: char| c.is_ascii_lowercase())
+}
+
+fn is_file_name(value: &str) -> bool {
+    value.rsplit_once('.').is_some_and(|(stem, ending)| {
+        !stem.is_empty()
+            && FILE_ENDINGS.contains(&ending)
+            && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b))
+    })
+}
+
+#[rustfmt::skip]
+const SWITCHES: &[&str] = &[
+    "-1", "0", "1", "basic", "bearer", "cram-md5", "digest", "disable", "disabled", "enable",
+    "enabled", "f", "false", "ident", "ldap", "login", "md5", "n", "nil", "no", "none", "null",
+    "oauth", "oauth2", "off", "oidc", "on", "optional", "peer", "plain", "reject", "required",
+    "saml", "scram-sha-256", "scram-sha-512", "t", "true", "trust", "undefined", "y", "yes",
+];
+
+#[rustfmt::skip]
+const STATES: &[&str] = &[
+    "absent", "accepted", "active", "changed", "created", "decoded", "deleted", "denied", "empty",
+    "eof", "error", "exists", "expired", "failed", "failure", "forbidden", "found", "generated",
+    "hidden", "identifier", "ignored", "inactive", "incorrect", "invalid", "issued", "loaded",
+    "malformed", "mandatory", "masked", "mismatch", "missing", "none", "ok", "okay", "present",
+    "provided", "punc", "redacted", "refreshed", "refused", "rejected", "removed", "required",
+    "revoked", "rotated", "set", "skipped", "string", "success", "supplied", "unauthorized",
+    "unavailable", "unchanged", "unknown", "unset", "unspecified", "updated", "valid", "verified",
+    "write", "wrong",
+];
+
+#[rustfmt::skip]
+const SENTENCE_STARTS: &[&str] = &[
+    "a", "already", "an", "and", "are", "argument", "at", "been", "but", "by", "can", "can't",
+    "cannot", "could", "do", "does", "doesn't", "don't", "enter", "flag", "for", "from", "has",
+    "have", "if", "in", "instead", "is", "isn't", "it", "may", "might", "must", "need", "needs",
+    "no", "not", "of", "on", "only", "option", "or", "parameter", "please", "should", "that",
+    "the", "this", "to", "too", "use", "using", "value", "via", "was", "were", "when", "will",
+    "with", "without", "would", "you", "your",
+];
+
+#[rustfmt::skip]
+const REFERENCE_SCHEMES: &[&str] = &[
+    "@Microsoft.KeyVault(", "arn:", "ENC[", "env:", "file:", "keyring:", "op://", "ref+",
+    "secretref:", "secretsmanager:", "ssm:", "vault:",
+];
+
+/// Programs that read the value from elsewhere.
+#[rustfmt::skip]
+const CODE: &[&str] = &[
+    "$env:", "config(", "env(", "env[", "ENV[", "getenv(", "import.meta.env", "os.environ",
+    "os.Getenv", "os.getenv", "process.env", "secrets.", "std::env", "System.getenv",
+];
+
+#[rustfmt::skip]
+const TOP_DIRECTORIES: &[&str] = &[
+    "app", "bin", "certs", "config", "data", "dev", "etc", "home", "Library", "mnt", "opt",
+    "private", "proc", "root", "run", "secrets", "srv", "ssl", "tls", "tmp", "Users", "usr", "var",
+    "vault", "Volumes", "workspace",
+];
+
+#[rustfmt::skip]
+const FILE_ENDINGS: &[&str] = &[
+    "asc", "cer", "conf", "crt", "env", "gpg", "jks", "json", "key", "p12", "pem", "pfx",
+    "properties", "pub", "toml", "txt", "yaml", "yml",
+];
+
+#[rustfmt::skip]
+const TRIVIAL: &[&str] = &[
+    "admin123", "administrator", "anonymous", "changeit", "changeme", "container", "database",
+    "development", "elasticsearch", "example.com", "guest123", "keycloak", "localhost",
+    "memcached", "minioadmin", "nextcloud", "password", "password1", "password123", "phpmyadmin",
+    "postgres", "postgresql", "production", "rabbitmq", "redacted", "username", "wordpress",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_no_secrets() {
+        for value in [
+            "/run/secrets/db",
+            "/app",
+            "/",
+            "./key.pem",
+            "server.key",
+            r"C:\keys\server.pem",
+            "${DB_PASSWORD}",
+            "${DB_PASSWORD:-}",
+            "${DB_PASSWORD:?must be set}",
+            "$DB_PASSWORD",
+            "%TOKEN%",
+            "{{ vault_token }}",
+            "$(cat /run/secrets/token)",
+            "arn:aws:secretsmanager:eu:1:secret:x",
+            "op://vault/item/field",
+        ] {
+            assert!(is_harmless(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_reference_is_a_secret() {
+        for value in [
+            "${DB_PASSWORD:-hunter2pw}",
+            "/aB3dEf9hIjKlMnOpQrStUv",
+            "/dJk3+ab/cd==",
+            "$ecret9",
+            "$2y$10$abcdefghijk",
+            "pa.ss/word",
+            "<hunter2",
+        ] {
+            assert!(!is_harmless(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn common_values_are_not_searched_for() {
+        for value in ["password", "localhost", "12345678", "aaaaaaaa", "REDACTED", "/run/secrets/x"]
+        {
+            assert!(is_trivial(value), "{value}");
+        }
+        assert!(!is_trivial("hunter2secret") && !is_trivial("123456789012"));
+    }
+}

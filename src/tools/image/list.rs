@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Effect;
+use crate::command::containers::short_id;
+use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
+use crate::command::text::human_bytes;
+use crate::error::Error;
+use crate::tools::batches::BATCH;
+use crate::tools::filters::{Texts, limited, yes_or_no};
+use crate::tools::reply::Structured;
+use crate::tools::users::Users;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListImages {
+    /// Only images that match all of these.
+    #[serde(default)]
+    filters: Filters,
+    /// At most so many (default 50).
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Filters {
+    /// true: only images without a name; false: only those with one.
+    #[serde(default, deserialize_with = "yes_or_no")]
+    dangling: Option<bool>,
+    /// `name` or `name:tag`, also with `*`.
+    reference: Option<Texts>,
+    /// `key` or `key=value`.
+    label: Option<Texts>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    images: Vec<Listed>,
+    total: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    tags: Vec<String>,
+    digest: Option<String>,
+    size: String,
+    size_bytes: Option<u64>,
+    created: String,
+    in_use_by: Vec<String>,
+}
+
+impl Tool for ListImages {
+    const SPEC: Spec = Spec {
+        name: "list-images",
+        title: "List images",
+        description: "List local images, the newest first: tags, digest, size and the containers that use each. An image with several tags is one entry. For one image in detail use inspect-image.",
+        toolset: Toolset::Images,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let [named, unnamed] = self.commands();
+        let (named, unnamed, users) = tokio::try_join!(
+            rows(context, named.as_ref()),
+            rows(context, unnamed.as_ref()),
+            Users::find(context, vec![]),
+        )?;
+        let images = merged(named.into_iter().chain(unnamed));
+        let used_by = used_by(&images, &users);
+        let (images, total) = limited(images, self.limit);
+        let exact = exact(context, &images).await?;
+        let listed = |row| listed(row, &exact, &used_by);
+        Ok(Structured(Reply { images: images.into_iter().map(listed).collect(), total }))
+    }
+}
+
+impl ListImages {
+    /// The listing, and a second one for what the first one leaves out since docker 29.
+    fn commands(&self) -> [Option<images::ListImages>; 2] {
+        let Filters { dangling, reference, label } = &self.filters;
+        let mut filters = Texts::filters(reference.as_ref(), "reference");
+        filters.extend(Texts::filters(label.as_ref(), "label"));
+        let with = |dangling: bool| {
+            let mut filters = filters.clone();
+            filters.push(format!("dangling={dangling}"));
+            Some(images::ListImages { filters })
+        };
+        match dangling {
+            Some(true) => [None, with(true)],
+            Some(false) => [with(false), None],
+            // What has no name matches no reference.
+            None if reference.is_some() => [Some(images::ListImages { filters }), None],
+            None => [Some(images::ListImages { filters: filters.clone() }), with(true)],
+        }
+    }
+}
+
+async fn rows(context: &Context, command: Option<&images::ListImages>) -> Result<Vec<Row>, Error> {
+    match command {
+        Some(command) => context.docker.run(command).await,
+        None => Ok(vec![]),
+    }
+}
+
+/// Names of containers by the ID of their image.
+fn used_by(images: &[Row], users: &Users) -> BTreeMap<String, Vec<String>> {
+    let mut used_by: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for container in users.rows() {
+        if let Some(image) = image_of(images, &container.image) {
+            used_by.entry(image.id.clone()).or_default().push(container.name.clone());
+        }
+    }
+    used_by
+}
+
+/// What only `inspect` knows, the size in bytes first of all, for a list of ordinary length.
+async fn exact(context: &Context, images: &[Row]) -> Result<BTreeMap<String, Image>, Error> {
+    if images.is_empty() || images.len() > BATCH {
+        return Ok(BTreeMap::new());
+    }
+    let ids = images.iter().map(|image| image.id.clone()).collect();
+    let found = context.docker.run(&InspectImages::listed(ids)).await?;
+    Ok(found.into_iter().map(|image| (image.id.clone(), image)).collect())
+}
+
+fn listed(
+    row: Row,
+    exact: &BTreeMap<String, Image>,
+    used_by: &BTreeMap<String, Vec<String>>,
+) -> Listed {
+    let size_bytes = exact.get(&row.id).map(|image| image.size);
+    let digest = row.digests.first().and_then(|name| name.split_once('@'));
+    Listed {
+        id: short_id(&row.id).to_owned(),
+        digest: digest.map(|(_, digest)| digest.to_owned()),
+        size: size_bytes.map_or(row.size, human_bytes),
+        size_bytes,
+        created: row.created,
+        in_use_by: used_by.get(&row.id).cloned().unwrap_or_default(),
+        tags: row.tags,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::ListImages;
+    use crate::command::Command as _;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: ListImages = serde_json::from_value(arguments).unwrap();
+        let shown = |command: crate::command::images::ListImages| {
+            let shown = command.invocation().to_string();
+            shown.split(" '--format=").next().unwrap().to_owned()
+        };
+        tool.commands().into_iter().flatten().map(shown).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn argv_of_list_images() {
+        assert_snapshot!(argv(json!({})), @"
+        docker image ls --digests --no-trunc
+        docker image ls --digests --no-trunc --filter=dangling=true
+        ");
+        assert_snapshot!(argv(json!({"filters": {"dangling": "true", "label": {"a": "b"}}})), @"docker image ls --digests --no-trunc --filter=label=a=b --filter=dangling=true");
+        assert_snapshot!(argv(json!({"filters": {"dangling": false, "reference": ["shop/*:1", "x"]}})), @"docker image ls --digests --no-trunc '--filter=reference=shop/*:1' --filter=reference=x --filter=dangling=false");
+        assert_snapshot!(argv(json!({"filters": {"reference": "--all; x"}})), @"docker image ls --digests --no-trunc '--filter=reference=--all; x'");
+    }
+}
