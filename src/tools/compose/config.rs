@@ -16,13 +16,13 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// Text of a compose file; relative paths begin in the project folder. Give this or `compose_file`.
+    /// Text of a compose file; its paths begin in the project folder.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Or its path; of several the later ones override.
     compose_file: Option<ComposeFiles>,
     /// Compose project (default: what the file says, else the name of its folder).
     project_name: Option<ProjectName>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Profiles to switch on.

@@ -27,11 +27,11 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; relative paths begin in the project folder. Give this or `compose_file`.
+    /// Text of a compose file; its paths begin in the project folder.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Or its path; of several the later ones override.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services and what they depend on (default all).
@@ -57,9 +57,9 @@ pub(super) struct DeployCompose {
     /// Wait until every service is healthy, running or done (default true).
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait after images are ready (default 120); then the answer says `timed_out`.
+    /// Seconds to wait once images are there (default 120).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only resolve the file and show what would be done (default false).
+    /// Only show what would be done (default false).
     #[serde(default)]
     dry_run: bool,
 }

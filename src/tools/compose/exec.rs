@@ -31,7 +31,7 @@ pub(super) struct ComposeExec {
     project_name: ProjectName,
     /// Service of which a container runs.
     service: ServiceName,
-    /// Program and arguments; text is split like a shell would, but no shell runs it.
+    /// Program and arguments; no shell runs it.
     command: CommandLine,
     /// Which of its containers (default the first that runs).
     index: Option<Bounded<1, 1000>>,
