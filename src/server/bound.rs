@@ -87,14 +87,18 @@ fn shrink(value: &mut Value, bytes: usize, entries: usize) {
         }
         Value::Array(items) => {
             items.truncate(entries);
-            items.iter_mut().for_each(|item| shrink(item, bytes, entries));
+            for item in items {
+                shrink(item, bytes, entries);
+            }
         }
         Value::Object(members) => {
             let surplus: Vec<String> = members.keys().skip(entries).cloned().collect();
             for name in surplus {
                 members.remove(&name);
             }
-            members.values_mut().for_each(|member| shrink(member, bytes, entries));
+            for member in members.values_mut() {
+                shrink(member, bytes, entries);
+            }
         }
         _ => {}
     }

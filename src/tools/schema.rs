@@ -52,9 +52,14 @@ fn trim(schema: &mut Map<String, Value>) {
     if let Some(Value::Array(values)) = schema.get_mut("enum") {
         values.retain(|value| !value.is_null());
     }
-    // What is absent is off.
-    if schema.get("default").is_some_and(|default| default.is_null() || default == false) {
-        schema.remove("default");
+    // Defaults stand in the descriptions, and what a text may look like in the refusal of one that
+    // does not: models read words, and pay for patterns.
+    schema.remove("default");
+    schema.remove("pattern");
+    // Unknown members of an inner object are refused all the same.
+    schema.remove("additionalProperties");
+    if schema.get("minimum").is_some_and(|minimum| *minimum == 0) {
+        schema.remove("minimum");
     }
     for (key, value) in schema.iter_mut() {
         match (key.as_str(), value) {

@@ -59,7 +59,7 @@ fn module(file: &str) -> Option<&str> {
     (!["lib", "main"].contains(&first)).then_some(first)
 }
 
-fn demand(problems: Vec<String>) {
+fn demand(problems: &[String]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
@@ -104,7 +104,7 @@ fn a_module_imports_only_modules_above_it() {
             }
         }
     }
-    demand(problems);
+    demand(&problems);
 }
 
 /// What a part of the house must not touch, and where it may be touched all the same.
@@ -132,22 +132,27 @@ const PURE: &[&str] = &["command/", "error.rs", "retry.rs", "policy.rs", "policy
 
 #[test]
 fn every_thing_is_done_in_its_place() {
+    let impure = Regex::new(IMPURE).unwrap();
+    let forbidden = FORBIDDEN
+        .iter()
+        .map(|(pattern, why, allowed)| (Regex::new(pattern).unwrap(), why, allowed));
+    let forbidden: Vec<_> = forbidden.collect();
     let mut problems = vec![];
     for (file, source) in rust_files("src").into_iter().filter(|(file, _)| !is_test(file)) {
         let code = code(&source);
-        for (pattern, why, allowed) in FORBIDDEN {
-            let found = Regex::new(pattern).unwrap().find(&code).map(|it| it.as_str().to_owned());
+        for (pattern, why, allowed) in &forbidden {
+            let found = pattern.find(&code).map(|it| it.as_str().to_owned());
             if let Some(found) = found.filter(|_| !allowed.iter().any(|it| file.starts_with(it))) {
                 problems.push(format!("src/{file}: {found}: {why}"));
             }
         }
         if PURE.iter().any(|pure| file.starts_with(pure))
-            && let Some(found) = Regex::new(IMPURE).unwrap().find(&code)
+            && let Some(found) = impure.find(&code)
         {
             problems.push(format!("src/{file}: {}: it is pure", found.as_str()));
         }
     }
-    demand(problems);
+    demand(&problems);
 }
 
 #[test]
@@ -170,7 +175,7 @@ fn families_of_tools_do_not_know_each_other() {
             }
         }
     }
-    demand(problems);
+    demand(&problems);
 }
 
 #[test]
@@ -205,7 +210,7 @@ fn no_source_file_is_too_long() {
             }
         }
     }
-    demand(problems);
+    demand(&problems);
 }
 
 #[test]
@@ -239,7 +244,7 @@ fn no_source_file_is_forgotten() {
             }
         }
     }
-    demand(problems);
+    demand(&problems);
 }
 
 #[test]

@@ -62,8 +62,9 @@ fn recordings(case: &Path) -> Vec<PathBuf> {
 
 fn read_case(folder: &Path) -> Case {
     let file = folder.join("call.json");
-    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file:?}: {error}"))
+    let text =
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 // --- replay -------------------------------------------------------------------------------------
@@ -236,8 +237,8 @@ fn no_file_of_a_case_is_forgotten() {
 
 /// Files of a recording that no replay reads: their number has a gap before it, or no argv.
 fn strange_files(recording: &Path) -> impl Iterator<Item = String> {
-    let exchanges =
-        (1..).take_while(|n| recording.join(format!("{n}.argv")).exists()).last().unwrap_or(0);
+    let is_missing = |n: &u32| !recording.join(format!("{n}.argv")).exists();
+    let exchanges = (1..=9999).find(is_missing).unwrap_or(1) - 1;
     let all = files(recording);
     let complete = all.iter().any(|file| name(file) == "answer.snap");
     let strange = all.into_iter().filter_map(move |file| {

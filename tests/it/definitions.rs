@@ -217,7 +217,9 @@ fn every_parameter_is_described() {
         }
     }
     let mut problems = vec![];
-    tools().iter().for_each(|tool| walk(name(tool), &tool["inputSchema"], &mut problems));
+    for tool in tools() {
+        walk(name(&tool), &tool["inputSchema"], &mut problems);
+    }
     demand(problems);
 }
 

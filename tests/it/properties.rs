@@ -254,7 +254,7 @@ static NOTING_DOCKER: LazyLock<Stage> = LazyLock::new(|| {
 });
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn nothing_that_a_caller_says_becomes_an_option_or_a_verb((tool, given) in call()) {
@@ -380,6 +380,11 @@ proptest! {
         let _any = ListContainers::default().parse(&output);
         let _any = InspectContainers::listed([]).parse(&output);
     }
+}
+
+proptest! {
+    // Each looks for secrets in up to a megabyte.
+    #![proptest_config(cases(40))]
 
     #[test]
     fn an_answer_is_bounded_and_the_same_in_both_forms(

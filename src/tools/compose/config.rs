@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// Text of a compose file; its paths begin in the project folder.
+    /// Text of a compose file; give this or `compose_file`.
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Compose project (default: what the file says, else the name of its folder).
     project_name: Option<ProjectName>,

@@ -27,9 +27,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; its paths begin in the project folder.
+    /// Text of a compose file; give this or `compose_file`.
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]

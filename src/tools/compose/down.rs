@@ -32,7 +32,7 @@ pub(super) struct ComposeDown {
     /// Also remove leftovers of compose-run (default false).
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds before a container is killed (default 10, or its own).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Token from the plan, after the person's yes.
     confirm: Option<String>,

@@ -52,19 +52,28 @@ pub(super) fn blame(
             .find(|container| container.name() == name || container.id.starts_with(name))
             .map(project::service)
     });
-    let Some(service) = about("service").or(by_container).or(pulled(error)) else { return };
+    let Some(service) = about("service").or(by_container) else { return };
     if expected.contains_key(service) {
         stands.insert(service.to_owned(), Stand::Failed(error.message.clone()));
         settle::hold_victims(expected, stands);
     }
 }
 
-/// ` web Error manifest for … not found`: compose names the service whose image it could not get.
-fn pulled(error: &Error) -> Option<&str> {
-    error.stderr.as_deref()?.lines().find_map(|line| {
-        let (service, rest) = line.trim().split_once(' ')?;
-        rest.starts_with("Error ").then_some(service)
-    })
+/// ` web Error manifest for … not found`: compose names the service whose image it could not get,
+/// and after that it stops the others, which then fail with other words.
+pub(super) fn with_service_of_pull(error: Error, said: &[String]) -> Error {
+    if error.context.iter().any(|(key, _)| *key == "service") {
+        return error;
+    }
+    let service = said.iter().find_map(|line| {
+        let (service, words) = line.split_once(" Error ")?;
+        let is_it = !service.contains(' ') && words.contains(error.message.as_str());
+        is_it.then(|| service.to_owned())
+    });
+    match service {
+        Some(service) => error.with("service", service),
+        None => error,
+    }
 }
 
 /// A cancelled `up` leaves what it has created.
@@ -101,4 +110,18 @@ fn beyond(output: &str, message: &str) -> Option<String> {
         .filter(|line| !line.is_empty() && !STEP.is_match(line) && !line.ends_with(message))
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pull_that_fails_names_its_service() {
+        let message = "dial tcp 127.0.0.1:1: connect: connection refused";
+        let error = || Error::new(Code::RegistryUnreachable, message);
+        let said = ["api Error context canceled".to_owned(), format!("web Error Get: {message}")];
+        assert_eq!(with_service_of_pull(error(), &said).context, [("service", "web".to_owned())]);
+        assert!(with_service_of_pull(error(), &[]).context.is_empty());
+    }
 }

@@ -29,7 +29,7 @@ pub(super) struct ComposeBuild {
     project_name: ProjectName,
     /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
@@ -57,7 +57,7 @@ pub(super) struct ComposePull {
     project_name: ProjectName,
     /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
     /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]

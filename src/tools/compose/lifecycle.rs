@@ -179,7 +179,7 @@ pub(super) struct ComposeStop {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds before a container is killed (default 10, or its own).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Only show the command (default false).
     #[serde(default)]
@@ -219,7 +219,7 @@ pub(super) struct ComposeRestart {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds before a container is killed (default 10, or its own).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Only show the command (default false).
     #[serde(default)]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::build_log::BuildLog;
+use super::failure::with_service_of_pull;
 use super::model::warnings;
 use super::project;
 use super::settle::{self, Expected, Memory, STEADY, Stand};
@@ -21,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Building and pulling before the first container is created.
 pub(super) const PREPARATION: Duration = Duration::from_secs(600);
+
+/// Images that could not be had and are told apart.
+const ERRORS: usize = 100;
 
 /// `docker compose up`, which says on standard error what it does.
 pub(super) struct Up(pub(super) Invocation);
@@ -74,6 +78,8 @@ pub(super) struct Settled {
 /// What compose has told so far.
 #[derive(Default)]
 struct Told {
+    /// `web Error …` of images that could not be had.
+    errors: Vec<String>,
     first_container: Option<Instant>,
     build: BuildLog,
 }
@@ -101,7 +107,8 @@ impl Ascent<'_> {
         let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = match ended {
             Ended::Failed(error) => {
-                Ended::Failed(told.build.explain(error, |name| self.expected.contains_key(name)))
+                let error = told.build.explain(error, |name| self.expected.contains_key(name));
+                Ended::Failed(with_service_of_pull(error, &told.errors))
             }
             other => other,
         };
@@ -182,6 +189,9 @@ fn listen(told: &mut Told, line: Line<'_>, docker: &Docker) {
     }
     if text.starts_with("Container ") {
         told.first_container.get_or_insert_with(Instant::now);
+    }
+    if text.contains(" Error ") && told.errors.len() < ERRORS {
+        told.errors.push(text.to_owned());
     }
     told.build.hear(line);
     docker.progress().say(text.chars().take(200).collect::<String>());
