@@ -31,7 +31,7 @@ pub(super) struct DeployCompose {
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services and what they depend on (default all).
@@ -43,18 +43,18 @@ pub(super) struct DeployCompose {
     /// Build images even if they exist (default false).
     #[serde(default)]
     build: bool,
-    /// When to pull images (default: what the file says).
+    /// missing, always or never (default: what the file says, else missing).
     pull: Option<Pull>,
     /// Recreate containers that have not changed (default false).
     #[serde(default)]
     force_recreate: bool,
-    /// Remove services not in the file (default false).
+    /// Remove containers of services that are no longer in the file (default false).
     #[serde(default)]
     remove_orphans: bool,
     /// Number of containers by service.
     #[serde(default)]
     scale: BTreeMap<ServiceName, Bounded<0, 100>>,
-    /// Wait until all are healthy, running or done (default true).
+    /// Wait until every service is healthy, running or done (default true).
     #[serde(default = "yes")]
     wait: bool,
     /// Seconds to wait once images are there (default 120).
@@ -117,7 +117,7 @@ impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy a compose project",
-        description: "Bring a compose project up and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last words of what failed. Changed containers are recreated; volumes stay. To take it down use compose-down.",
+        description: "Bring a compose project up (docker compose up) and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last lines of what failed. Containers whose definition changed are recreated; volumes, and services that are not in the file, stay. To take it down use compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

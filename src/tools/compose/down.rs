@@ -23,20 +23,20 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeDown {
     /// Compose project; its files are not needed.
     project_name: ProjectName,
-    /// Also remove its volumes and their data (default false).
+    /// Also its volumes with all their data (default false); first answers with a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also remove its images: all, or local for built ones (default false).
+    /// Also its images: true or all, or local for built ones without a name (default false).
     #[serde(default)]
     remove_images: Images,
     /// Also remove leftovers of compose-run (default false).
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds until it is killed (default 10).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Token from the plan, after the person's yes.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Only show the command (default false).
     #[serde(default)]
     dry_run: bool,
 }

@@ -27,11 +27,11 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the deployed one).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services (default all that are built).
@@ -45,7 +45,7 @@ pub(super) struct ComposeBuild {
     pull: bool,
     /// Seconds until it is stopped (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Only show the command (default false).
     #[serde(default)]
     dry_run: bool,
 }
@@ -55,11 +55,11 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the deployed one).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services (default all that are not built).
@@ -67,7 +67,7 @@ pub(super) struct ComposePull {
     services: Vec<ServiceName>,
     /// Seconds until it is stopped (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Only show the command (default false).
     #[serde(default)]
     dry_run: bool,
 }
@@ -96,7 +96,7 @@ impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build the images of a compose project",
-        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
+        description: "Build the images of a compose project's services; running containers stay as they are until deploy-compose. A failure tells the service, the failed step and its last lines.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -142,7 +142,7 @@ impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull the images of a compose project",
-        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
+        description: "Download the images of a compose project's services and tell for each whether it was downloaded, up to date or failed; running containers stay as they are until deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,

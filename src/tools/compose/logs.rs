@@ -38,7 +38,7 @@ pub(super) struct ComposeLogs {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Last lines of all together (default 100).
+    /// Last lines in all (default 100; with a filter it searches the last 10000 of each).
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
@@ -47,14 +47,14 @@ pub(super) struct ComposeLogs {
     invert: bool,
     /// Lines to show around each match (default 0).
     context_lines: Option<Bounded<0, 100>>,
-    /// Which output (default all).
+    /// all, stdout or stderr (default all).
     #[serde(default)]
     stream: Choice,
-    /// From then on: "10m" ago, or an RFC 3339 time.
+    /// From then on: "10m" back from now, or an RFC 3339 time.
     since: Option<TimePoint>,
     /// Until then, in the same forms.
     until: Option<TimePoint>,
-    /// Timestamp each line (default false).
+    /// Put docker's timestamp before each line (default false).
     #[serde(default)]
     timestamps: bool,
     /// Tell equal lines in a row once (default false).
@@ -65,7 +65,7 @@ pub(super) struct ComposeLogs {
     follow: bool,
     /// Seconds to follow (default 10).
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches this.
+    /// Follow until a line matches this regular expression.
     until_match: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Tool for ComposeLogs {
     const SPEC: Spec = Spec {
         name: "compose-logs",
         title: "Read the logs of a compose project",
-        description: "What the services of a compose project printed, merged by time; filtered by grep, stream and time. The last line tells what was left out. For one container use get-logs.",
+        description: "What the services of a compose project printed, merged by time, each line with its service; filtered by grep, stream and time. The last line tells what was left out and which containers do not run. For one container use get-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -25,21 +25,21 @@ pub(super) struct ComposeRun {
     project_name: ProjectName,
     /// Service to take the settings from.
     service: ServiceName,
-    /// Program and arguments (default: the service's own).
+    /// Program and arguments instead of the service's own; no shell runs it.
     command: Option<CommandLine>,
-    /// Text of a compose file (default: the deployed one).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path; of several the later ones override.
     compose_file: Option<ComposeFiles>,
-    /// Further environment variables.
+    /// Variables for the command, and for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Do not start what it depends on (default false).
+    /// Do not start the services that it depends on (default false).
     #[serde(default)]
     no_deps: bool,
     /// Seconds until it is killed, once it runs (default 300).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the command.
+    /// Only show the command (default false).
     #[serde(default)]
     dry_run: bool,
 }
@@ -65,7 +65,7 @@ impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run a one-off command of a compose service",
-        description: "Run a command in a new container of a compose service (tests, migrations) and get its exit code, output and first failure; it is removed afterwards. For a container that runs already use compose-exec.",
+        description: "Run a command in a new container with the settings of a compose service (tests, migrations), get its exit code, output and first failure; the container is removed afterwards, dependencies that were started stay. For a container that runs already use compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
