@@ -61,6 +61,7 @@ fn trim(schema: &mut Map<String, Value>) {
     schema.remove("minimum");
     schema.remove("maximum");
     schema.remove("patternProperties");
+    schema.remove("uniqueItems");
     for (key, value) in schema.iter_mut() {
         match (key.as_str(), value) {
             // The keys below are names of parameters, not words of the schema language.

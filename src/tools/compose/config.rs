@@ -20,7 +20,7 @@ pub(super) struct ComposeConfig {
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Compose project (default: what the file says, else the name of its folder).
+    /// Compose project (default: the file's).
     project_name: Option<ProjectName>,
     /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
@@ -77,7 +77,7 @@ impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
         title: "Check a compose file",
-        description: "Check a compose file without creating anything: whether it is valid, its services, images, volumes, networks and ports, and all problems at once (errors, unset variables, ports open to the world, what the operator's policy refuses). deploy-compose deploys it.",
+        description: "Check a compose file without creating anything: whether it is valid, its services, images, volumes, networks, ports, and all problems at once. deploy-compose deploys it.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -40,26 +40,26 @@ pub(super) struct DeployCompose {
     /// Profiles to switch on.
     #[serde(default)]
     profiles: Vec<ServiceName>,
-    /// Build images even if they exist (default false).
+    /// Build images even if they exist.
     #[serde(default)]
     build: bool,
-    /// missing, always or never (default: what the file says, else missing).
+    /// When to pull images (default: what the file says).
     pull: Option<Pull>,
-    /// Recreate containers that have not changed (default false).
+    /// Recreate containers that have not changed.
     #[serde(default)]
     force_recreate: bool,
-    /// Remove containers of services that are no longer in the file (default false).
+    /// Remove services not in the file.
     #[serde(default)]
     remove_orphans: bool,
     /// Number of containers by service.
     #[serde(default)]
     scale: BTreeMap<ServiceName, Bounded<0, 100>>,
-    /// Wait until every service is healthy, running or done (default true).
+    /// Wait until all are healthy, running or done (default true).
     #[serde(default = "yes")]
     wait: bool,
     /// Seconds to wait once images are there (default 120).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show what would be done (default false).
+    /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
 }
@@ -117,7 +117,7 @@ impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy a compose project",
-        description: "Bring a compose project up (docker compose up) and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last lines of what failed. Containers whose definition changed are recreated; volumes, and services that are not in the file, stay. To take it down use compose-down.",
+        description: "Bring a compose project up and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last words of what failed. Changed containers are recreated; volumes stay. To take it down use compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -23,20 +23,20 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeDown {
     /// Compose project; its files are not needed.
     project_name: ProjectName,
-    /// Also its volumes with all their data (default false); first answers with a plan.
+    /// Also its volumes with all their data; first answers with a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also its images: true or all, or local for built ones without a name (default false).
+    /// Also its images: true or all, or local for built ones without a name.
     #[serde(default)]
     remove_images: Images,
-    /// Also remove leftovers of compose-run (default false).
+    /// Also remove leftovers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds until it is killed (default 10, or what it says).
+    /// Seconds until it is killed (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Token from the plan, after the person's yes.
     confirm: Option<String>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

@@ -46,7 +46,7 @@ pub(super) struct ComposeExec {
     stdin: Option<String>,
     /// Seconds until it is killed (default 60).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Do not wait for it (default false).
+    /// Do not wait for it.
     #[serde(default)]
     detach: bool,
     /// Only show the command.

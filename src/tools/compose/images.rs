@@ -37,15 +37,15 @@ pub(super) struct ComposeBuild {
     /// Only these services (default all that are built).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Do not use the cache (default false).
+    /// Do not use the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Ask the registry for newer base images (default false).
+    /// Ask the registry for newer base images.
     #[serde(default)]
     pull: bool,
-    /// Seconds until it is stopped (default 1800).
+    /// Seconds it may take (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -65,9 +65,9 @@ pub(super) struct ComposePull {
     /// Only these services (default all that are not built).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds until it is stopped (default 1800).
+    /// Seconds it may take (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -96,7 +96,7 @@ impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build the images of a compose project",
-        description: "Build the images of a compose project's services; running containers stay as they are until deploy-compose. A failure tells the service, the failed step and its last lines.",
+        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -142,7 +142,7 @@ impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull the images of a compose project",
-        description: "Download the images of a compose project's services and tell for each whether it was downloaded, up to date or failed; running containers stay as they are until deploy-compose.",
+        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,

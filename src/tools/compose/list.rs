@@ -12,7 +12,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListComposeProjects {
-    /// Also projects of which nothing runs (default false).
+    /// Also projects of which nothing runs.
     #[serde(default)]
     all: bool,
 }

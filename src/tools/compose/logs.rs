@@ -42,30 +42,30 @@ pub(super) struct ComposeLogs {
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
-    /// Only lines that do not match grep (default false).
+    /// Only lines that do not match grep.
     #[serde(default)]
     invert: bool,
     /// Lines to show around each match (default 0).
     context_lines: Option<Bounded<0, 100>>,
-    /// all, stdout or stderr (default all).
+    /// Which output (default all).
     #[serde(default)]
     stream: Choice,
-    /// From then on: "10m" back from now, or an RFC 3339 time.
+    /// From then on: "10m" ago, or an RFC 3339 time.
     since: Option<TimePoint>,
     /// Until then, in the same forms.
     until: Option<TimePoint>,
-    /// Put docker's timestamp before each line (default false).
+    /// Timestamp each line.
     #[serde(default)]
     timestamps: bool,
-    /// Tell equal lines in a row once (default false).
+    /// Tell equal lines in a row once.
     #[serde(default)]
     dedupe: bool,
-    /// Also wait for new lines (default false).
+    /// Also wait for new lines.
     #[serde(default)]
     follow: bool,
     /// Seconds to follow (default 10).
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches this regular expression.
+    /// Follow until a line matches this.
     until_match: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Tool for ComposeLogs {
     const SPEC: Spec = Spec {
         name: "compose-logs",
         title: "Read the logs of a compose project",
-        description: "What the services of a compose project printed, merged by time, each line with its service; filtered by grep, stream and time. The last line tells what was left out and which containers do not run. For one container use get-logs.",
+        description: "What the services of a compose project printed, merged by time; filtered by grep, stream and time. The last line tells what was left out. For one container use get-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

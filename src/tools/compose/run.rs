@@ -34,12 +34,12 @@ pub(super) struct ComposeRun {
     /// Variables for the command, and for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Do not start the services that it depends on (default false).
+    /// Do not start what it depends on.
     #[serde(default)]
     no_deps: bool,
     /// Seconds until it is killed, once it runs (default 300).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -65,7 +65,7 @@ impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run a one-off command of a compose service",
-        description: "Run a command in a new container with the settings of a compose service (tests, migrations), get its exit code, output and first failure; the container is removed afterwards, dependencies that were started stay. For a container that runs already use compose-exec.",
+        description: "Run a command in a new container of a compose service (tests, migrations) and get its exit code, output and first failure; it is removed afterwards. For a container that runs already use compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

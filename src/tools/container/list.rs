@@ -11,7 +11,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListContainers {
-    /// Also stopped ones (default false).
+    /// Also stopped ones.
     #[serde(default)]
     all: bool,
     /// Only containers that match all of these.

@@ -23,10 +23,10 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Also when it runs: it is killed (default false).
+    /// Also when it runs: it is killed.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes, with their data (default false).
+    /// Also its anonymous volumes, with their data.
     #[serde(default)]
     volumes: bool,
     /// The token of the plan that the first call gave.

@@ -19,7 +19,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveImage {
     /// Name with tag (default latest) or digest, or ID.
     image: ImageRef,
-    /// Also when containers use it (default false).
+    /// Also when containers use it.
     #[serde(default)]
     force: bool,
     /// Token of the plan that the person agreed to.

@@ -21,7 +21,7 @@ pub(super) struct CreateNetwork {
     name: NetworkName,
     /// Driver (default bridge).
     driver: Option<NetworkDriver>,
-    /// No way out to other networks (default false).
+    /// No way out to other networks.
     #[serde(default)]
     internal: bool,
     /// Range of addresses: `10.5.0.0/24` (default: docker's choice).
@@ -50,7 +50,7 @@ impl Tool for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create a network",
-        description: "Create a network, on which containers reach each other by name. Compose makes its own; put a container on it with connect-network, or name it in create-container.",
+        description: "Create a network, on which containers reach each other by name. Put a container on it with connect-network, or name it in create-container.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,

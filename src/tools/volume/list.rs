@@ -26,7 +26,7 @@ pub(super) struct ListVolumes {
     filters: Filters,
     /// At most so many (default 50).
     limit: Option<u32>,
-    /// Also tell the sizes; slow (default false).
+    /// Also tell the sizes; slow.
     #[serde(default)]
     size: bool,
 }

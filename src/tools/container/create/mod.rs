@@ -97,10 +97,10 @@ pub(super) struct CreateContainer {
     /// When to pull it (default missing).
     #[serde(default)]
     pull: PullPolicy,
-    /// Run an init that reaps zombies (default false).
+    /// Run an init that reaps zombies.
     #[serde(default)]
     init: bool,
-    /// Read-only root file system (default false).
+    /// Read-only root file system.
     #[serde(default)]
     read_only: bool,
     /// Folders in memory: `["/run:size=64m"]`.
@@ -122,7 +122,7 @@ pub(super) struct CreateContainer {
     /// Security options: `["no-new-privileges"]`.
     #[serde(default)]
     security_opt: Vec<SecurityOption>,
-    /// All rights on the host (default false).
+    /// All rights on the host.
     #[serde(default)]
     privileged: bool,
     /// `all`, a number, or `device=0,1` (default none).
@@ -147,7 +147,7 @@ pub(super) struct CreateContainer {
     start: bool,
     /// Seconds to watch whether it stays up (default 1).
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Only check and show the commands (default false).
+    /// Only check and show the commands.
     #[serde(default)]
     dry_run: bool,
 }

@@ -51,7 +51,7 @@ pub(super) struct Healthcheck {
     retries: Option<Bounded<1, 1000>>,
     /// Time in which failures do not count (default 0s).
     start_period: Option<DockerDuration>,
-    /// Switch the image's check off (default false).
+    /// Switch the image's check off.
     #[serde(default)]
     disable: bool,
 }

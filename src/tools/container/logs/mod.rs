@@ -24,7 +24,7 @@ pub(super) struct GetLogs {
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
-    /// Only lines that do not match grep (default false).
+    /// Only lines that do not match grep.
     #[serde(default)]
     invert: bool,
     /// Lines to show around each match (default 0).
@@ -36,13 +36,13 @@ pub(super) struct GetLogs {
     since: Option<TimePoint>,
     /// Until then, in the same forms.
     until: Option<TimePoint>,
-    /// Timestamp each line (default false).
+    /// Timestamp each line.
     #[serde(default)]
     timestamps: bool,
-    /// Tell equal lines in a row once (default false).
+    /// Tell equal lines in a row once.
     #[serde(default)]
     dedupe: bool,
-    /// Also wait for new lines (default false).
+    /// Also wait for new lines.
     #[serde(default)]
     follow: bool,
     /// Seconds to follow (default 10).
