@@ -220,7 +220,9 @@ mod tests {
     fn a_plan_is_not_void_because_a_size_could_not_be_measured_again() {
         let confirmations = Confirmations::default();
         let mut measured = volume(&[]);
-        measured.iter_mut().for_each(|object| object.size = Some("2 GB".into()));
+        for object in &mut measured {
+            object.size = Some("2 GB".into());
+        }
         let token = plan(&confirmations, measured);
         let confirmed =
             confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));

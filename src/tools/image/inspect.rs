@@ -246,9 +246,9 @@ mod tests {
 
     #[test]
     fn layers_come_by_size_and_without_those_that_take_no_space() {
-        let stdout = r##"{"Size":"0","CreatedBy":"CMD [\"sh\"]"}
+        let stdout = r#"{"Size":"0","CreatedBy":"CMD [\"sh\"]"}
 {"Size":"3216","CreatedBy":"RUN /bin/busybox --install -s /bin # buildkit"}
-{"Size":"1982256","CreatedBy":"/bin/sh -c #(nop) COPY file:7027 in /bin/busybox "}"##;
+{"Size":"1982256","CreatedBy":"/bin/sh -c #(nop) COPY file:7027 in /bin/busybox "}"#;
         let output = Output { stdout: stdout.to_owned(), ..Output::default() };
         let layers = History { image: String::new() }.parse(&output).unwrap();
         let told: Vec<_> = layers.iter().map(|l| (l.size_bytes, l.created_by.as_str())).collect();

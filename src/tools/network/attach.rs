@@ -19,8 +19,11 @@ pub(super) struct Reply {
     network: String,
     container: String,
     state: String,
-    /// On this network; absent when it is not on it.
-    on_it: Option<Member>,
+    connected: bool,
+    /// On this network; a container that does not run has no address.
+    ip: String,
+    ipv6: String,
+    aliases: Vec<String>,
     /// All networks of the container.
     networks: Vec<String>,
     /// False when it was so already.
@@ -176,10 +179,16 @@ impl Pair {
         }
         let after = InspectContainers::listed([container.id.clone()]);
         let after = context.docker.run(&after).await?.pop().unwrap_or(container);
+        let place = member(&after, &network);
+        let connected = place.is_some();
+        let Member { ip, ipv6, aliases, .. } = place.unwrap_or_default();
         Ok(Change::Done(Reply {
             container: after.name().to_owned(),
             state: after.state.status.clone(),
-            on_it: member(&after, &network),
+            connected,
+            ip,
+            ipv6,
+            aliases,
             networks: after.network_settings.networks.keys().cloned().collect(),
             network: network.name,
             changed: !is_so_already,
