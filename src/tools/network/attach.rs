@@ -136,9 +136,8 @@ impl Pair {
         network: &NetworkName,
         container: &ContainerRef,
     ) -> Result<Self, Error> {
-        let look = InspectContainers::one(container);
-        let (network, mut found) =
-            tokio::try_join!(inspect_one(context, network.as_str()), context.docker.run(&look))?;
+        let network = inspect_one(context, network.as_str()).await?;
+        let mut found = context.docker.run(&InspectContainers::one(container)).await?;
         let container = found.pop().ok_or_else(|| {
             Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
                 .with("container", container.as_str())

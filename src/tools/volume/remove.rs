@@ -44,8 +44,8 @@ impl Tool for RemoveVolume {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let name = self.name.as_str();
-        let (volume, users) =
-            tokio::try_join!(inspect_one(context, name), users_of(context, name))?;
+        let volume = inspect_one(context, name).await?;
+        let users = users_of(context, name).await?;
         refuse_protected("volume", name, &volume.labels)?;
         if !users.is_empty() {
             return Err(users.in_the_way("volume", name).hint(
