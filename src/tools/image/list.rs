@@ -81,6 +81,9 @@ impl Tool for ListImages {
             (row.tags, row.digests) = (image.tags(), image.digests());
             true
         });
+        // A listing knows only whole seconds.
+        let created = |row: &Row| exact.get(&row.id).and_then(|image| time::parse(&image.created));
+        images.sort_by_cached_key(|row| std::cmp::Reverse(created(row)));
         let used_by = used_by(&images, &users);
         let listed = |row: &Row| Some(listed(row, exact.get(&row.id)?, used_by.get(&row.id)));
         Ok(Structured(Reply { images: images.iter().filter_map(listed).collect(), total }))
