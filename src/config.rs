@@ -56,6 +56,7 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
     Error,
+    #[value(alias = "warning")]
     Warn,
     Info,
     Debug,
@@ -79,7 +80,7 @@ pub struct Settings {
     #[arg(long, env = "DOCKER_MCP_CONFIRM", default_value = "data-loss", global = true)]
     pub confirm: confirm::When,
     /// Do not hide secrets in answers and logs.
-    #[arg(long, env = "DOCKER_MCP_NO_REDACT", global = true)]
+    #[arg(long, env = "DOCKER_MCP_NO_REDACT", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub no_redact: bool,
     /// A further environment variable that docker gets; may be repeated.
     #[arg(
@@ -115,7 +116,7 @@ pub struct Settings {
     #[arg(long, env = "LOG_FILE", global = true)]
     pub log_file: Option<PathBuf>,
     /// Log everything, as `--log-level debug` does.
-    #[arg(long, env = "MCP_DEBUG", global = true)]
+    #[arg(long, env = "MCP_DEBUG", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub debug: bool,
 }
 

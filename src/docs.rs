@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use clap::CommandFactory as _;
 use serde_json::Value;
 
 use crate::error::Code;
@@ -45,6 +46,40 @@ pub fn errors_table() -> String {
     for code in Code::ALL {
         let _infallible =
             writeln!(table, "| {} | `{}` | {} |", code.id(), code.name(), code.meaning());
+    }
+    table
+}
+
+/// A row per setting.
+pub fn settings_table() -> String {
+    let mut table = String::from(
+        "| flag | environment | default | what it does |\n| --- | --- | --- | --- |\n",
+    );
+    let command = crate::config::Cli::command();
+    for argument in command.get_arguments().filter(|argument| argument.get_env().is_some()) {
+        let words = |word: &std::ffi::OsStr| format!("`{}`", word.to_string_lossy());
+        let defaults: Vec<String> = argument
+            .get_default_values()
+            .iter()
+            .map(|default| words(default))
+            .filter(|default| default != "`false`")
+            .collect();
+        let choices: Vec<String> = argument
+            .get_possible_values()
+            .iter()
+            .map(|choice| format!("`{}`", choice.get_name()))
+            .filter(|choice| !matches!(choice.as_str(), "`true`" | "`false`"))
+            .collect();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let choices =
+            if choices.is_empty() { String::new() } else { format!(" ({})", choices.join(", ")) };
+        let _infallible = writeln!(
+            table,
+            "| `--{}` | {} | {} | {help}{choices} |",
+            argument.get_long().unwrap_or_default(),
+            argument.get_env().map(words).unwrap_or_default(),
+            defaults.join(", "),
+        );
     }
     table
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::command::values::HostPath;
 use crate::error::{Code, Error};
 
-/// No compose file that a person wrote is larger.
-const COMPOSE_FILE_MAX: u64 = 256 << 10;
+/// No compose file or environment file that a person wrote is larger.
+const TEXT_FILE_MAX: u64 = 256 << 10;
 
 /// Where relative paths begin.
 #[derive(Clone, Debug)]
@@ -25,7 +25,8 @@ impl Workspace {
     /// # Errors
     /// DKR-008 when there is nothing, DKR-004 when it cannot be looked at.
     pub fn existing(&self, parameter: &str, path: &HostPath) -> Result<PathBuf, Error> {
-        let absolute = self.folder.join(path.as_str());
+        // Without the `./` in the middle, which reads badly in a complaint.
+        let absolute: PathBuf = self.folder.join(path.as_str()).components().collect();
         absolute.canonicalize().map_err(|error| {
             let code = match error.kind() {
                 std::io::ErrorKind::NotFound => Code::ResourceNotFound,
@@ -46,8 +47,24 @@ impl Workspace {
         parameter: &str,
         path: &HostPath,
     ) -> Result<(PathBuf, String), Error> {
+        self.read_text_file(parameter, path)
+    }
+
+    /// Reads an environment file once.
+    ///
+    /// # Errors
+    /// As [`Self::read_compose_file`].
+    pub fn read_env_file(
+        &self,
+        parameter: &str,
+        path: &HostPath,
+    ) -> Result<(PathBuf, String), Error> {
+        self.read_text_file(parameter, path)
+    }
+
+    fn read_text_file(&self, parameter: &str, path: &HostPath) -> Result<(PathBuf, String), Error> {
         let path = self.existing(parameter, path)?;
-        let text = read_text(&path, COMPOSE_FILE_MAX).map_err(|problem| {
+        let text = read_text(&path, TEXT_FILE_MAX).map_err(|problem| {
             Error::invalid(parameter, format!("{}: {problem}", path.display()))
         })?;
         Ok((path, text))

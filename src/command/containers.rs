@@ -232,6 +232,18 @@ impl Container {
         (over || failed).then_some(self.state.exit_code)
     }
 
+    /// Volumes without a name of their own, which `rm --volumes` removes. The daemon keeps one that
+    /// was asked for by its name, however that looks.
+    pub fn anonymous_volumes(&self) -> Vec<&str> {
+        let asked_for = |name: &str| {
+            let binds = &self.host_config.binds;
+            binds.iter().any(|bind| bind.split(':').next() == Some(name))
+                || self.host_config.mounts.iter().any(|mount| mount.source == name)
+        };
+        let volumes = self.mounts.iter().filter(|mount| mount.kind == "volume");
+        volumes.map(|volume| volume.name.as_str()).filter(|name| !asked_for(name)).collect()
+    }
+
     /// Published ports of a running container: `127.0.0.1:8080->80/tcp`.
     pub fn ports(&self) -> Vec<String> {
         let mut entries = vec![];
@@ -317,6 +329,28 @@ pub struct HostConfig {
     pub auto_remove: bool,
     #[serde(deserialize_with = "or_default")]
     pub port_bindings: BTreeMap<String, Option<Vec<Binding>>>,
+    /// `source:target` as they were asked for.
+    #[serde(deserialize_with = "or_default")]
+    pub binds: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub mounts: Vec<RequestedMount>,
+    pub log_config: LogConfig,
+}
+
+/// A mount as it was asked for; a volume without a source is an anonymous one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RequestedMount {
+    pub source: String,
+    pub target: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LogConfig {
+    /// The log driver.
+    #[serde(rename = "Type")]
+    pub kind: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -368,7 +402,7 @@ pub struct Endpoint {
 }
 
 /// Go writes an empty list or map as `null`.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de> + Default,

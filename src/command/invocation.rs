@@ -122,8 +122,13 @@ pub struct Invocation {
     stdin: Option<Arc<[u8]>>,
     streams: Streams,
     timeout: Option<Duration>,
+    /// How long it is watched; see [`Self::follow`].
+    follow: Option<Duration>,
     killed_means_undone: bool,
 }
+
+/// A client that is followed gets this much longer to start and to end.
+const FOLLOW_MARGIN: Duration = Duration::from_secs(15);
 
 impl Invocation {
     /// `docker VERB…`.
@@ -140,6 +145,7 @@ impl Invocation {
             stdin: None,
             streams: Streams::Split { stdout: WHOLE, stderr: LAST_WORDS },
             timeout: None,
+            follow: None,
             killed_means_undone: false,
         }
     }
@@ -254,6 +260,13 @@ impl Invocation {
         self
     }
 
+    /// For a command that goes on by itself (`logs --follow`): it is watched for so long and then
+    /// ended, which is no failure; what it printed by then is the answer.
+    pub fn follow(mut self, duration: Duration) -> Self {
+        self.follow = Some(duration);
+        self.timeout(duration + FOLLOW_MARGIN)
+    }
+
     /// Ending the client also ends the work (true for a pull, which the daemon then drops).
     pub fn killed_means_undone(mut self) -> Self {
         self.killed_means_undone = true;
@@ -292,6 +305,11 @@ impl Invocation {
     /// The limit of its own, where it has one; the operator's limit for its effect applies otherwise.
     pub fn time_limit(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// How long it is watched before it is ended without a complaint.
+    pub fn follow_limit(&self) -> Option<Duration> {
+        self.follow
     }
 
     pub fn is_undone_when_killed(&self) -> bool {

@@ -7,6 +7,7 @@ pub mod images;
 pub mod invocation;
 pub mod json;
 pub mod labels;
+pub mod logs;
 pub mod networks;
 pub mod pull;
 pub mod text;
@@ -29,6 +30,10 @@ pub struct Output {
     pub stderr: String,
     /// Bytes that a `Tail` capture dropped from the beginning of `stdout`.
     pub stdout_cut: u64,
+    /// The same of `stderr`.
+    pub stderr_cut: u64,
+    /// We ended it on purpose, because enough had been seen; the exit status is then 0.
+    pub stopped: bool,
 }
 
 /// One docker command: how it is written and how its output is read, side by side.

@@ -3,11 +3,14 @@
 mod process;
 mod reaper;
 mod runner;
+mod search;
 mod streams;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
 
+use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::version::{VersionQuery, Versions};
-use crate::command::{Command, Effect, Invocation, Output, Program, diagnose};
+use crate::command::{Command, Effect, Invocation, Output, Program, Streams, diagnose};
 use crate::error::{Code, Error};
 use crate::progress::Progress;
 use crate::redact::Redactor;
@@ -33,6 +36,24 @@ pub struct Shared {
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>) -> Self {
         Self { runner, retry, redactor, versions: OnceCell::new() }
+    }
+}
+
+/// What a watcher answers to a line: nothing, to go on, or [`ControlFlow::Break`] to end the run,
+/// which is then a success with what was printed so far.
+pub trait Verdict {
+    fn ends(self) -> bool;
+}
+
+impl Verdict for () {
+    fn ends(self) -> bool {
+        false
+    }
+}
+
+impl Verdict for ControlFlow<()> {
+    fn ends(self) -> bool {
+        self.is_break()
     }
 }
 
@@ -83,18 +104,23 @@ impl Docker {
     /// # Errors
     /// Whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
     /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
-    pub async fn run<C: Command>(&self, command: &C) -> Result<C::Reply, Error> {
+    pub async fn run<C: Command + Sync>(&self, command: &C) -> Result<C::Reply, Error> {
         self.watch(command, |_| ()).await
     }
 
     /// Runs one command and hands every line to `on_line` as it comes.
-    pub async fn watch<C: Command>(
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn watch<C: Command + Sync, V: Verdict>(
         &self,
         command: &C,
-        mut on_line: impl FnMut(Line<'_>) + Send,
+        mut on_line: impl FnMut(Line<'_>) -> V + Send,
     ) -> Result<C::Reply, Error> {
         let invocation = command.invocation();
-        let output = self.output(command, &invocation, &mut on_line).await?;
+        let mut is_enough = |line: Line<'_>| on_line(line).ends();
+        let accepts = |output: &Output| command.accepts(output);
+        let output = self.output(&invocation, &accepts, &mut is_enough).await?;
         command.parse(&output).map_err(|error| error.command(invocation.to_string()))
     }
 
@@ -117,11 +143,22 @@ impl Docker {
         }
     }
 
-    async fn output<C: Command>(
+    /// The part of a run that is the same for all commands; boxed, so that it is not repeated in
+    /// the code of each.
+    fn output<'a>(
+        &'a self,
+        invocation: &'a Invocation,
+        accepts: &'a (dyn Fn(&Output) -> bool + Sync),
+        is_enough: &'a mut (dyn FnMut(Line<'_>) -> bool + Send),
+    ) -> Pin<Box<dyn Future<Output = Result<Output, Error>> + Send + 'a>> {
+        Box::pin(self.attempts(invocation, accepts, is_enough))
+    }
+
+    async fn attempts(
         &self,
-        command: &C,
         invocation: &Invocation,
-        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+        accepts: &(dyn Fn(&Output) -> bool + Sync),
+        is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
         if invocation.effect() > self.ceiling {
             let message = format!(
@@ -135,8 +172,8 @@ impl Docker {
         let mut attempt = 1;
         loop {
             let error =
-                match self.shared.runner.run(invocation, deadline, &self.cancel, on_line).await {
-                    Ok(output) if command.accepts(&output) => return Ok(output),
+                match self.shared.runner.run(invocation, deadline, &self.cancel, is_enough).await {
+                    Ok(output) if accepts(&output) => return Ok(output),
                     Ok(output) => failure(invocation, &output),
                     Err(error) => error,
                 };
@@ -153,12 +190,17 @@ impl Docker {
 
 fn failure(invocation: &Invocation, output: &Output) -> Error {
     let program = invocation.program();
+    let stderr = match invocation.captures() {
+        Streams::Split { .. } => output.stderr.as_str(),
+        // Docker's own complaint is the last thing in the common pipe.
+        Streams::Merged(_) => output.stdout.lines().next_back().unwrap_or_default(),
+    };
     let error = diagnose::diagnose(
         program,
         invocation.verb(),
         Some(output.exit_code),
         &output.stdout,
-        &output.stderr,
+        stderr,
     );
     // Without the plugin `docker` reads compose's own options and stumbles over the first one.
     let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::process::{self, Grace, Group};
 use super::reaper::Reaper;
+use super::search;
 use super::streams::{Kept, drain};
 use crate::command::invocation::quote;
 use crate::command::{Effect, Invocation, Output, Streams, text};
@@ -28,6 +29,8 @@ const GRACE_AFTER_CANCEL: Grace = Grace(Duration::from_millis(100));
 /// A process that ended may leave its pipe with another one (a plugin, an ssh master connection),
 /// which must not hold the answer.
 const DRAIN_AFTER_EXIT: Duration = Duration::from_millis(500);
+/// What a process wrote before we ended it is in its pipe.
+const DRAIN_AFTER_STOP: Duration = Duration::from_millis(50);
 
 /// How docker is started.
 #[derive(Clone, Debug)]
@@ -65,6 +68,8 @@ pub enum Line<'a> {
 /// Why a run ended.
 enum Ending {
     Exited(ExitStatus),
+    /// Whoever watched has seen enough, or the time to follow is over.
+    Enough,
     TimedOut,
     Cancelled,
 }
@@ -88,7 +93,8 @@ impl Runner {
         })
     }
 
-    /// Runs one invocation to its end, its deadline or its cancellation, whichever comes first.
+    /// Runs one invocation to its end, its deadline or its cancellation, whichever comes first; also
+    /// until `is_enough` says so of a line, or its time to follow is over, and both are a success.
     /// In each case the whole process group is gone afterwards.
     ///
     /// # Errors
@@ -99,7 +105,7 @@ impl Runner {
         invocation: &Invocation,
         deadline: Instant,
         cancel: &CancellationToken,
-        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+        is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
         let _slot = tokio::select! {
             biased;
@@ -139,10 +145,22 @@ impl Runner {
         let mut kept_out = Kept::new(out_kind);
         let mut kept_err = Kept::new(err_kind.unwrap_or(out_kind));
         let ending = {
-            let on_line = std::sync::Mutex::new(on_line);
+            let enough = CancellationToken::new();
+            let is_enough = std::sync::Mutex::new(is_enough);
             let tell = |line: Line<'_>| {
-                let mut on_line = on_line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                (*on_line)(line);
+                let mut is_enough =
+                    is_enough.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if !enough.is_cancelled() && (*is_enough)(line) {
+                    enough.cancel();
+                }
+            };
+            let seen_enough = async {
+                match invocation.follow_limit() {
+                    Some(limit) => {
+                        let _over = tokio::time::timeout(limit, enough.cancelled()).await;
+                    }
+                    None => enough.cancelled().await,
+                }
             };
             let feed = async {
                 if let (Some(mut stdin), Some(bytes)) = (stdin, invocation.stdin_bytes()) {
@@ -164,13 +182,15 @@ impl Runner {
                 }
             };
             let transfer = async { tokio::join!(feed, read) };
-            tokio::pin!(transfer);
-            supervise(&mut child, &mut group, &mut transfer, deadline, cancel).await
+            tokio::pin!(transfer, seen_enough);
+            let until = Until { deadline, cancel, enough: seen_enough };
+            supervise(&mut child, &mut group, &mut transfer, until).await
         };
         let ending = ending.map_err(|error| exhausted(&error))?;
         tracing::debug!(command = %invocation, milliseconds = started.elapsed().as_millis(), "docker ended");
 
         let (cut, overflowed, limit) = (kept_out.cut, kept_out.overflowed(), kept_out.limit());
+        let stderr_cut = kept_err.cut;
         let (stdout, stderr) = (kept_out.into_text(), kept_err.into_text());
         match ending {
             Ending::Cancelled => Err(cancelled(Some(invocation))),
@@ -178,10 +198,23 @@ impl Runner {
                 stderr: last_words(&stderr),
                 ..self.timed_out(invocation, Some(&stdout))
             }),
-            Ending::Exited(_) if overflowed => Err(too_much(limit, cut)),
-            Ending::Exited(status) => {
-                Ok(Output { exit_code: exit_code(status), stdout, stderr, stdout_cut: cut })
-            }
+            Ending::Exited(_) | Ending::Enough if overflowed => Err(too_much(limit, cut)),
+            Ending::Enough => Ok(Output {
+                exit_code: 0,
+                stdout,
+                stderr,
+                stdout_cut: cut,
+                stderr_cut,
+                stopped: true,
+            }),
+            Ending::Exited(status) => Ok(Output {
+                exit_code: exit_code(status),
+                stdout,
+                stderr,
+                stdout_cut: cut,
+                stderr_cut,
+                stopped: false,
+            }),
         }
     }
 
@@ -189,8 +222,8 @@ impl Runner {
     fn command(&self, invocation: &Invocation) -> Result<Command, Error> {
         let words = &self.settings.docker;
         let program = words.first().map_or("docker", String::as_str);
-        let path = which::which_in(program, Some(&self.settings.path), "/")
-            .map_err(|_| self.not_found(program))?;
+        let path =
+            search::find(program, &self.settings.path).ok_or_else(|| self.not_found(program))?;
         let wrapper = words.get(1..).unwrap_or_default();
         if !wrapper.is_empty() && !invocation.env().is_empty() {
             let names: Vec<_> = invocation.env().keys().map(String::as_str).collect();
@@ -253,13 +286,19 @@ impl Runner {
     }
 }
 
+/// What ends a run before it ends by itself.
+struct Until<'a, E> {
+    deadline: Instant,
+    cancel: &'a CancellationToken,
+    enough: E,
+}
+
 /// Waits for the child and for the end of its output, and ends the group when it has to.
 async fn supervise(
     child: &mut tokio::process::Child,
     group: &mut Group,
     transfer: &mut (impl Future + Unpin),
-    deadline: Instant,
-    cancel: &CancellationToken,
+    Until { deadline, cancel, mut enough }: Until<'_, impl Future + Unpin>,
 ) -> io::Result<Ending> {
     let mut transferred = false;
     loop {
@@ -271,8 +310,17 @@ async fn supervise(
             }
             () = tokio::time::sleep_until(deadline) => {
                 group.end(child, GRACE_AFTER_TIMEOUT).await;
-                let _drained = tokio::time::timeout(Duration::from_millis(50), transfer).await;
+                if !transferred {
+                    let _drained = tokio::time::timeout(DRAIN_AFTER_STOP, transfer).await;
+                }
                 return Ok(Ending::TimedOut);
+            }
+            _ = &mut enough => {
+                group.end(child, GRACE_AFTER_CANCEL).await;
+                if !transferred {
+                    let _drained = tokio::time::timeout(DRAIN_AFTER_STOP, transfer).await;
+                }
+                return Ok(Ending::Enough);
             }
             _ = &mut *transfer, if !transferred => transferred = true,
             status = child.wait() => {

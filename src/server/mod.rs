@@ -1,5 +1,6 @@
 //! The Model Context Protocol around the tools; the only place that knows rmcp.
 
+mod bound;
 pub mod call;
 mod early;
 pub mod render;
@@ -74,7 +75,6 @@ fn definition(entry: &Entry) -> Definition {
         .idempotent(spec.idempotent)
         .open_world(spec.open_world);
     Definition::new(spec.name, spec.description, Arc::clone(&entry.input_schema))
-        .with_title(spec.title)
         .with_annotations(annotations)
 }
 

@@ -65,7 +65,7 @@ impl Texts {
         texts
             .iter()
             .flat_map(|texts| &texts.0)
-            .map(|text| format!("{key}={}", regex::escape(text)))
+            .map(|text| format!("{key}={}", regex_lite::escape(text)))
             .collect()
     }
 }

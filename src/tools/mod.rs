@@ -2,10 +2,12 @@
 
 pub mod arguments;
 mod batches;
+mod compose;
 pub mod confirm;
 mod container;
 pub mod filters;
 mod image;
+mod lines;
 mod network;
 mod protect;
 pub mod reply;
@@ -105,8 +107,14 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families =
-        [container::tools(), image::tools(), network::tools(), system::tools(), volume::tools()];
+    let families = [
+        compose::tools(),
+        container::tools(),
+        image::tools(),
+        network::tools(),
+        system::tools(),
+        volume::tools(),
+    ];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries

@@ -59,6 +59,11 @@ impl DryRun {
         let commands: Vec<_> = commands.into_iter().map(|command| command.to_string()).collect();
         Self { dry_run: true, command: commands.join(" && ") }
     }
+
+    /// The same command lines, for the answer to a call that did run them.
+    pub fn into_command(self) -> String {
+        self.command
+    }
 }
 
 impl<T: Serialize + Send> IntoAnswer for Change<T> {

@@ -205,24 +205,22 @@ fn unknown(argv: &[String], given: &str, exchanges: &[Exchange]) -> String {
         let same = exchange.argv.iter().filter(|word| argv.contains(word)).count();
         (same, std::cmp::Reverse(exchange.argv.len().abs_diff(argv.len())))
     };
-    let lines = |words: &[String]| -> String {
-        words.iter().map(|word| format!("\n    {}", write_word(word))).collect()
-    };
-    let mut message = format!("there is no recording of{}", lines(argv));
-    if !given.is_empty() {
-        message.push_str(&format!("\n  with standard input {given:?}"));
-    }
+    let mut message = vec!["there is no recording of".to_owned()];
+    message.extend(shown(argv, given));
     match exchanges.iter().max_by_key(likeness) {
-        None => message.push_str("\n  (there are no recordings at all)"),
+        None => message.push("  (there are no recordings at all)".to_owned()),
         Some(nearest) => {
-            message.push_str(&format!("\n  the nearest is {}.argv:", nearest.number));
-            message.push_str(&lines(&nearest.argv));
-            if !nearest.stdin.is_empty() {
-                message.push_str(&format!("\n  with standard input {:?}", nearest.stdin));
-            }
+            message.push(format!("  the nearest is {}.argv:", nearest.number));
+            message.extend(shown(&nearest.argv, &nearest.stdin));
         }
     }
-    message
+    message.join("\n")
+}
+
+fn shown(argv: &[String], stdin: &str) -> Vec<String> {
+    let words = argv.iter().map(|word| format!("    {}", write_word(word)));
+    let input = (!stdin.is_empty()).then(|| format!("  with standard input {stdin:?}"));
+    words.chain(input).collect()
 }
 
 // --- record -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 use super::{Failure, Program};
 use crate::error::{Code, Repeat};
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// The rule that explains a failure, and the line of it that says so.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -73,6 +73,14 @@ impl<K: Key> Entries<K> {
 
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// These, and those of `others` that have another name.
+    pub fn over(mut self, others: Self) -> Self {
+        for (name, value) in others.0 {
+            self.0.entry(name).or_insert(value);
+        }
+        self
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod collections;
 mod command_line;
+mod host;
 mod image;
 mod linux;
 mod mounts;
@@ -24,6 +25,7 @@ mod tmpfs;
 
 pub use collections::{DriverOptions, Entries, Environment, ExtraHosts, Key, Labels, Ulimits};
 pub use command_line::CommandLine;
+pub use host::{DeviceSpec, GpuRequest, NetworkMode, SecurityOption};
 pub use image::ImageRef;
 pub use linux::{Capability, Platform, Signal, UserSpec};
 pub use mounts::{Mount, MountSource, Mounts};

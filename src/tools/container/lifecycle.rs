@@ -80,7 +80,10 @@ async fn act(
     Ok(Change::Done(done))
 }
 
-async fn inspect(context: &Context, container: &ContainerRef) -> Result<Container, Error> {
+pub(super) async fn inspect(
+    context: &Context,
+    container: &ContainerRef,
+) -> Result<Container, Error> {
     let mut found = context.docker.run(&InspectContainers::one(container)).await?;
     found.pop().ok_or_else(|| {
         Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
@@ -163,7 +166,7 @@ impl Tool for StartContainer {
 pub(super) struct StopContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to wait before it is killed (default 10, or what the container says).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<u16>,
     /// Only show the command (default false).
     #[serde(default)]
@@ -196,7 +199,7 @@ impl Tool for StopContainer {
 pub(super) struct RestartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to wait before it is killed (default 10, or what the container says).
+    /// Seconds until it is killed (default 10, or what it says).
     timeout_seconds: Option<u16>,
     /// Only show the command (default false).
     #[serde(default)]

@@ -1,8 +1,12 @@
 //! Containers: list, look, create, start, stop, remove, read.
 
+mod create;
 mod inspect;
 mod lifecycle;
 mod list;
+mod logs;
+mod remove;
+mod volumes;
 
 use super::Entry;
 
@@ -10,6 +14,9 @@ pub(super) fn tools() -> Vec<Entry> {
     vec![
         Entry::of::<list::ListContainers>(),
         Entry::of::<inspect::InspectContainer>(),
+        Entry::of::<create::CreateContainer>(),
+        Entry::of::<logs::GetLogs>(),
+        Entry::of::<remove::RemoveContainer>(),
         Entry::of::<lifecycle::StartContainer>(),
         Entry::of::<lifecycle::StopContainer>(),
         Entry::of::<lifecycle::RestartContainer>(),

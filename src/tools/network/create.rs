@@ -108,7 +108,7 @@ impl CreateNetwork {
     /// names it works any more; the daemon's own check came with 25.
     async fn check_that_it_is_new(&self, context: &Context) -> Result<(), Error> {
         let name = self.name.as_str();
-        let same = ListNetworks { filters: vec![format!("name=^{}$", regex::escape(name))] };
+        let same = ListNetworks { filters: vec![format!("name=^{}$", regex_lite::escape(name))] };
         match context.docker.run(&same).await?.into_iter().find(|row| row.name == name) {
             None => Ok(()),
             Some(_) => {

@@ -1,0 +1,300 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::lifecycle::inspect;
+use super::volumes::{ExistingVolumes, Volume};
+use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
+use crate::command::values::ContainerRef;
+use crate::command::{Command, Effect, Invocation, Output, labels, time};
+use crate::error::{Code, Error, Repeat};
+use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// A removal that another one has begun may take so long.
+const REMOVAL: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemoveContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Also when it runs: it is killed (default false).
+    #[serde(default)]
+    force: bool,
+    /// Also its anonymous volumes, with their data (default false).
+    #[serde(default)]
+    volumes: bool,
+    /// The token of the plan that the first call gave.
+    confirm: Option<String>,
+    /// Only show the command (default false).
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    /// The container, then the volumes that went with it.
+    removed: Vec<String>,
+    command: String,
+}
+
+impl Tool for RemoveContainer {
+    const SPEC: Spec = Spec {
+        name: "remove-container",
+        title: "Remove a container",
+        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys the data of its anonymous ones, and then the first call gives a plan to confirm. For a whole compose project use compose-down.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let container = inspect(context, &self.container_name).await?;
+        refuse_protected("container", container.name(), container.label(labels::PROTECT))?;
+        self.refuse_running(&container)?;
+        let volumes =
+            if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
+        let shown = self.removal(container.name()).0;
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let doomed = doomed(&container, &volumes);
+        let confirmations = &context.confirmations;
+        let decision = confirmations.decide(
+            Self::SPEC.name,
+            std::slice::from_ref(&shown),
+            doomed,
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan));
+        }
+        // By its ID: a new container may have got the name since.
+        remove(context, &self.removal(&container.id), &container.id).await.map_err(|error| {
+            error.with("container", container.name()).command(shown.to_string())
+        })?;
+        let mut removed = vec![container.name().to_owned()];
+        removed.extend(gone(context, volumes).await?);
+        Ok(Change::Done(Reply { removed, command: shown.to_string() }))
+    }
+}
+
+impl RemoveContainer {
+    fn removal(&self, container: &str) -> Removal {
+        Removal(
+            Invocation::docker(Effect::Destroy, ["container", "rm"])
+                .flag("--force", self.force)
+                .flag("--volumes", self.volumes)
+                .operands([container]),
+        )
+    }
+
+    fn refuse_running(&self, container: &Container) -> Result<(), Error> {
+        let state = container.state.status.as_str();
+        if self.force || !matches!(state, "running" | "paused" | "restarting") {
+            return Ok(());
+        }
+        let name = container.name();
+        Err(Error::new(Code::WrongState, format!("{name} is {state}, so it is not removed"))
+            .with("container", name)
+            .hint("stop-container first (its programs can finish their work), or repeat the call with force: true"))
+    }
+}
+
+/// The volumes that docker would remove with it. One that another container uses, it keeps.
+async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<Volume>, Error> {
+    let names = container.anonymous_volumes();
+    if names.is_empty() {
+        return Ok(vec![]);
+    }
+    let query = ExistingVolumes(names.into_iter().map(str::to_owned).collect());
+    let everything = ListContainers { all: true, filters: vec![] };
+    let (mut volumes, containers) =
+        tokio::try_join!(context.docker.run(&query), context.docker.run(&everything))?;
+    volumes.retain(|volume| {
+        let mut others = containers.iter().filter(|other| other.id != container.id);
+        !others.any(|other| other.mounts.contains(&volume.name))
+    });
+    for volume in &volumes {
+        let label = volume.labels.get(labels::PROTECT).map(String::as_str);
+        refuse_protected("volume", &volume.name, label)?;
+    }
+    volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(volumes)
+}
+
+fn refuse_protected(kind: &'static str, name: &str, label: Option<&str>) -> Result<(), Error> {
+    if label != Some("true") {
+        return Ok(());
+    }
+    let message = format!("{name} has the label {}=true and is not removed", labels::PROTECT);
+    Err(Error::new(Code::RefusedByPolicy, message)
+        .with("rule", "protected")
+        .with(kind, name)
+        .hint("whoever set the label can remove it with docker itself"))
+}
+
+fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
+    let project = container.label(PROJECT_LABEL).map(str::to_owned);
+    let itself = Doomed {
+        kind: "container",
+        name: container.name().to_owned(),
+        id: container.id.clone(),
+        project: project.clone(),
+        ..Doomed::default()
+    };
+    let volumes = volumes.iter().map(|volume| Doomed {
+        kind: "volume",
+        name: volume.name.clone(),
+        id: time::from_docker(&volume.created_at),
+        project: project.clone(),
+        used_by: vec![container.name().to_owned()],
+        loses_data: true,
+        ..Doomed::default()
+    });
+    std::iter::once(itself).chain(volumes).collect()
+}
+
+/// `docker container rm`, which prints what it was given.
+struct Removal(Invocation);
+
+impl Command for Removal {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Removes it and sees to it that it is gone: it may be gone although docker complains, because
+/// somebody else removes it too or because the daemon's answer was lost.
+async fn remove(context: &Context, removal: &Removal, id: &str) -> Result<(), Error> {
+    let Err(error) = context.docker.run(removal).await else {
+        return wait_until_gone(context, id).await;
+    };
+    let is_under_way = error.message.contains("already in progress");
+    let was_lost =
+        error.code == Code::DaemonNotAccessible && error.repeat != Repeat::NothingWasSent;
+    match error.code {
+        Code::ContainerNotFound => Ok(()),
+        Code::WrongState if is_under_way => wait_until_gone(context, id).await,
+        _ if was_lost && !exists(context, id).await? => Ok(()),
+        _ => Err(error),
+    }
+}
+
+async fn wait_until_gone(context: &Context, id: &str) -> Result<(), Error> {
+    let started = Instant::now();
+    while exists(context, id).await? {
+        if started.elapsed() > REMOVAL {
+            let message = "docker said that it removes the container, but it is still there";
+            return Err(Error::new(Code::WrongState, message)
+                .hint("inspect-container shows its state; a volume or a disk may be busy"));
+        }
+        context.docker.sleep(Duration::from_millis(200)).await?;
+    }
+    Ok(())
+}
+
+async fn exists(context: &Context, id: &str) -> Result<bool, Error> {
+    let query = InspectContainers::listed([id.to_owned()]);
+    Ok(!context.docker.run(&query).await?.is_empty())
+}
+
+/// Those of the volumes that are not there any more.
+async fn gone(context: &Context, volumes: Vec<Volume>) -> Result<Vec<String>, Error> {
+    if volumes.is_empty() {
+        return Ok(vec![]);
+    }
+    let names: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
+    let left = context.docker.run(&ExistingVolumes(names.clone())).await?;
+    let left: BTreeSet<String> = left.into_iter().map(|volume| volume.name).collect();
+    Ok(names.into_iter().filter(|name| !left.contains(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: RemoveContainer = serde_json::from_value(arguments).unwrap();
+        tool.removal(tool.container_name.as_str()).invocation().to_string()
+    }
+
+    #[test]
+    fn argv_of_remove_container() {
+        assert_snapshot!(argv(json!({"container_name": "web"})), @"docker container rm -- web");
+        assert_snapshot!(
+            argv(json!({"container_name": "web", "force": true, "volumes": true})),
+            @"docker container rm --force --volumes -- web"
+        );
+    }
+
+    fn container(state: &str) -> Container {
+        serde_json::from_value(json!({
+            "Id": "abc",
+            "Name": "/web",
+            "State": {"Status": state},
+            "Mounts": [
+                {"Type": "volume", "Name": "0a"},
+                {"Type": "volume", "Name": "data"},
+                {"Type": "volume", "Name": "more"},
+                {"Type": "bind", "Source": "/srv"}
+            ],
+            "HostConfig": {
+                "Binds": ["data:/data:rw"],
+                "Mounts": [{"Type": "volume", "Source": "more", "Target": "/more"}]
+            }
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_volumes_without_a_name_of_their_own_are_lost() {
+        assert_eq!(container("exited").anonymous_volumes(), ["0a"]);
+        let volume = Volume { name: "0a".into(), ..Volume::default() };
+        let doomed = doomed(&container("exited"), &[volume]);
+        let losses: Vec<_> = doomed.iter().map(|one| (one.kind, one.loses_data)).collect();
+        assert_eq!(losses, [("container", false), ("volume", true)]);
+    }
+
+    #[test]
+    fn a_running_container_needs_force() {
+        let remove = |force| RemoveContainer {
+            container_name: "web".parse().unwrap(),
+            force,
+            volumes: false,
+            confirm: None,
+            dry_run: false,
+        };
+        let error = remove(false).refuse_running(&container("paused")).unwrap_err();
+        assert_eq!(error.code, Code::WrongState);
+        assert!(remove(true).refuse_running(&container("running")).is_ok());
+        assert!(remove(false).refuse_running(&container("exited")).is_ok());
+    }
+
+    #[test]
+    fn what_is_protected_is_refused() {
+        assert!(refuse_protected("container", "web", None).is_ok());
+        assert!(refuse_protected("container", "web", Some("false")).is_ok());
+        let error = refuse_protected("container", "web", Some("true")).unwrap_err();
+        assert_snapshot!(error, @r"
+        Error: DKR-014 refused_by_policy: web has the label docker-mcp-server.protect=true and is not removed | Context: rule=protected; container=web
+        hint: whoever set the label can remove it with docker itself
+        ");
+    }
+}
