@@ -9,10 +9,22 @@ use super::{OBEDIENT, Session, World};
 /// Never a name of anything, whatever the parameter. Each would do harm if it reached a command
 /// line or a path.
 fn awkward() -> Vec<String> {
-    let mut values: Vec<String> =
-        ["-x", "--privileged", "--help", "a\0b", "../volumes/x", "../../etc", "a\nb", " ", "a;touch marker", "$(touch marker)", "`touch marker`", "--volume=/:/host"]
-            .map(str::to_owned)
-            .into();
+    let mut values: Vec<String> = [
+        "-x",
+        "--privileged",
+        "--help",
+        "a\0b",
+        "../volumes/x",
+        "../../etc",
+        "a\nb",
+        " ",
+        "a;touch marker",
+        "$(touch marker)",
+        "`touch marker`",
+        "--volume=/:/host",
+    ]
+    .map(str::to_owned)
+    .into();
     values.push("x".repeat(200) + "/../y z");
     values
 }
@@ -81,8 +93,18 @@ async fn no_tool_takes_an_awkward_value_for_what_it_requires() {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         for parameter in required.iter().map(|parameter| parameter.as_str().unwrap()) {
             // What may be any text, or a path of the host, has tests of its own.
-            if ["command", "query", "context", "path", "source", "destination", "until", "kind", "what"]
-                .contains(&parameter)
+            if [
+                "command",
+                "query",
+                "context",
+                "path",
+                "source",
+                "destination",
+                "until",
+                "kind",
+                "what",
+            ]
+            .contains(&parameter)
             {
                 continue;
             }
@@ -203,7 +225,8 @@ async fn create_container_refuses_each_wrong_value_by_its_name() {
         watched.unchanged(&arguments.to_string());
         let text = result["content"][0]["text"].as_str().unwrap();
         let first = text.lines().next().unwrap();
-        let is_plain = !["expected struct", "u16", "u32", "untagged"].iter().any(|w| text.contains(w));
+        let is_plain =
+            !["expected struct", "u16", "u32", "untagged"].iter().any(|w| text.contains(w));
         if !(first.starts_with("Error: DKR-004 ") && first.contains(parameter) && is_plain) {
             wrong.push(format!("{arguments}: {text}"));
         }

@@ -12,10 +12,13 @@ use crate::processes::eventually;
 /// A database, a job that prepares it, a page that is built, workers, and a tool behind a profile.
 fn stack(world: &World) -> String {
     let (image, label) = (image(), world.label.replace('=', ": "));
-    world.file("web/Dockerfile", &format!(
-        "FROM {image}\nLABEL {}\nRUN mkdir /www && echo built > /www/index.html\n",
-        world.label
-    ));
+    world.file(
+        "web/Dockerfile",
+        &format!(
+            "FROM {image}\nLABEL {}\nRUN mkdir /www && echo built > /www/index.html\n",
+            world.label
+        ),
+    );
     format!(
         r#"
 services:

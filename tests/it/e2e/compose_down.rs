@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use super::World;
 use super::compose::deploy;
 use super::world::image;
-use super::World;
 
 fn yaml() -> String {
     format!(

@@ -118,7 +118,11 @@ async fn an_image_that_cannot_be_had_creates_nothing() {
     let told = result.to_string();
     assert!(result["isError"] == true || result["structuredContent"]["ok"] == false, "{told}");
     assert!(told.contains("DKR-011") && told.contains("service=web"), "{told}");
-    assert!(world.docker(["ps", "--all", "--quiet", "--filter", &format!("name={}", world.prefix)]).is_empty());
+    assert!(
+        world
+            .docker(["ps", "--all", "--quiet", "--filter", &format!("name={}", world.prefix)])
+            .is_empty()
+    );
 }
 
 #[tokio::test]

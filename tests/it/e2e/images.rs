@@ -121,7 +121,10 @@ async fn an_image_is_named_listed_shown_and_its_names_removed() {
     assert!(shown["environment"].to_string().contains("API_TOKEN"), "{shown}");
     assert!(!shown.to_string().contains("not-to-be-seen"), "{shown}");
     let shown = session
-        .done("inspect-image", json!({"image": one, "include": ["env", "labels", "history", "raw"]}))
+        .done(
+            "inspect-image",
+            json!({"image": one, "include": ["env", "labels", "history", "raw"]}),
+        )
         .await;
     assert!(!shown.to_string().contains("not-to-be-seen"), "{shown}");
     assert!(shown["history"].is_array(), "{shown}");
@@ -149,9 +152,7 @@ async fn an_image_in_use_is_not_removed_in_one_call() {
     let user = world.name("user");
     world.docker(["run", "-d", "--name", &user, &image_name, "sh", "-c", OBEDIENT]);
 
-    let listed = session
-        .done("list-images", json!({"filters": {"reference": image_name}}))
-        .await;
+    let listed = session.done("list-images", json!({"filters": {"reference": image_name}})).await;
     assert_eq!(listed["images"][0]["in_use_by"], json!([user]), "{listed}");
     let error = session.fails("DKR-009", "remove-image", json!({"image": image_name})).await;
     assert!(error.contains(&user), "{error}");

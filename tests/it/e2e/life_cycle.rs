@@ -61,8 +61,7 @@ async fn a_container_lives_from_its_creation_to_its_removal() {
         .await;
     }
 
-    let listed =
-        session.done("list-containers", json!({"filters": {"name": world.prefix}})).await;
+    let listed = session.done("list-containers", json!({"filters": {"name": world.prefix}})).await;
     let row = entry(&listed["containers"], "name", &name);
     assert_eq!((&row["state"], &row["id"]), (&json!("running"), &json!(id[..12])), "{listed}");
     assert_eq!(listed["containers"].as_array().unwrap().len(), 1, "{listed}");
@@ -84,8 +83,7 @@ async fn a_container_lives_from_its_creation_to_its_removal() {
     assert_eq!(world.state(&name), "exited");
     let again = session.done("stop-container", stop).await;
     assert_eq!(again["changed"], false, "{again}");
-    let listed =
-        session.done("list-containers", json!({"filters": {"name": world.prefix}})).await;
+    let listed = session.done("list-containers", json!({"filters": {"name": world.prefix}})).await;
     assert_eq!(listed["containers"], json!([]), "only running ones: {listed}");
     let all = json!({"all": true, "filters": {"name": world.prefix}});
     let listed = session.done("list-containers", all).await;

@@ -79,8 +79,7 @@ async fn following_ends_in_time_and_at_a_match() {
     let name = world.run("main", script);
 
     let begun = Instant::now();
-    let arguments =
-        json!({"container_name": name, "follow": true, "follow_seconds": 2, "tail": 0});
+    let arguments = json!({"container_name": name, "follow": true, "follow_seconds": 2, "tail": 0});
     let text = session.text("get-logs", arguments).await;
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(7), "{took:?}");

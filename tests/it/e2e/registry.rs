@@ -51,8 +51,7 @@ impl Registry {
             "config": part(CONFIG, &config), "layers": [part(LAYER, &layer)],
         });
         let manifest = manifest.to_string().into_bytes();
-        let shelf =
-            Arc::new(Shelf { manifest, config, layer, pause, taken: AtomicU64::default() });
+        let shelf = Arc::new(Shelf { manifest, config, layer, pause, taken: AtomicU64::default() });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let shared = Arc::clone(&shelf);
@@ -132,7 +131,8 @@ fn refusal(status: &'static str, problem: &Value) -> (&'static str, &'static str
 /// An archive of one file.
 fn tar(content: &[u8]) -> Vec<u8> {
     let mut header = [b'\0'; 512];
-    let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    let mut put =
+        |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, "file");
     put(100, "0000644\0");
     put(108, "0000000\0");

@@ -50,7 +50,10 @@ async fn without_a_daemon_every_call_says_so_in_a_few_seconds() {
         ("inspect-container", json!({"container_name": "web"})),
         ("start-container", json!({"container_name": "web"})),
         ("create-container", json!({"image": "web"})),
-        ("deploy-compose", json!({"project_name": "web", "compose_yaml": "services: {a: {image: x}}"})),
+        (
+            "deploy-compose",
+            json!({"project_name": "web", "compose_yaml": "services: {a: {image: x}}"}),
+        ),
         ("compose-down", json!({"project_name": "web"})),
     ] {
         let begun = Instant::now();

@@ -103,10 +103,8 @@ async fn no_tool_loses_a_volume_in_one_call() {
     let (db, named) = (format!("{}-db-1", world.prefix), format!("{}_data", world.prefix));
     let loose = world.name("loose");
     world.docker(["volume", "create", &loose]);
-    let anonymous = world.look(
-        &db,
-        "{{range .Mounts}}{{if eq .Destination \"/anonymous\"}}{{.Name}}{{end}}{{end}}",
-    );
+    let anonymous = world
+        .look(&db, "{{range .Mounts}}{{if eq .Destination \"/anonymous\"}}{{.Name}}{{end}}{{end}}");
     let all_there = || [&named, &loose, &anonymous].iter().all(|name| world.exists("volume", name));
     assert!(all_there());
 
