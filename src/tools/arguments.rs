@@ -8,6 +8,9 @@ use crate::redact;
 
 type Arguments = Map<String, Value>;
 
+/// An object with more is not searched for what is wrong in it.
+const MEMBERS: usize = 100;
+
 /// Repairs the shape of arguments by the tool's own schema, and refuses what no tool may get.
 ///
 /// Clients send numbers, booleans, arrays and objects as strings, `5.0` for `5`, and `null` for
@@ -69,25 +72,41 @@ pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
         } else {
             format!("`{name}`: {message}")
         };
-        Error::invalid(name, message)
+        Error::invalid(&name, message)
     })
 }
 
-/// The argument that an error is about: without it, the error is another or none. (Following the
-/// path through the types as `serde_path_to_error` does costs 130 kB of code.)
+/// The argument that an error is about, such as `limit` or `filters.label`: without it, the error
+/// is another or none. (Following the path through the types as `serde_path_to_error` does costs
+/// 130 kB of code.)
 fn culprit<'a, T: DeserializeOwned>(
     arguments: &'a Value,
     message: &str,
-) -> Option<(&'a str, &'a Value)> {
-    let members = arguments.as_object()?;
-    let culprit = members.iter().find(|(name, _)| {
-        let mut others = members.clone();
-        others.shift_remove(*name);
-        T::deserialize(&Value::Object(others))
-            .err()
-            .is_none_or(|error| error.to_string() != message)
-    });
-    culprit.map(|(name, value)| (name.as_str(), value))
+) -> Option<(String, &'a Value)> {
+    let mut path: Vec<&str> = vec![];
+    let mut came = arguments;
+    while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
+        let is_it = |name: &str| {
+            // Its value or the message itself names it.
+            let named = !path.is_empty() && message.contains(name);
+            let error = || T::deserialize(&without(arguments, &path, name)).err();
+            !named && error().is_none_or(|error| error.to_string() != message)
+        };
+        let Some((name, value)) = members.iter().find(|(name, _)| is_it(name)) else { break };
+        path.push(name);
+        came = value;
+    }
+    (!path.is_empty()).then(|| (path.join("."), came))
+}
+
+/// A copy that lacks one member of the object at the path.
+fn without(arguments: &Value, path: &[&str], name: &str) -> Value {
+    let mut copy = arguments.clone();
+    let object = path.iter().try_fold(&mut copy, |value, name| value.get_mut(name));
+    if let Some(members) = object.and_then(Value::as_object_mut) {
+        members.shift_remove(name);
+    }
+    copy
 }
 
 /// Serde's words, where they name types of Rust.

@@ -23,9 +23,9 @@ impl<'de> Deserialize<'de> for Texts {
             }
             single => text(&single).map(|text| vec![text]),
         };
-        texts
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("a filter is a text or a list of texts"))
+        texts.map(Self).ok_or_else(|| {
+            serde::de::Error::custom("it must be one text or a list of texts, each in one line")
+        })
     }
 }
 

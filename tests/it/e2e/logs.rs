@@ -123,8 +123,8 @@ async fn following_a_container_that_ends_is_over_with_it() {
 async fn awkward_output_is_told_readably_and_secrets_are_hidden() {
     let Some(world) = World::enter("awkward") else { return };
     let mut session = world.session().await;
-    let script = r#"printf '\033[31mred\033[0m \a\n'; printf 'bad \377 byte\n'; printf 'grüße 🐳\n'
-        head -c 20000 /dev/zero | tr '\0' 'x'; echo; echo password=hunter2hunter2"#;
+    let script = r"printf '\033[31mred\033[0m \a\n'; printf 'bad \377 byte\n'; printf 'grüße 🐳\n'
+        head -c 20000 /dev/zero | tr '\0' 'x'; echo; echo password=hunter2hunter2";
     let name = world.run("main", script);
     world.docker(["wait", &name]);
     let text = session.text("get-logs", json!({"container_name": name})).await;

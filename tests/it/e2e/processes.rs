@@ -64,7 +64,7 @@ async fn stopped(world: &World, registry: &Registry) {
     // What is on the way still arrives.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let taken = registry.taken();
-    tokio::time::sleep(Duration::from_millis(1000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(registry.taken(), taken, "the pull goes on");
     assert!(!world.exists("image", &registry.image(&world.prefix, "1")));
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::World;
-use super::world::socket;
+use super::world::{say, socket};
 
 #[derive(Default)]
 struct Sent(Mutex<Vec<u8>>);
@@ -24,7 +24,7 @@ impl Recorder {
     /// Nothing when the engine is not reached through a socket in the file system.
     pub(super) fn before(world: &World) -> Option<Self> {
         let Some(engine) = socket() else {
-            eprintln!("in part: the engine has no socket here, so what is sent cannot be seen");
+            say("in part: the engine has no socket here, so what is sent cannot be seen");
             return None;
         };
         let path = world.beside("recorder.sock");

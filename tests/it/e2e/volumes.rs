@@ -39,6 +39,13 @@ async fn a_volume_is_created_listed_shown_and_used() {
     session.fails("DKR-008", "remove-volume", json!({"name": world.name("absent")})).await;
 }
 
+/// The token of the plan to remove it.
+async fn ask(session: &mut Session, name: &str) -> Value {
+    let plan = session.done("remove-volume", json!({"name": name})).await;
+    assert!(plan["plan"].to_string().contains(name), "{plan}");
+    plan["confirm"].clone()
+}
+
 #[tokio::test]
 async fn a_volume_goes_only_with_a_token_for_exactly_this_call() {
     let Some(world) = World::enter("token") else { return };
@@ -48,12 +55,6 @@ async fn a_volume_goes_only_with_a_token_for_exactly_this_call() {
         world.docker(["volume", "create", volume]);
     }
     let remove = |name: &str, token: &Value| json!({"name": name, "confirm": token});
-    async fn ask(session: &mut Session, name: &str) -> Value {
-        let plan = session.done("remove-volume", json!({"name": name})).await;
-        assert!(plan["plan"].to_string().contains(name), "{plan}");
-        plan["confirm"].clone()
-    }
-
     // Asking again and again removes nothing.
     let token = ask(&mut session, &data).await;
     ask(&mut session, &data).await;
@@ -120,14 +121,15 @@ async fn no_tool_loses_a_volume_in_one_call() {
                 arguments[parameter] = match parameter.as_str() {
                     "name" => json!(target),
                     "container_name" => json!(db),
-                    "project_name" => json!(world.prefix),
+                    "project_name" | "project" => json!(world.prefix),
                     "image" => json!(image()),
                     "compose_yaml" => json!(yaml),
                     "command" => json!(["true"]),
                     "what" => json!("volumes"),
-                    "project" => json!(world.prefix),
-                    "force" | "volumes" | "remove_volumes" | "remove_orphans" => json!(true),
-                    "force_recreate" => json!(true),
+                    "force" | "volumes" | "remove_volumes" | "remove_orphans"
+                    | "force_recreate" => {
+                        json!(true)
+                    }
                     "timeout_seconds" => json!(5),
                     _ => continue,
                 };

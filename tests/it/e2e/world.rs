@@ -34,7 +34,7 @@ impl World {
                 variable("CI").is_none_or(|ci| ci != "true"),
                 "in CI the tests of real engines have to run: set DOCKER_E2E=1 (tests/run does)"
             );
-            eprintln!("skipped: DOCKER_E2E is not set; tests/run provides an engine and sets it");
+            say("skipped: DOCKER_E2E is not set; tests/run provides an engine and sets it");
             return None;
         }
         let prefix = format!("e2e-{test}-{}", std::process::id());
@@ -91,6 +91,7 @@ impl World {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    #[expect(clippy::unused_self, reason = "only who has entered has an engine")]
     pub(super) fn try_docker<const N: usize>(&self, arguments: [&str; N]) -> Output {
         docker(&arguments)
     }
@@ -135,7 +136,7 @@ impl World {
         let ours = network("self");
         let shares = engine.and_then(|pid| network(&pid.to_string())) == ours && ours.is_some();
         if !shares {
-            eprintln!("in part: the engine is in another network, its ports cannot be reached");
+            say("in part: the engine is in another network, its ports cannot be reached");
         }
         shares
     }
@@ -190,10 +191,15 @@ impl Drop for World {
             std::thread::sleep(Duration::from_millis(100));
         }
         let left = self.left();
-        if !left.is_empty() && !std::thread::panicking() {
-            panic!("left behind: {left:?}");
-        }
+        // A panic on top of another would end all tests.
+        assert!(left.is_empty() || std::thread::panicking(), "left behind: {left:?}");
     }
+}
+
+/// Shown for a test that passes with `--nocapture`, as cargo does it.
+#[expect(clippy::print_stderr, reason = "nothing that is not tested is passed over in silence")]
+pub(super) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// A local image with busybox in it.
