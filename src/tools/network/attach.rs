@@ -76,13 +76,7 @@ impl Tool for ConnectNetwork {
                     .hint("docker cannot change aliases: disconnect-network first, then connect it with all of them"));
             }
         };
-        let attach = |network: &str, container: &str| {
-            Attach(
-                Invocation::docker(Effect::Change, ["network", "connect"])
-                    .each("--alias", &self.aliases)
-                    .operands([network, container]),
-            )
-        };
+        let attach = |network: &str, container: &str| connect(network, container, &self.aliases);
         pair.act(context, self.dry_run, is_so_already, attach).await
     }
 }
@@ -114,13 +108,7 @@ impl Tool for DisconnectNetwork {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let pair = Pair::find(context, &self.name, &self.container_name).await?;
         let is_so_already = member(&pair.container, &pair.network).is_none();
-        let detach = |network: &str, container: &str| {
-            Attach(
-                Invocation::docker(Effect::Destroy, ["network", "disconnect"])
-                    .operands([network, container]),
-            )
-        };
-        pair.act(context, self.dry_run, is_so_already, detach).await
+        pair.act(context, self.dry_run, is_so_already, disconnect).await
     }
 }
 
@@ -199,6 +187,16 @@ impl Pair {
 /// `docker network connect` and `disconnect`, which print nothing.
 struct Attach(Invocation);
 
+fn connect(network: &str, container: &str, aliases: &[NetworkAlias]) -> Attach {
+    let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
+    Attach(connect.each("--alias", aliases).operands([network, container]))
+}
+
+fn disconnect(network: &str, container: &str) -> Attach {
+    let disconnect = Invocation::docker(Effect::Destroy, ["network", "disconnect"]);
+    Attach(disconnect.operands([network, container]))
+}
+
 impl Command for Attach {
     type Reply = ();
 
@@ -208,5 +206,42 @@ impl Command for Attach {
 
     fn parse(&self, _: &Output) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+
+    fn pair() -> Pair {
+        let container = json!({
+            "Id": "ac98f7ecac01b55c", "Name": "/web",
+            "NetworkSettings": {"Networks": {"back": {"Aliases": ["db", "ac98f7ecac01"]}}}
+        });
+        let network = Network { name: "back".into(), ..Network::default() };
+        Pair { network, container: serde_json::from_value(container).unwrap() }
+    }
+
+    fn aliases(names: &[&str]) -> Vec<NetworkAlias> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn argv_of_connect_and_disconnect() {
+        assert_snapshot!(connect("back", "web", &[]).0, @"docker network connect -- back web");
+        assert_snapshot!(connect("back", "web", &aliases(&["db", "pg_1"])).0, @"docker network connect --alias=db --alias=pg_1 -- back web");
+        assert_snapshot!(disconnect("back", "web").0, @"docker network disconnect -- back web");
+    }
+
+    #[test]
+    fn aliases_that_are_missing_are_known_only_of_a_container_on_the_network() {
+        let wanted = aliases(&["db", "pg"]);
+        assert_eq!(pair().missing_aliases(&wanted), Some(vec!["pg".to_owned()]));
+        assert_eq!(pair().missing_aliases(&[]), Some(vec![]));
+        let elsewhere = Network { name: "front".into(), ..Network::default() };
+        assert_eq!(Pair { network: elsewhere, ..pair() }.missing_aliases(&wanted), None);
     }
 }
