@@ -52,15 +52,15 @@ fn trim(schema: &mut Map<String, Value>) {
     if let Some(Value::Array(values)) = schema.get_mut("enum") {
         values.retain(|value| !value.is_null());
     }
-    // Defaults stand in the descriptions, and what a text may look like in the refusal of one that
-    // does not: models read words, and pay for patterns.
+    // Defaults stand in the descriptions, and what a value may look like in the refusal of one that
+    // does not: models read words, and pay for patterns and bounds.
     schema.remove("default");
     schema.remove("pattern");
     // Unknown members of an inner object are refused all the same.
     schema.remove("additionalProperties");
-    if schema.get("minimum").is_some_and(|minimum| *minimum == 0) {
-        schema.remove("minimum");
-    }
+    schema.remove("minimum");
+    schema.remove("maximum");
+    schema.remove("patternProperties");
     for (key, value) in schema.iter_mut() {
         match (key.as_str(), value) {
             // The keys below are names of parameters, not words of the schema language.

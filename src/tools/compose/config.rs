@@ -22,7 +22,7 @@ pub(super) struct ComposeConfig {
     compose_file: Option<ComposeFiles>,
     /// Compose project (default: what the file says, else the name of its folder).
     project_name: Option<ProjectName>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Profiles to switch on.

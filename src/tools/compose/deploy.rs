@@ -31,7 +31,7 @@ pub(super) struct DeployCompose {
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services and what they depend on (default all).
@@ -57,9 +57,9 @@ pub(super) struct DeployCompose {
     /// Wait until every service is healthy, running or done (default true).
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait after images are ready (default 120); then the answer says `timed_out`.
+    /// Seconds to wait once images are there (default 120).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only resolve the file and show what would be done (default false).
+    /// Only show what would be done (default false).
     #[serde(default)]
     dry_run: bool,
 }

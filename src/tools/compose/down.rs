@@ -23,10 +23,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeDown {
     /// Compose project; its files are not needed.
     project_name: ProjectName,
-    /// Also remove its volumes with all their data (default false); first answers with a plan.
+    /// Also its volumes with all their data (default false); first answers with a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also remove its images: true or all, or local for built ones without a name of their own (default false).
+    /// Also its images: true or all, or local for built ones without a name (default false).
     #[serde(default)]
     remove_images: Images,
     /// Also remove leftovers of compose-run (default false).

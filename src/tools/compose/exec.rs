@@ -31,13 +31,13 @@ pub(super) struct ComposeExec {
     project_name: ProjectName,
     /// Service of which a container runs.
     service: ServiceName,
-    /// Program and arguments; text is split like a shell would, but no shell runs it.
+    /// Program and arguments; no shell runs it.
     command: CommandLine,
     /// Which of its containers (default the first that runs).
     index: Option<Bounded<1, 1000>>,
-    /// User or UID, with :group (default the container's own).
+    /// User or UID[:group] (default the container's).
     user: Option<UserSpec>,
-    /// Folder to run it in (default the container's own).
+    /// Folder to run it in (default the container's).
     working_dir: Option<ContainerPath>,
     /// Further environment variables.
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(super) struct ComposeExec {
     /// Do not wait for it (default false).
     #[serde(default)]
     detach: bool,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

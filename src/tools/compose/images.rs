@@ -27,11 +27,11 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; relative paths begin in the project folder (default: the file that the project was deployed from).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services (default all that are built).
@@ -55,11 +55,11 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file that the project was deployed from).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
     /// Path of a compose file, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file; they win over its `.env`.
+    /// Values for `${…}` in the file, before its `.env`.
     #[serde(default)]
     environment: Environment,
     /// Only these services (default all that are not built).

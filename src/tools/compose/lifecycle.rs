@@ -141,7 +141,7 @@ pub(super) struct ComposeStart {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -179,9 +179,9 @@ pub(super) struct ComposeStop {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds until it is killed (default 10, or what it says).
+    /// Seconds until it is killed (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -219,9 +219,9 @@ pub(super) struct ComposeRestart {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds until it is killed (default 10, or what it says).
+    /// Seconds until it is killed (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

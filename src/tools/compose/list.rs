@@ -37,7 +37,7 @@ impl Tool for ListComposeProjects {
     const SPEC: Spec = Spec {
         name: "list-compose-projects",
         title: "List compose projects",
-        description: "The compose projects of this host with status, services, files and folder; all: true adds those of which nothing runs. For the containers of one project use compose-ps.",
+        description: "The compose projects of this host with status, services, files and folder. For the containers of one project use compose-ps.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -38,7 +38,7 @@ pub(super) struct ComposeLogs {
     /// Only these services (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Last lines of all together (default 100; with a filter it searches the last 10000 of each).
+    /// Last lines in all (default 100; with a filter it searches the last 10000 of each).
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Only lines that match this regular expression.
     grep: Option<String>,

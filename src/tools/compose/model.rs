@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use regex_lite::Regex;
+
 use super::source::{From, Source};
 use super::view::Model;
 use crate::command::compose::Project;
@@ -13,7 +15,6 @@ use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::workspace::Workspace;
-use regex_lite::Regex;
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(20);

@@ -55,7 +55,7 @@ impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
         title: "Containers of a compose project",
-        description: "State, health, exit code and ports of each container of a compose project, stopped ones too, and its drift: whether it runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
+        description: "State, health, exit code and ports of a compose project's containers, and drift: whether one runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -25,13 +25,13 @@ pub(super) struct ComposeRun {
     project_name: ProjectName,
     /// Service to take the settings from.
     service: ServiceName,
-    /// Program and arguments instead of the service's own; text is split like a shell would.
+    /// Program and arguments instead of the service's own; no shell runs it.
     command: Option<CommandLine>,
-    /// Text of a compose file (default: the file that the project was deployed from).
+    /// Text of a compose file (default: the file it was deployed from).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several of which later ones override.
+    /// Or its path; of several the later ones override.
     compose_file: Option<ComposeFiles>,
-    /// Further environment variables for the command, also values for `${…}` in the file.
+    /// Variables for the command, and for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
     /// Do not start the services that it depends on (default false).

@@ -24,7 +24,7 @@ const CREATED_BY_MAX: usize = 300;
 pub(super) struct InspectImage {
     /// Name with tag (default latest) or digest, or ID.
     image: ImageRef,
-    /// Further parts: layers by size, labels, values of the environment (secrets hidden), docker's whole document.
+    /// Further parts (default none); `raw` is docker's whole document.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -84,7 +84,7 @@ impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
         title: "Inspect an image",
-        description: "One local image in detail: tags, digests, size, platform, entrypoint, command, user, ports, volumes, health check, names of its environment variables. `include` adds more, such as the largest layers. Which images there are: list-images.",
+        description: "One local image in detail: tags, digests, size, platform, entrypoint, command, user, ports, volumes, health check, names of variables. `include` adds more, such as layers. For all use list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

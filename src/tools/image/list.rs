@@ -27,7 +27,7 @@ pub(super) struct ListImages {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filters {
-    /// true: only images without a name; false: only those with one.
+    /// true: only nameless ones; false: only others.
     #[serde(default, deserialize_with = "yes_or_no")]
     dangling: Option<bool>,
     /// `name` or `name:tag`, also with `*`.

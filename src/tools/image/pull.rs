@@ -21,13 +21,13 @@ const TIMEOUT_SECONDS: u64 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PullImage {
-    /// Name with tag (default latest) or digest: `nginx:1.27`, `ghcr.io/owner/app:v2`.
+    /// Name with tag (default latest) or digest: `nginx:1.27`.
     image: ImageRef,
-    /// Platform to get, such as `linux/arm64` (default: the docker host's).
+    /// Platform: `linux/arm64` (default: the docker host's).
     platform: Option<Platform>,
     /// Seconds until the download is given up (default 1800).
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

@@ -19,12 +19,12 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveImage {
     /// Name with tag (default latest) or digest, or ID.
     image: ImageRef,
-    /// Also when containers use it, or with an ID when it has several tags (default false).
+    /// Also when containers use it (default false).
     #[serde(default)]
     force: bool,
     /// Token of the plan that the person agreed to.
     confirm: Option<String>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

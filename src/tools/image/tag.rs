@@ -17,7 +17,7 @@ pub(super) struct TagImage {
     image: ImageRef,
     /// The further name, with tag (default latest).
     tag: ImageRef,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -38,7 +38,7 @@ impl Tool for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
         title: "Give an image a further name",
-        description: "Give a local image a further name. A name that stands for another image is moved, and the answer says from which one; nothing is removed. To take a name away use remove-image.",
+        description: "Give a local image a further name; one that stands for another image is moved, and the answer says so. To take a name away use remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

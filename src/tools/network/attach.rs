@@ -41,7 +41,7 @@ pub(super) struct ConnectNetwork {
     /// Further names of the container on this network.
     #[serde(default)]
     aliases: Vec<NetworkAlias>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -88,7 +88,7 @@ pub(super) struct DisconnectNetwork {
     name: NetworkName,
     /// Name or ID of the container, running or not.
     container_name: ContainerRef,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

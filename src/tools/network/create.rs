@@ -24,12 +24,12 @@ pub(super) struct CreateNetwork {
     /// No way out to other networks (default false).
     #[serde(default)]
     internal: bool,
-    /// Range of addresses, such as `10.5.0.0/24` (default: docker chooses one).
+    /// Range of addresses: `10.5.0.0/24` (default: docker's choice).
     subnet: Option<Subnet>,
     /// Labels, by key.
     #[serde(default)]
     labels: Labels,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

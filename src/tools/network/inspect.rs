@@ -52,7 +52,7 @@ impl Tool for InspectNetwork {
     const SPEC: Spec = Spec {
         name: "inspect-network",
         title: "Inspect a network",
-        description: "One network in detail: driver, subnets, gateways, options, and every container on it with its IP address and the names (aliases) by which others on the network reach it.",
+        description: "One network in detail: driver, subnets, gateways, options, and every container on it with its IP address and aliases.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

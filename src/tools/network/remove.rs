@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// Token of the plan that the person agreed to, where the operator asks for one.
+    /// Token of the plan that the person agreed to.
     confirm: Option<String>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

@@ -57,7 +57,7 @@ impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
         title: "Overview of everything",
-        description: "What is on this host in one small answer: compose projects and loose containers by state, counts of images, volumes and networks, and the most urgent problems. The first call of a session; the list-… tools tell more.",
+        description: "What is on this host, in one small answer: compose projects and loose containers by state, counts of everything, and the most urgent problems. The first call of a session.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -22,10 +22,10 @@ pub(super) struct CreateVolume {
     /// Labels, by key.
     #[serde(default)]
     labels: Labels,
-    /// Options of the `local` driver, such as {"type": "tmpfs", "device": "tmpfs"}.
+    /// Options of the `local` driver.
     #[serde(default)]
     driver_opts: DriverOptions,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +47,7 @@ impl Tool for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
         title: "Create a volume",
-        description: "Create a volume of the local driver. One of that name that exists already is left as it is (created: false); if its labels or options are others than asked for, the call fails.",
+        description: "Create a volume of the local driver. One that exists already is left as it is (created: false), or the call fails if its labels or options differ.",
         toolset: Toolset::Volumes,
         effect: Effect::Change,
         idempotent: true,

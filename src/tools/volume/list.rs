@@ -26,7 +26,7 @@ pub(super) struct ListVolumes {
     filters: Filters,
     /// At most so many (default 50).
     limit: Option<u32>,
-    /// Also tell the sizes, which can take a minute (default false).
+    /// Also tell the sizes; slow (default false).
     #[serde(default)]
     size: bool,
 }
@@ -34,7 +34,7 @@ pub(super) struct ListVolumes {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filters {
-    /// true: only volumes that no container uses; false: only those that one uses.
+    /// true: only unused ones; false: only used ones.
     #[serde(default, deserialize_with = "yes_or_no")]
     dangling: Option<bool>,
     /// `key` or `key=value`.

@@ -18,7 +18,7 @@ pub(super) struct RemoveVolume {
     name: VolumeName,
     /// Token of the plan that the person agreed to.
     confirm: Option<String>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -34,7 +34,7 @@ impl Tool for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
         title: "Remove a volume and its data",
-        description: "Delete a volume with all its data, which cannot be undone. The first call answers with a plan to show to the person; the same call with its `confirm` deletes. Containers that use it have to be removed before.",
+        description: "Delete a volume with all its data, for good. The first call answers with a plan for the person; the same call with its `confirm` deletes. Containers that use it have to go before.",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,

@@ -20,7 +20,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct GetLogs {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Last lines to read (default 100; with a filter it searches the last 10000 and shows 100).
+    /// Last lines (default 100; a filter searches the last 10000).
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
@@ -29,14 +29,14 @@ pub(super) struct GetLogs {
     invert: bool,
     /// Lines to show around each match (default 0).
     context_lines: Option<Bounded<0, 100>>,
-    /// all, stdout or stderr (default all).
+    /// Which output (default all).
     #[serde(default)]
     stream: Choice,
-    /// From then on: "10m" back from now, or an RFC 3339 time.
+    /// From then on: "10m" ago, or an RFC 3339 time.
     since: Option<TimePoint>,
     /// Until then, in the same forms.
     until: Option<TimePoint>,
-    /// Put docker's timestamp before each line (default false).
+    /// Timestamp each line (default false).
     #[serde(default)]
     timestamps: bool,
     /// Tell equal lines in a row once (default false).
@@ -47,7 +47,7 @@ pub(super) struct GetLogs {
     follow: bool,
     /// Seconds to follow (default 10).
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches this regular expression.
+    /// Follow until a line matches this.
     until_match: Option<String>,
 }
 
