@@ -30,8 +30,6 @@ pub struct Row {
     pub digests: Vec<String>,
     /// RFC 3339, UTC.
     pub created: String,
-    /// As docker rounds it: `1.99MB`.
-    pub size: String,
 }
 
 #[derive(Deserialize)]
@@ -43,11 +41,10 @@ struct RawRow {
     tag: String,
     digest: String,
     created_at: String,
-    size: String,
 }
 
 // `--format=json` prints the word `json` on 20.10. All these fields are in 20.10.
-const ROW: &str = r#"{"ID":{{json .ID}},"Repository":{{json .Repository}},"Tag":{{json .Tag}},"Digest":{{json .Digest}},"CreatedAt":{{json .CreatedAt}},"Size":{{json .Size}}}"#;
+const ROW: &str = r#"{"ID":{{json .ID}},"Repository":{{json .Repository}},"Tag":{{json .Tag}},"Digest":{{json .Digest}},"CreatedAt":{{json .CreatedAt}}}"#;
 
 impl Command for ListImages {
     type Reply = Vec<Row>;
@@ -79,7 +76,6 @@ impl From<RawRow> for Row {
             digests: name(&raw.digest, '@'),
             created: time::from_docker(&raw.created_at),
             id: raw.id,
-            size: raw.size,
         }
     }
 }
@@ -281,7 +277,7 @@ mod tests {
     fn listed() -> Vec<Row> {
         let line = |id: &str, repository: &str, tag: &str, digest: &str, second: u8| {
             format!(
-                r#"{{"ID":"{id}","Repository":"{repository}","Tag":"{tag}","Digest":"{digest}","CreatedAt":"2026-11-22 06:00:{second} +0000 UTC","Size":"1.99MB"}}"#
+                r#"{{"ID":"{id}","Repository":"{repository}","Tag":"{tag}","Digest":"{digest}","CreatedAt":"2026-11-22 06:00:{second} +0000 UTC"}}"#
             )
         };
         let stdout = [

@@ -129,14 +129,21 @@ impl Network {
         self.labels.get(PROJECT_LABEL).map(String::as_str)
     }
 
+    /// Sorted.
     pub fn subnets(&self) -> Vec<String> {
-        let subnets = self.ipam.config.iter().map(|pool| pool.subnet.clone());
-        subnets.filter(|subnet| !subnet.is_empty()).collect()
+        self.of_pools(|pool| &pool.subnet)
     }
 
+    /// Sorted.
     pub fn gateways(&self) -> Vec<String> {
-        let gateways = self.ipam.config.iter().map(|pool| pool.gateway.clone());
-        gateways.filter(|gateway| !gateway.is_empty()).collect()
+        self.of_pools(|pool| &pool.gateway)
+    }
+
+    fn of_pools(&self, part: fn(&Pool) -> &String) -> Vec<String> {
+        let parts = self.ipam.config.iter().map(part);
+        let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).cloned().collect();
+        parts.sort();
+        parts
     }
 
     /// One of those that every daemon has and that cannot be removed.

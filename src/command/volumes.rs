@@ -10,7 +10,7 @@ use super::{Command, Effect, Invocation, Output, json, time};
 use crate::error::Error;
 
 /// On a volume that a container got without naming one, since 23.0.
-pub const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
+const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
 
 /// `docker volume ls`: names only. Everything else is exact in [`InspectVolumes`].
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,12 @@ impl Volume {
         self.labels.get(PROJECT_LABEL).map(String::as_str)
     }
 
+    /// Whether docker made its name up: since 23.0 a label says so.
+    pub fn is_anonymous(&self) -> bool {
+        let is_random = self.name.len() == 64 && self.name.bytes().all(|b| b.is_ascii_hexdigit());
+        is_random || self.labels.contains_key(ANONYMOUS_LABEL)
+    }
+
     /// RFC 3339, UTC.
     pub fn created(&self) -> String {
         time::from_docker(&self.created_at)
@@ -113,6 +119,11 @@ impl Volume {
 pub struct VolumeSizes {
     pub timeout: Duration,
 }
+
+// The last entry is null, because a template cannot leave out the last comma. Lines would need a
+// `\n`, which the client turns into a line end before it reads the template.
+const SIZES: &str =
+    r#"[{{range .Volumes}}{"Name":{{json .Name}},"Size":{{json .Size}}},{{end}}null]"#;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -128,13 +139,13 @@ impl Command for VolumeSizes {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["system", "df"])
             .flag("--verbose", true)
-            .option("--format", "{{json .Volumes}}")
+            .option("--format", SIZES)
             .timeout(self.timeout)
     }
 
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
-        let rows: Option<Vec<RawSize>> = json::document(&output.stdout)?;
-        let rows = rows.unwrap_or_default().into_iter();
+        let rows: Vec<Option<RawSize>> = json::document(&output.stdout)?;
+        let rows = rows.into_iter().flatten();
         Ok(rows.filter(|row| row.size != "N/A").map(|row| (row.name, row.size)).collect())
     }
 }
@@ -172,9 +183,9 @@ mod tests {
     #[test]
     fn sizes_are_told_where_they_are_known() {
         let sizes = VolumeSizes { timeout: Duration::from_secs(1) };
-        let stdout = r#"[{"Name":"a","Size":"100kB","Links":"1"},{"Name":"nfs","Size":"N/A"}]"#;
+        let stdout = r#"[{"Name":"a","Size":"100kB"},{"Name":"nfs","Size":"N/A"},null]"#;
         let read = sizes.parse(&output(stdout)).unwrap();
         assert_eq!(read.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "100kB".to_owned())]);
-        assert!(sizes.parse(&output("null")).unwrap().is_empty());
+        assert!(sizes.parse(&output("[null]")).unwrap().is_empty());
     }
 }

@@ -5,7 +5,7 @@ use crate::docker::Docker;
 use crate::error::Error;
 
 /// A daemon answers `inspect` of a hundred in about 0.1 s.
-pub(super) const BATCH: usize = 100;
+const BATCH: usize = 100;
 
 /// Runs `command` for `names`, a hundred at a time, and joins what it says.
 pub(super) async fn in_batches<C, T>(

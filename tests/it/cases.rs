@@ -149,6 +149,7 @@ async fn answers(stage: &Stage, case: &Case) -> String {
     let client = ().serve(client).await.unwrap();
     let mut shown = vec![];
     let mut confirm = String::new();
+    let request = Regex::new("(docker-mcp-server\\.request=)[0-9a-f]{16}").unwrap();
     for Call { tool, arguments } in &case.calls {
         let mut arguments = Value::Object(arguments.clone());
         replace_in(&mut arguments, "{confirm}", &confirm);
@@ -164,6 +165,7 @@ async fn answers(stage: &Stage, case: &Case) -> String {
         let text = show(&result);
         let call = format!("{tool} {}\n{text}", Value::Object(arguments));
         let call = call.replace(stage.workspace().to_str().unwrap(), "{workspace}");
+        let call = request.replace_all(&call, "${1}{request}").into_owned();
         shown.push(if confirm.is_empty() { call } else { call.replace(&confirm, "{confirm}") });
     }
     client.cancel().await.unwrap();

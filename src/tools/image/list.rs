@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Effect;
 use crate::command::containers::short_id;
 use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
 use crate::command::text::human_bytes;
+use crate::command::{Effect, time};
 use crate::error::Error;
-use crate::tools::batches::BATCH;
+use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
 use crate::tools::users::Users;
@@ -48,7 +48,7 @@ struct Listed {
     tags: Vec<String>,
     digest: Option<String>,
     size: String,
-    size_bytes: Option<u64>,
+    size_bytes: u64,
     created: String,
     in_use_by: Vec<String>,
 }
@@ -73,11 +73,20 @@ impl Tool for ListImages {
             Users::find(context, vec![]),
         )?;
         let images = merged(named.into_iter().chain(unnamed));
-        let used_by = used_by(&images, &users);
-        let (images, total) = limited(images, self.limit);
+        let (mut images, total) = limited(images, self.limit);
         let exact = exact(context, &images).await?;
-        let listed = |row| listed(row, &exact, &used_by);
-        Ok(Structured(Reply { images: images.into_iter().map(listed).collect(), total }))
+        // One that vanished meanwhile is left out. A filter lists only the names that match it.
+        images.retain_mut(|row| {
+            let Some(image) = exact.get(&row.id) else { return false };
+            (row.tags, row.digests) = (image.tags(), image.digests());
+            true
+        });
+        // A listing knows only whole seconds.
+        let created = |row: &Row| exact.get(&row.id).and_then(|image| time::parse(&image.created));
+        images.sort_by_cached_key(|row| std::cmp::Reverse(created(row)));
+        let used_by = used_by(&images, &users);
+        let listed = |row: &Row| Some(listed(row, exact.get(&row.id)?, used_by.get(&row.id)));
+        Ok(Structured(Reply { images: images.iter().filter_map(listed).collect(), total }))
     }
 }
 
@@ -120,31 +129,23 @@ fn used_by(images: &[Row], users: &Users) -> BTreeMap<String, Vec<String>> {
     used_by
 }
 
-/// What only `inspect` knows, the size in bytes first of all, for a list of ordinary length.
+/// What only `inspect` knows: the size in bytes, and all names whatever the filter.
 async fn exact(context: &Context, images: &[Row]) -> Result<BTreeMap<String, Image>, Error> {
-    if images.is_empty() || images.len() > BATCH {
-        return Ok(BTreeMap::new());
-    }
-    let ids = images.iter().map(|image| image.id.clone()).collect();
-    let found = context.docker.run(&InspectImages::listed(ids)).await?;
+    let ids: Vec<String> = images.iter().map(|image| image.id.clone()).collect();
+    let found = in_batches(&context.docker, &ids, InspectImages::listed).await?;
     Ok(found.into_iter().map(|image| (image.id.clone(), image)).collect())
 }
 
-fn listed(
-    row: Row,
-    exact: &BTreeMap<String, Image>,
-    used_by: &BTreeMap<String, Vec<String>>,
-) -> Listed {
-    let size_bytes = exact.get(&row.id).map(|image| image.size);
+fn listed(row: &Row, image: &Image, used_by: Option<&Vec<String>>) -> Listed {
     let digest = row.digests.first().and_then(|name| name.split_once('@'));
     Listed {
         id: short_id(&row.id).to_owned(),
+        tags: row.tags.clone(),
         digest: digest.map(|(_, digest)| digest.to_owned()),
-        size: size_bytes.map_or(row.size, human_bytes),
-        size_bytes,
-        created: row.created,
-        in_use_by: used_by.get(&row.id).cloned().unwrap_or_default(),
-        tags: row.tags,
+        size: human_bytes(image.size),
+        size_bytes: image.size,
+        created: time::from_docker(&image.created),
+        in_use_by: used_by.cloned().unwrap_or_default(),
     }
 }
 

@@ -78,7 +78,7 @@ impl Tool for PullImage {
                 progress.step(done, total, format!("{done} of {total} layers"));
             }
         });
-        let pulled = pulled.await.map_err(|error| error.with("image", image.as_str()))?;
+        let pulled = pulled.await.map_err(|error| explained(error, &image))?;
         let found = inspect_one(context, &image).await?;
         if let Some(platform) = &pull.platform
             && (pulled.other_platform || is_other(&found, platform, pulled.digest.as_deref()))
@@ -96,6 +96,15 @@ impl Tool for PullImage {
             command: shown,
         }))
     }
+}
+
+fn explained(error: Error, image: &ImageRef) -> Error {
+    let error = error.with("image", image.as_str());
+    if error.code == Code::Timeout {
+        return error
+            .hint("give more timeout_seconds; the daemon drops what it has downloaded so far");
+    }
+    error
 }
 
 /// The whole reference: docker takes `latest` where nothing is said.

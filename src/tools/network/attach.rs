@@ -19,8 +19,11 @@ pub(super) struct Reply {
     network: String,
     container: String,
     state: String,
-    /// On this network; absent when it is not on it.
-    on_it: Option<Member>,
+    connected: bool,
+    /// On this network; a container that does not run has no address.
+    ip: String,
+    ipv6: String,
+    aliases: Vec<String>,
     /// All networks of the container.
     networks: Vec<String>,
     /// False when it was so already.
@@ -73,13 +76,7 @@ impl Tool for ConnectNetwork {
                     .hint("docker cannot change aliases: disconnect-network first, then connect it with all of them"));
             }
         };
-        let attach = |network: &str, container: &str| {
-            Attach(
-                Invocation::docker(Effect::Change, ["network", "connect"])
-                    .each("--alias", &self.aliases)
-                    .operands([network, container]),
-            )
-        };
+        let attach = |network: &str, container: &str| connect(network, container, &self.aliases);
         pair.act(context, self.dry_run, is_so_already, attach).await
     }
 }
@@ -111,13 +108,7 @@ impl Tool for DisconnectNetwork {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let pair = Pair::find(context, &self.name, &self.container_name).await?;
         let is_so_already = member(&pair.container, &pair.network).is_none();
-        let detach = |network: &str, container: &str| {
-            Attach(
-                Invocation::docker(Effect::Destroy, ["network", "disconnect"])
-                    .operands([network, container]),
-            )
-        };
-        pair.act(context, self.dry_run, is_so_already, detach).await
+        pair.act(context, self.dry_run, is_so_already, disconnect).await
     }
 }
 
@@ -133,9 +124,8 @@ impl Pair {
         network: &NetworkName,
         container: &ContainerRef,
     ) -> Result<Self, Error> {
-        let look = InspectContainers::one(container);
-        let (network, mut found) =
-            tokio::try_join!(inspect_one(context, network.as_str()), context.docker.run(&look))?;
+        let network = inspect_one(context, network.as_str()).await?;
+        let mut found = context.docker.run(&InspectContainers::one(container)).await?;
         let container = found.pop().ok_or_else(|| {
             Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
                 .with("container", container.as_str())
@@ -176,10 +166,16 @@ impl Pair {
         }
         let after = InspectContainers::listed([container.id.clone()]);
         let after = context.docker.run(&after).await?.pop().unwrap_or(container);
+        let place = member(&after, &network);
+        let connected = place.is_some();
+        let Member { ip, ipv6, aliases, .. } = place.unwrap_or_default();
         Ok(Change::Done(Reply {
             container: after.name().to_owned(),
             state: after.state.status.clone(),
-            on_it: member(&after, &network),
+            connected,
+            ip,
+            ipv6,
+            aliases,
             networks: after.network_settings.networks.keys().cloned().collect(),
             network: network.name,
             changed: !is_so_already,
@@ -191,6 +187,16 @@ impl Pair {
 /// `docker network connect` and `disconnect`, which print nothing.
 struct Attach(Invocation);
 
+fn connect(network: &str, container: &str, aliases: &[NetworkAlias]) -> Attach {
+    let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
+    Attach(connect.each("--alias", aliases).operands([network, container]))
+}
+
+fn disconnect(network: &str, container: &str) -> Attach {
+    let disconnect = Invocation::docker(Effect::Destroy, ["network", "disconnect"]);
+    Attach(disconnect.operands([network, container]))
+}
+
 impl Command for Attach {
     type Reply = ();
 
@@ -200,5 +206,42 @@ impl Command for Attach {
 
     fn parse(&self, _: &Output) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+
+    fn pair() -> Pair {
+        let container = json!({
+            "Id": "ac98f7ecac01b55c", "Name": "/web",
+            "NetworkSettings": {"Networks": {"back": {"Aliases": ["db", "ac98f7ecac01"]}}}
+        });
+        let network = Network { name: "back".into(), ..Network::default() };
+        Pair { network, container: serde_json::from_value(container).unwrap() }
+    }
+
+    fn aliases(names: &[&str]) -> Vec<NetworkAlias> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn argv_of_connect_and_disconnect() {
+        assert_snapshot!(connect("back", "web", &[]).0, @"docker network connect -- back web");
+        assert_snapshot!(connect("back", "web", &aliases(&["db", "pg_1"])).0, @"docker network connect --alias=db --alias=pg_1 -- back web");
+        assert_snapshot!(disconnect("back", "web").0, @"docker network disconnect -- back web");
+    }
+
+    #[test]
+    fn aliases_that_are_missing_are_known_only_of_a_container_on_the_network() {
+        let wanted = aliases(&["db", "pg"]);
+        assert_eq!(pair().missing_aliases(&wanted), Some(vec!["pg".to_owned()]));
+        assert_eq!(pair().missing_aliases(&[]), Some(vec![]));
+        let elsewhere = Network { name: "front".into(), ..Network::default() };
+        assert_eq!(Pair { network: elsewhere, ..pair() }.missing_aliases(&wanted), None);
     }
 }

@@ -60,6 +60,7 @@ impl Tool for CreateNetwork {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         refuse_own_label(&self.labels)?;
+        self.check_the_driver()?;
         self.check_that_it_is_new(context).await?;
         let request = token()?;
         let creation = Creation { tool: &self, request: &request };
@@ -92,6 +93,17 @@ impl Tool for CreateNetwork {
 }
 
 impl CreateNetwork {
+    fn check_the_driver(&self) -> Result<(), Error> {
+        match self.driver.as_ref().map(NetworkDriver::as_str) {
+            Some(driver @ ("host" | "none" | "null")) => {
+                let message =
+                    format!("there is only one network of the driver {driver}, docker's own");
+                Err(Error::invalid("driver", message).hint("leave it out for a bridge network"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Two networks can have one name when they are created at the same time, and no command that
     /// names it works any more; the daemon's own check came with 25.
     async fn check_that_it_is_new(&self, context: &Context) -> Result<(), Error> {
@@ -110,7 +122,7 @@ impl CreateNetwork {
 
 /// After an answer that was lost on its way: the network that this very call created.
 async fn found_by_request(context: &Context, request: &str, error: &Error) -> Option<Network> {
-    if !matches!(error.code, Code::DaemonNotAccessible | Code::Timeout) {
+    if !error.may_have_been_done() {
         return None;
     }
     let ours = ListNetworks { filters: vec![format!("label={REQUEST}={request}")] };

@@ -39,13 +39,13 @@ pub(super) struct Reply {
 }
 
 /// A container on the network.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Member {
     name: String,
     state: String,
-    ip: String,
-    ipv6: String,
-    aliases: Vec<String>,
+    pub(super) ip: String,
+    pub(super) ipv6: String,
+    pub(super) aliases: Vec<String>,
 }
 
 impl Tool for InspectNetwork {

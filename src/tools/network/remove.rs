@@ -2,6 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, users_of};
+use crate::command::networks::InspectNetworks;
 use crate::command::values::NetworkName;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
@@ -25,6 +26,7 @@ pub(super) struct RemoveNetwork {
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
     removed: Vec<Removed>,
+    note: Option<&'static str>,
     command: String,
 }
 
@@ -83,14 +85,23 @@ impl Tool for RemoveNetwork {
         }
         let shown = shown.to_string();
         let removal = Removal { network: network.id.clone() };
-        context
-            .docker
-            .run(&removal)
-            .await
-            .map_err(|error| error.with("network", name).command(shown.clone()))?;
+        let note = match context.docker.run(&removal).await {
+            Ok(()) => None,
+            Err(error) if is_gone(context, &network.id, &error).await => Some(GONE),
+            Err(error) => return Err(error.with("network", name).command(shown)),
+        };
         let removed = Removed { id: network.short_id().to_owned(), name: name.to_owned() };
-        Ok(Change::Done(Reply { removed: vec![removed], command: shown }))
+        Ok(Change::Done(Reply { removed: vec![removed], note, command: shown }))
     }
+}
+
+const GONE: &str = "docker's answer was lost, but the network is gone";
+
+/// Whether the removal was done although its answer says something else.
+async fn is_gone(context: &Context, id: &str, error: &Error) -> bool {
+    let look = InspectNetworks::listed(vec![id.to_owned()]);
+    error.may_have_been_done()
+        && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
 }
 
 /// `docker network rm`.

@@ -143,7 +143,7 @@ fn reply(volume: Volume, created: bool, note: Option<&'static str>, command: Str
 
 /// After an answer that was lost on its way: the volume that this very call created.
 async fn found_by_request(context: &Context, request: &str, error: &Error) -> Option<Volume> {
-    if !matches!(error.code, Code::DaemonNotAccessible | Code::Timeout) {
+    if !error.may_have_been_done() {
         return None;
     }
     let ours = ListVolumes { filters: vec![format!("label={REQUEST}={request}")] };

@@ -50,8 +50,8 @@ impl Tool for InspectVolume {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let name = self.name.as_str();
-        let (volume, users) =
-            tokio::try_join!(inspect_one(context, name), users_of(context, name))?;
+        let volume = inspect_one(context, name).await?;
+        let users = users_of(context, name).await?;
         let size = size_in_passing(context, name).await;
         let user = |row: &crate::command::containers::Row| User {
             container: row.name.clone(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::Effect;
 use crate::command::containers::PROJECT_LABEL;
 use crate::command::values::ProjectName;
-use crate::command::volumes::{self, ANONYMOUS_LABEL, InspectVolumes, Volume, VolumeSizes};
+use crate::command::volumes::{self, InspectVolumes, Volume, VolumeSizes};
 use crate::error::Error;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
@@ -112,7 +112,7 @@ fn listed(volume: &Volume, users: &Users, size: Option<String>) -> Listed {
         name: volume.name.clone(),
         driver: volume.driver.clone(),
         project: volume.project().map(str::to_owned),
-        anonymous: volume.labels.contains_key(ANONYMOUS_LABEL).then_some(true),
+        anonymous: volume.is_anonymous().then_some(true),
         created: volume.created(),
         used_by: uses.map(|row| row.name.clone()).collect(),
         size,

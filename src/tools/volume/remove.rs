@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, size_in_passing, users_of};
 use crate::command::values::VolumeName;
+use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
@@ -25,6 +26,7 @@ pub(super) struct RemoveVolume {
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
     removed: Vec<String>,
+    note: Option<&'static str>,
     command: String,
 }
 
@@ -42,8 +44,8 @@ impl Tool for RemoveVolume {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let name = self.name.as_str();
-        let (volume, users) =
-            tokio::try_join!(inspect_one(context, name), users_of(context, name))?;
+        let volume = inspect_one(context, name).await?;
+        let users = users_of(context, name).await?;
         refuse_protected("volume", name, &volume.labels)?;
         if !users.is_empty() {
             return Err(users.in_the_way("volume", name).hint(
@@ -78,9 +80,22 @@ impl Tool for RemoveVolume {
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan));
         }
-        context.docker.run(&removal).await.map_err(|error| error.with("volume", name))?;
-        Ok(Change::Done(Reply { removed: vec![name.to_owned()], command: shown }))
+        let note = match context.docker.run(&removal).await {
+            Ok(()) => None,
+            Err(error) if is_gone(context, name, &error).await => Some(GONE),
+            Err(error) => return Err(error.with("volume", name)),
+        };
+        Ok(Change::Done(Reply { removed: vec![name.to_owned()], note, command: shown }))
     }
+}
+
+const GONE: &str = "docker's answer was lost, but the volume is gone";
+
+/// Whether the removal was done although its answer says something else.
+async fn is_gone(context: &Context, name: &str, error: &Error) -> bool {
+    let look = InspectVolumes::listed(vec![name.to_owned()]);
+    error.may_have_been_done()
+        && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
 }
 
 /// `docker volume rm`. Never with `--force`, which only hides that there was none.
