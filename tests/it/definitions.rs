@@ -120,8 +120,9 @@ fn every_hint_is_given() {
         if read_only && annotations["destructiveHint"] == true {
             problems.push(format!("{}: reads and destroys", name(tool)));
         }
+        // Not in the annotations too: the list is long enough.
         let titled = tool["title"].as_str().is_some_and(|title| !title.is_empty());
-        if !titled || annotations["title"] != tool["title"] {
+        if !titled || annotations.get("title").is_some() {
             problems.push(format!("{}: no title", name(tool)));
         }
         problems
@@ -256,6 +257,19 @@ fn the_instructions_are_short() {
     assert!(INSTRUCTIONS.len() <= 1500, "{} bytes", INSTRUCTIONS.len());
 }
 
+/// For the whole contract of some sixty tools: less than a thousand bytes each.
+const LIST_MAX: usize = 60_000;
+/// The largest schema is that of create-container, which has nearly everything that docker has.
+const TOOL_MAX: usize = 7_000;
+
+#[test]
+fn no_definition_is_large() {
+    demand(tools().iter().filter_map(|tool| {
+        let size = tool.to_string().len();
+        (size > TOOL_MAX).then(|| format!("{}: {size} bytes", name(tool)))
+    }));
+}
+
 #[tokio::test]
 async fn the_list_is_small_on_the_wire_and_the_same_each_time() {
     let stage = Stage::empty();
@@ -265,7 +279,7 @@ async fn the_list_is_small_on_the_wire_and_the_same_each_time() {
         for _ in 0..2 {
             let answer = wire.ask("tools/list", json!({})).await;
             let size = answer.to_string().len();
-            assert!(size <= 40_000, "tools/list has {size} bytes");
+            assert!(size <= LIST_MAX, "tools/list has {size} bytes");
             lists.insert(answer["result"]["tools"].to_string());
         }
     }
