@@ -120,9 +120,9 @@ fn every_hint_is_given() {
         if read_only && annotations["destructiveHint"] == true {
             problems.push(format!("{}: reads and destroys", name(tool)));
         }
-        // Not in the annotations too: the list is long enough.
-        let titled = tool["title"].as_str().is_some_and(|title| !title.is_empty());
-        if !titled || annotations.get("title").is_some() {
+        // Once, not beside the annotations too: the list is long enough.
+        let titled = annotations["title"].as_str().is_some_and(|title| !title.is_empty());
+        if !titled || tool.get("title").is_some() {
             problems.push(format!("{}: no title", name(tool)));
         }
         problems
