@@ -147,7 +147,7 @@ impl Policy {
 fn powerful(mut refusal: Refusal, name: &str) -> Refusal {
     for violation in &mut refusal.violations {
         violation.rule = rule::TARGET.name;
-        violation.why = format!("{} {}", rule::TARGET.why, violation.why);
+        violation.why = format!("{}: {}", rule::TARGET.why.trim_end_matches('.'), violation.why);
         violation.subject = format!("container {}: {}", plain(name), violation.subject);
         rule::TARGET.instead.clone_into(&mut violation.instead);
     }

@@ -187,7 +187,7 @@ impl Policy {
     ) -> Violation {
         let path = plain(&located.path.to_string_lossy());
         let named = plain(&named.to_string_lossy());
-        let led = if path == named { String::new() } else { format!("{named} leads to {path}: ") };
+        let led = if path == named { String::new() } else { format!("{named} leads to {path}; ") };
         let why = match rule.name {
             "mount.outside_roots" => format!("{path} is outside {}.", self.folders("mount")),
             "file.outside_roots" => format!("{path} is outside {}.", self.folders("read")),

@@ -72,8 +72,18 @@ impl From<Refusal> for Error {
         } else {
             error = error.with("violations", count.to_string());
         }
-        for violation in refusal.violations.iter().take(TOLD) {
-            error.details.extend(violation.lines(count > 1));
+        if let [violation] = &refusal.violations[..] {
+            error.details.extend(violation.lines(false));
+            if let Some(last) = error.details.last_mut() {
+                last.push_str(" You cannot change this setting; ask the user.");
+            }
+            return error;
+        }
+        for (i, violation) in refusal.violations.iter().take(TOLD).enumerate() {
+            for (j, line) in violation.lines(true).iter().enumerate() {
+                let begin = if j == 0 { format!("{}. ", i + 1) } else { "   ".to_owned() };
+                error.details.push(format!("{begin}{line}"));
+            }
         }
         if count > TOLD {
             error.details.push(format!("{} more violations are not shown.", count - TOLD));

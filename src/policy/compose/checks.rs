@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Shape::{Pairs, Scalar, Words};
 use super::{Vetting, word, words};
-use crate::command::values::{ByteSize, ContainerName, ImageRef, VolumeName};
+use crate::command::values::{ByteSize, ContainerName, VolumeName};
 use crate::policy::refusal::{Place, plain, shown};
 use crate::policy::{rights, rule};
 
@@ -139,9 +139,13 @@ fn name_like(vetting: &mut Vetting<'_>, what: &str, name: &str, place: &Place) {
     }
 }
 
+/// What is no reference at all is docker's to explain (`busybox:` when a variable is unset); what
+/// would be another object's URL path is refused.
 pub(super) fn image(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     each(vetting, value, place, |vetting, image, at| {
-        if !image.is_empty() && image.parse::<ImageRef>().is_err() {
+        let is_odd = |part: &str| part == ".." || part == "." || part.starts_with('-');
+        let is_text = |c: char| !c.is_control() && !c.is_whitespace();
+        if image.split('/').any(is_odd) || !image.chars().all(is_text) {
             vetting.findings.refuse(&rule::NAME, format!("image {}", shown(image)), at);
         }
     });
@@ -320,6 +324,9 @@ pub(super) fn propagation(vetting: &mut Vetting<'_>, value: &Value, place: &Plac
 
 /// An entry of `volumes` as a whole.
 pub(super) fn mount(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+    if !value.is_object() {
+        return;
+    }
     let field = |name| value.get(name).and_then(word).unwrap_or_default();
     let (source, target) = (field("source"), field("target"));
     match &*field("type") {
