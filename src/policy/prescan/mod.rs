@@ -10,6 +10,8 @@
 //! not see a key that ours (YAML 1.2) does not.
 
 mod references;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 
