@@ -260,6 +260,8 @@ pub struct Error {
     pub message: String,
     /// What the failure is about, as `key=value` pairs in order.
     pub context: Vec<(&'static str, String)>,
+    /// Further lines of cause, where one line cannot hold it (every violation of a policy).
+    pub details: Vec<String>,
     /// What to do next; the code's own hint when absent.
     pub hint: Option<String>,
     /// The command line that failed, as it may be shown (secrets masked).
@@ -276,6 +278,7 @@ impl Error {
             code,
             message: message.into(),
             context: vec![],
+            details: vec![],
             hint: None,
             command: None,
             stderr: None,
@@ -316,6 +319,9 @@ impl fmt::Display for Error {
         write!(f, "Error: {} {}: {}", self.code.id(), self.code.name(), self.message)?;
         for (i, (key, value)) in self.context.iter().enumerate() {
             write!(f, "{}{key}={value}", if i == 0 { " | Context: " } else { "; " })?;
+        }
+        for line in &self.details {
+            write!(f, "\n  {line}")?;
         }
         if let Some(hint) = self.hint.as_deref().or(self.code.hint()) {
             write!(f, "\nhint: {hint}")?;

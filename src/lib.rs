@@ -7,6 +7,7 @@
 pub mod error;
 pub mod redact;
 pub mod command;
+pub mod policy;
 pub mod retry;
 pub mod progress;
 pub mod docker;

@@ -1,0 +1,187 @@
+//! What exists already: containers that are to be entered, volumes and networks that are to be
+//! used, objects that are to be changed. The documents are those of `docker inspect`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::paths::{FileKind, Paths};
+use super::refusal::{Findings, Place, Refusal, plain};
+use super::{Policy, rights, rule};
+use crate::command::{Effect, labels};
+
+impl Policy {
+    /// Whether a program may be started in a container, or files copied into or out of it: with a
+    /// container that controls the machine, that would be control of the machine.
+    ///
+    /// `document` is one element of what `docker container inspect` prints.
+    ///
+    /// # Errors
+    /// `target.host_powerful`, once for each reason.
+    pub fn target(&self, document: &Value, paths: &dyn Paths) -> Result<(), Refusal> {
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        let mut findings = Findings::new(self, paths);
+        let host = &document["HostConfig"];
+        if host["Privileged"] == true {
+            rights::privileged(&mut findings, &Place::at("HostConfig.Privileged"));
+        }
+        // CgroupnsMode says nothing: on cgroup v1 it is `host` for every container.
+        for (kind, key) in [
+            ("network", "NetworkMode"),
+            ("pid", "PidMode"),
+            ("ipc", "IpcMode"),
+            ("uts", "UTSMode"),
+            ("userns", "UsernsMode"),
+        ] {
+            let mode = host[key].as_str().unwrap_or_default();
+            let place = Place::at(format!("HostConfig.{key}"));
+            // What compose makes of `service:NAME`: the other container is asked about by itself.
+            if !mode.starts_with("container:") {
+                rights::namespace(&mut findings, kind, mode, &place);
+            }
+        }
+        for name in texts(&host["CapAdd"]) {
+            rights::capability(&mut findings, name, &Place::at("HostConfig.CapAdd"));
+        }
+        for option in texts(&host["SecurityOpt"]) {
+            rights::security_option(&mut findings, option, &Place::at("HostConfig.SecurityOpt"));
+        }
+        for device in items(&host["Devices"]) {
+            let path = device["PathOnHost"].as_str().unwrap_or("?");
+            rights::device(&mut findings, path, &Place::at("HostConfig.Devices"));
+        }
+        for rule in texts(&host["DeviceCgroupRules"]) {
+            rights::device(&mut findings, rule, &Place::at("HostConfig.DeviceCgroupRules"));
+        }
+        if !items(&host["DeviceRequests"]).is_empty() {
+            rights::gpus(&mut findings, &Place::at("HostConfig.DeviceRequests"));
+        }
+        for mount in items(&document["Mounts"]) {
+            if mount["Type"] == "bind" {
+                let source = source_of_desktop(mount["Source"].as_str().unwrap_or("?"), paths);
+                let read_only = mount["RW"] == false;
+                let target = mount["Destination"].as_str();
+                rights::bind(&mut findings, &source, read_only, target, &Place::at("Mounts"));
+            }
+        }
+        let name = document["Name"].as_str().unwrap_or("?").trim_start_matches('/');
+        findings.finish().map_err(|refusal| powerful(refusal, name))
+    }
+
+    /// Whether a volume that exists may be mounted: its options can make it a folder of the host.
+    ///
+    /// `document` is one element of what `docker volume inspect` prints.
+    ///
+    /// # Errors
+    /// As for a bind of that folder; `driver.plugin`, `driver.option`.
+    pub fn volume(&self, document: &Value, paths: &dyn Paths) -> Result<(), Refusal> {
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        let mut findings = Findings::new(self, paths);
+        let place = Place::at(format!("volume {}", plain(text(&document["Name"]))));
+        rights::driver(&mut findings, text(&document["Driver"]), &place);
+        for (key, value) in document["Options"].as_object().into_iter().flatten() {
+            rights::driver_option(&mut findings, key, text(value), &place.key(key));
+        }
+        findings.finish()
+    }
+
+    /// Whether a container may join a network that exists.
+    ///
+    /// `document` is one element of what `docker network inspect` prints.
+    ///
+    /// # Errors
+    /// `container.host_network`, `driver.plugin`.
+    pub fn network(&self, document: &Value, paths: &dyn Paths) -> Result<(), Refusal> {
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        let mut findings = Findings::new(self, paths);
+        let place = Place::at(format!("network {}", plain(text(&document["Name"]))));
+        match text(&document["Driver"]) {
+            "host" => findings.refuse(&rule::HOST_NETWORK, "network host", &place),
+            // Created by an administrator of a swarm, not by a file.
+            "overlay" => {}
+            driver => rights::driver(&mut findings, driver, &place),
+        }
+        findings.finish()
+    }
+
+    /// Whether something that exists may be changed or removed, at any level: these are the
+    /// operator's own words about single objects.
+    ///
+    /// `kind` is container, volume, network, image or project. [`Effect::Destroy`] stands for
+    /// removal: what is protected may be stopped and started.
+    ///
+    /// # Errors
+    /// `object.protected`, `object.not_ours`.
+    pub fn object<'a>(
+        &self,
+        effect: Effect,
+        kind: &str,
+        name: &str,
+        object_labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), Refusal> {
+        let (mut is_protected, mut is_ours) = (false, false);
+        for (key, value) in object_labels {
+            is_protected |= key == labels::PROTECT && value == "true";
+            is_ours |= key == labels::REQUEST;
+        }
+        is_protected |= self.protect.iter().any(|pattern| pattern.matches(name));
+        let mut findings = Findings::new(self, &Nowhere);
+        let subject = format!("{kind} {}", plain(name));
+        if effect == Effect::Destroy && is_protected {
+            findings.refuse(&rule::PROTECTED, &subject, &Place::default());
+        }
+        if effect > Effect::Read && self.only_ours && !is_ours {
+            findings.refuse(&rule::NOT_OURS, &subject, &Place::default());
+        }
+        findings.finish()
+    }
+}
+
+/// One rule for all reasons; each keeps its own reason and switch.
+fn powerful(mut refusal: Refusal, name: &str) -> Refusal {
+    for violation in &mut refusal.violations {
+        violation.rule = rule::TARGET.name;
+        violation.why = format!("{}: {}", rule::TARGET.why.trim_end_matches('.'), violation.why);
+        violation.subject = format!("container {}: {}", plain(name), violation.subject);
+        rule::TARGET.instead.clone_into(&mut violation.instead);
+    }
+    refusal
+}
+
+/// Docker Desktop shows binds as its virtual machine sees them.
+fn source_of_desktop(source: &str, paths: &dyn Paths) -> PathBuf {
+    match source.strip_prefix("/host_mnt") {
+        Some(rest) if rest.starts_with('/') => {
+            let exists_here = paths.locate(Path::new("/host_mnt")).kind == FileKind::Folder;
+            PathBuf::from(if exists_here { source } else { rest })
+        }
+        _ => PathBuf::from(source),
+    }
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    items(value).iter().filter_map(Value::as_str)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// For rules that look at no path.
+struct Nowhere;
+
+impl Paths for Nowhere {
+    fn locate(&self, path: &Path) -> super::Located {
+        super::Located { path: path.to_owned(), kind: FileKind::Unknown }
+    }
+}

@@ -1,0 +1,228 @@
+//! The last gate before docker runs: the effect, the options of the final command line, and the
+//! hazards that its builder has recorded.
+//!
+//! Options are judged where they stand, so that a forgotten hazard opens nothing; hazards say what
+//! a command line does not show (where a link leads, what an existing volume is).
+
+use std::path::{Path, PathBuf};
+
+use super::paths::Paths;
+use super::refusal::{Findings, Place, Refusal, plain};
+use super::{Policy, rights, rule};
+use crate::command::{Effect, Hazard, Invocation, Program};
+
+impl Policy {
+    /// Decides on one command line.
+    ///
+    /// # Errors
+    /// Every rule that it breaks.
+    pub fn check(&self, invocation: &Invocation, paths: &dyn Paths) -> Result<(), Refusal> {
+        let mut findings = Findings::new(self, paths);
+        if !self.permits(invocation.effect()) {
+            let what = match invocation.effect() {
+                Effect::Destroy => "it may end programs or lose data",
+                _ => "it changes something",
+            };
+            let subject = format!("{}: {what}", invocation.verb());
+            findings.refuse(&rule::READ_ONLY, subject, &Place::default());
+            return findings.finish();
+        }
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        let words = invocation.argv();
+        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        let (options, operands) = words.split_at(end);
+        let mut mounted = vec![];
+        for option in options {
+            judge_option(&mut findings, invocation, option, &mut mounted);
+        }
+        let is_published = |word: &&String| word.starts_with("--publish=");
+        let published = options.iter().filter(is_published).count();
+        rights::ports(&mut findings, published as u64, &Place::at("--publish"));
+        judge_operands(&mut findings, invocation, operands.get(1..).unwrap_or_default());
+        for hazard in invocation.hazards() {
+            judge_hazard(&mut findings, hazard, &mounted);
+        }
+        findings.finish()
+    }
+}
+
+/// `--name=value` or `--name`. What is mounted is noted in `mounted`.
+fn judge_option(
+    findings: &mut Findings<'_>,
+    invocation: &Invocation,
+    option: &str,
+    mounted: &mut Vec<PathBuf>,
+) {
+    let (name, value) = option.split_once('=').unwrap_or((option, ""));
+    let place = Place::at(name);
+    let is_build = invocation.verb() == "build";
+    match name {
+        "--privileged" if value != "false" => rights::privileged(findings, &place),
+        "--cap-add" => rights::capability(findings, value, &place),
+        "--device" | "--device-cgroup-rule" => rights::device(findings, value, &place),
+        "--gpus" => rights::gpus(findings, &place),
+        "--security-opt" => rights::security_option(findings, value, &place),
+        "--log-driver" => rights::log_driver(findings, value, &place),
+        "--network" | "--net" if is_build && value == "host" => {
+            findings.refuse(&rule::BUILD_HOST, "network host", &place);
+        }
+        "--network" | "--net" => rights::namespace(findings, "network", value, &place),
+        "--pid" => rights::namespace(findings, "pid", value, &place),
+        "--ipc" => rights::namespace(findings, "ipc", value, &place),
+        "--uts" => rights::namespace(findings, "uts", value, &place),
+        "--userns" => rights::namespace(findings, "userns", value, &place),
+        "--cgroupns" => rights::namespace(findings, "cgroup", value, &place),
+        "--cgroup-parent" => {
+            findings.refuse(&rule::HOST_CGROUP, format!("cgroup parent {}", plain(value)), &place);
+        }
+        "--volumes-from" => {
+            findings.refuse(&rule::VOLUMES_FROM, format!("volumes from {}", plain(value)), &place);
+        }
+        "--runtime" if value != "runc" => {
+            findings.refuse(&rule::RUNTIME, format!("runtime {}", plain(value)), &place);
+        }
+        "--annotation" => findings.refuse(&rule::RUNTIME, "an annotation", &place),
+        "--sysctl" => {
+            let (key, _) = value.split_once('=').unwrap_or((value, ""));
+            rights::sysctl(findings, key, &place);
+        }
+        "--use-api-socket" => findings.refuse(&rule::API_SOCKET, "use-api-socket", &place),
+        "--storage-opt" => findings.refuse(&rule::STORAGE, "a storage option", &place),
+        "--oom-kill-disable" | "--cpu-rt-period" | "--cpu-rt-runtime" => {
+            findings.refuse(&rule::PRIORITY, name, &place);
+        }
+        "--oom-score-adj" if value.starts_with('-') => {
+            findings.refuse(&rule::PRIORITY, name, &place);
+        }
+        "--mount" => judge_mount(findings, value, mounted, &place),
+        // The builder never writes it; its fields shift with every colon.
+        "--volume" | "-v" => findings.refuse(&rule::UNRECORDED, "volume", &place),
+        "--ssh" | "--allow" if is_build => {
+            findings.refuse(&rule::BUILD_HOST, name.trim_start_matches('-'), &place);
+        }
+        "--output" if is_build && value.contains("dest=") => {
+            findings.refuse(&rule::BUILD_OUTPUT, "output to a folder", &place);
+        }
+        "--cache-to" if value.contains("type=local") => {
+            findings.refuse(&rule::BUILD_OUTPUT, "a cache in a folder", &place);
+        }
+        _ => {}
+    }
+}
+
+/// The fields of `--mount`, which our builder writes without quotes.
+fn judge_mount(
+    findings: &mut Findings<'_>,
+    value: &str,
+    mounted: &mut Vec<PathBuf>,
+    place: &Place,
+) {
+    if value.contains('"') {
+        findings.refuse(&rule::UNRECORDED, "a quoted mount", place);
+        return;
+    }
+    let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
+    for field in value.split(',') {
+        let (key, value) = field.split_once('=').unwrap_or((field, ""));
+        match key.to_ascii_lowercase().as_str() {
+            "type" => kind = value,
+            "source" | "src" => source = Some(value),
+            "target" | "destination" | "dst" => target = Some(value),
+            "readonly" | "ro" => read_only = value != "false",
+            "bind-propagation" if !["private", "rprivate"].contains(&value) => {
+                findings.refuse(&rule::PROPAGATION, format!("propagation {}", plain(value)), place);
+            }
+            "volume-driver" => rights::driver(findings, value, place),
+            "volume-opt" => {
+                let (key, value) = value.split_once('=').unwrap_or((value, ""));
+                rights::driver_option(findings, key, value, place);
+            }
+            _ => {}
+        }
+    }
+    match (kind.to_ascii_lowercase().as_str(), source) {
+        ("bind", Some(source)) => {
+            mounted.push(PathBuf::from(source));
+            rights::bind(findings, Path::new(source), read_only, target, place);
+        }
+        ("volume" | "tmpfs" | "image", _) => {}
+        (other, _) => {
+            findings.refuse(&rule::MOUNT_TYPE, format!("mount type {}", plain(other)), place);
+        }
+    }
+}
+
+fn judge_operands(findings: &mut Findings<'_>, invocation: &Invocation, operands: &[String]) {
+    let place = Place::default();
+    match invocation.verb() {
+        "push" => {
+            let what = operands.first().map_or("the images of the project", String::as_str);
+            findings.refuse(&rule::PUSH, format!("push of {}", plain(what)), &place);
+        }
+        "build" if invocation.program() != Program::Compose => {
+            for context in operands.iter().filter(|context| is_remote(context)) {
+                let subject = format!("build context {}", without_password(context));
+                findings.refuse(&rule::REMOTE_BUILD, subject, &place);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whatever is not a path from `/` and not standard input may be fetched.
+pub(super) fn is_remote(context: &str) -> bool {
+    !context.starts_with('/') && context != "-"
+}
+
+/// A URL without what stands before its `@`.
+pub(super) fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.split_once('@')) {
+        (Some((scheme, rest)), _) => match rest.split_once('@') {
+            Some((_, host)) => plain(&format!("{scheme}://{host}")),
+            None => plain(url),
+        },
+        (None, Some((_, host))) => plain(host),
+        _ => plain(url),
+    }
+}
+
+fn judge_hazard(findings: &mut Findings<'_>, hazard: &Hazard, mounted: &[PathBuf]) {
+    match hazard {
+        // Judged with its target already.
+        Hazard::HostPath { path, .. } if mounted.contains(path) => {}
+        Hazard::HostPath { path, read_only } => {
+            rights::file(findings, path, *read_only, "path", &Place::default());
+        }
+        Hazard::Privileged => rights::privileged(findings, &Place::at("--privileged")),
+        Hazard::HostNamespace { kind: "network", value } if value != "host" => {
+            // A network that exists under another name, but is the host's own.
+            if value.starts_with("container:") {
+                rights::namespace(findings, "network", value, &Place::at("--network"));
+            } else {
+                let subject = format!("network {}", plain(value));
+                findings.refuse(&rule::HOST_NETWORK, subject, &Place::at("--network"));
+            }
+        }
+        Hazard::HostNamespace { kind, value } => {
+            let option = if *kind == "cgroup" { "cgroupns" } else { kind };
+            rights::namespace(findings, kind, value, &Place::at(format!("--{option}")));
+        }
+        Hazard::Device(device) => rights::device(findings, device, &Place::at("--device")),
+        Hazard::Gpus(_) => rights::gpus(findings, &Place::at("--gpus")),
+        Hazard::Capability(name) => rights::capability(findings, name, &Place::at("--cap-add")),
+        Hazard::SecurityOption(option) => {
+            rights::security_option(findings, option, &Place::at("--security-opt"));
+        }
+        Hazard::LogDriver(driver) => {
+            rights::log_driver(findings, driver, &Place::at("--log-driver"));
+        }
+        // Warned about, not denied: docker's own default is every address.
+        Hazard::PublicPort(_) => {}
+        Hazard::DriverOption { key, value } => {
+            rights::driver_option(findings, key, value, &Place::at("driver_opts"));
+        }
+        Hazard::Driver(driver) => rights::driver(findings, driver, &Place::at("driver")),
+    }
+}

@@ -1,0 +1,245 @@
+//! Which paths of this machine a container or the docker client may get.
+//!
+//! Paths are compared by components and only in their canonical form: a prefix of text would let
+//! `/srv/shop-secrets` pass for `/srv/shop`, and a symbolic link could lead anywhere.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use super::Policy;
+use super::allow::Allow;
+use super::places::{self, SystemPath};
+use super::refusal::{Violation, plain};
+use super::rule::{self, Rule};
+
+/// The disk, as far as the policy must know it. [`super::Disk`] is the real one.
+pub trait Paths {
+    /// Where a path leads once every symbolic link is followed. For what does not exist (yet) that
+    /// is the place where it would be created.
+    fn locate(&self, path: &Path) -> Located;
+}
+
+/// Where a path leads, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub path: PathBuf,
+    pub kind: FileKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    File,
+    Folder,
+    Socket,
+    Device,
+    Pipe,
+    /// Nothing is there, but its parent folder is known.
+    Missing,
+    /// It cannot be followed (no permission, a loop, not absolute).
+    Unknown,
+}
+
+/// Who gets the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A container, through a mount.
+    Mount,
+    /// The docker client, which reads or writes it.
+    File,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub by: Use,
+    pub read_only: bool,
+}
+
+impl Access {
+    pub const READ_FILE: Self = Self { by: Use::File, read_only: true };
+
+    pub const fn mount(read_only: bool) -> Self {
+        Self { by: Use::Mount, read_only }
+    }
+}
+
+/// A folder (or a single file) below which paths may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Canonical.
+    pub path: PathBuf,
+    pub read_only: bool,
+    /// The operator named it; the project folder is found by itself.
+    pub is_explicit: bool,
+}
+
+impl Root {
+    /// Reads the `PATH[:ro]` of `--allow-path`.
+    ///
+    /// # Errors
+    /// For a path that is not absolute, cannot be followed, or is `/`.
+    pub fn given(text: &str, paths: &dyn Paths) -> Result<Self, String> {
+        let (path, read_only) = match text.strip_suffix(":ro") {
+            Some(path) => (path, true),
+            None => (text.strip_suffix(":rw").unwrap_or(text), false),
+        };
+        if !Path::new(path).is_absolute() {
+            return Err(format!("{text:?} is not an absolute path"));
+        }
+        let located = paths.locate(Path::new(path));
+        if located.kind == FileKind::Unknown {
+            return Err(format!("{path:?} cannot be followed to where it leads"));
+        }
+        if located.path == Path::new("/") {
+            return Err("\"/\" is everything: use --policy unrestricted".to_owned());
+        }
+        Ok(Self { path: located.path, read_only, is_explicit: true })
+    }
+
+    /// The project folder as a root.
+    ///
+    /// # Errors
+    /// Why a folder is too large or too dangerous to be one unasked.
+    pub fn project(folder: &Path, home: Option<&Path>) -> Result<Self, String> {
+        let shown = folder.display();
+        if folder == Path::new("/") {
+            return Err("the server was started in /".to_owned());
+        }
+        if home.is_some_and(|home| home.starts_with(folder)) {
+            return Err(format!("the server was started in {shown}, which holds the home folder"));
+        }
+        if places::is_home(folder) || places::system_path(folder).is_some() {
+            return Err(format!("the server was started in {shown}, which is no project folder"));
+        }
+        if let Some(name) = places::credential(folder, home) {
+            return Err(format!("the server was started in {shown}, and {name} holds credentials"));
+        }
+        Ok(Self { path: folder.to_owned(), read_only: false, is_explicit: false })
+    }
+
+    fn covers(&self, path: &Path) -> bool {
+        path.starts_with(&self.path)
+    }
+}
+
+impl Policy {
+    /// Decides on a path by where it leads.
+    ///
+    /// # Errors
+    /// The first rule that it breaks. `named` is how the caller wrote it.
+    pub fn judge(&self, located: &Located, named: &Path, access: Access) -> Result<(), Violation> {
+        let breaks = |rule: [&'static Rule; 2]| {
+            let [mount, file] = rule;
+            let rule = if access.by == Use::Mount { mount } else { file };
+            Err(self.violation(rule, located, named, access))
+        };
+        let path = &located.path;
+        let is_clean = path.is_absolute() && !path.components().any(|c| c == Component::ParentDir);
+        if located.kind == FileKind::Unknown || !is_clean {
+            return breaks([&rule::MOUNT_UNREADABLE, &rule::FILE_UNREADABLE]);
+        }
+        // One root at most says what it wants of a path: the deepest.
+        let covering = self.roots.iter().filter(|root| root.covers(path));
+        let root = covering.max_by_key(|root| root.path.components().count());
+        let named_by_operator = |depth: usize| {
+            let names_it =
+                |root: &Root| root.is_explicit && root.path.components().count() >= depth;
+            self.roots.iter().any(|root| root.covers(path) && names_it(root))
+        };
+        if places::is_docker_socket(path) || places::is_docker_socket(named) {
+            if self.allows(&Allow::DockerSocket) {
+                return Ok(());
+            }
+            return breaks([&rule::DOCKER_SOCKET, &rule::DOCKER_SOCKET]);
+        }
+        if access.by == Use::Mount && access.read_only && places::is_harmless(path) {
+            return Ok(());
+        }
+        if let Some(depth) = places::credential_depth(path, self.home.as_deref())
+            && !named_by_operator(depth)
+        {
+            return breaks([&rule::MOUNT_CREDENTIALS, &rule::FILE_CREDENTIALS]);
+        }
+        let is_special =
+            matches!(located.kind, FileKind::Socket | FileKind::Device | FileKind::Pipe);
+        if is_special && !named_by_operator(path.components().count()) {
+            return breaks([&rule::MOUNT_SPECIAL, &rule::FILE_SPECIAL]);
+        }
+        let Some(root) = root else {
+            return breaks([&rule::MOUNT_OUTSIDE, &rule::FILE_OUTSIDE]);
+        };
+        if let Some(SystemPath { depth, .. }) = places::system_path(path)
+            && !named_by_operator(depth)
+        {
+            return breaks([&rule::MOUNT_SYSTEM, &rule::FILE_SYSTEM]);
+        }
+        if root.read_only && !access.read_only {
+            return breaks([&rule::MOUNT_READ_ONLY, &rule::FILE_READ_ONLY]);
+        }
+        Ok(())
+    }
+
+    fn violation(
+        &self,
+        rule: &'static Rule,
+        located: &Located,
+        named: &Path,
+        access: Access,
+    ) -> Violation {
+        let path = plain(&located.path.to_string_lossy());
+        let named = plain(&named.to_string_lossy());
+        let led = if path == named { String::new() } else { format!("{named} leads to {path}; ") };
+        let why = match rule.name {
+            "mount.outside_roots" => format!("{path} is outside {}.", self.folders("mount")),
+            "file.outside_roots" => format!("{path} is outside {}.", self.folders("read")),
+            "mount.system_path" | "file.system_path" => {
+                let owner = places::system_path(&located.path);
+                format!("{path} {}", owner.map_or(rule.why, |owner| owner.why()))
+            }
+            _ => rule.why.to_owned(),
+        };
+        let suffix = if access.read_only { ":ro" } else { "" };
+        let operator_switch = match &rule.switch {
+            rule::Switch::Allow(allow) => format!("starting the server with --allow {allow}"),
+            rule::Switch::By(words) => (*words).to_owned(),
+            rule::Switch::Path if located.path == Path::new("/") => {
+                "starting the server with --policy unrestricted".to_owned()
+            }
+            rule::Switch::Path => {
+                format!("starting the server with --allow-path {path}{suffix}")
+            }
+        };
+        Violation {
+            rule: rule.name,
+            subject: named,
+            location: String::new(),
+            service: None,
+            why: format!("{led}{why}"),
+            instead: rule.instead.to_owned(),
+            operator_switch,
+        }
+    }
+
+    /// `the folders this server may mount (/home/ann/shop)`.
+    fn folders(&self, verb: &str) -> String {
+        let folders = format!("the folders this server may {verb}");
+        if !self.roots.is_empty() {
+            let roots = self.roots.iter().map(|root| {
+                let suffix = if root.read_only { " read-only" } else { "" };
+                format!("{}{suffix}", plain(&root.path.to_string_lossy()))
+            });
+            return format!("{folders} ({})", roots.collect::<Vec<_>>().join(", "));
+        }
+        match &self.no_project {
+            Some(reason) => format!("{folders} (none: {reason})"),
+            None => format!("{folders} (none)"),
+        }
+    }
+}
+
+/// The component of a path, as text.
+pub(super) fn name_of(component: Component<'_>) -> Option<&str> {
+    match component {
+        Component::Normal(name) => OsStr::to_str(name),
+        _ => None,
+    }
+}

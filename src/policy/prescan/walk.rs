@@ -1,0 +1,174 @@
+//! From a compose file to all the files that compose would read for it, each judged before.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::references::{Reference, ReferenceKind, Scan, scan};
+use super::tree::ScanError;
+use crate::error::Error;
+use crate::policy::paths::{FileKind, Paths};
+use crate::policy::refusal::{Findings, Place};
+use crate::policy::{Policy, rights, rule};
+
+/// Files that include each other.
+const MAX_FILES: usize = 64;
+const MAX_LEVELS: usize = 10;
+
+/// The disk, with the texts of files. [`super::super::Disk`] is the real one.
+pub trait Files: Paths {
+    /// The text of a regular file, of which at most [`super::MAX_BYTES`] and one more byte.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self, path: &Path) -> Result<String, String>;
+}
+
+/// One compose file of a call.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What to call it: a path, or `compose_yaml`.
+    pub name: String,
+    pub text: String,
+    /// Where relative paths in it begin.
+    pub folder: PathBuf,
+    /// The file that it is, to be judged like any other.
+    pub path: Option<PathBuf>,
+}
+
+impl Policy {
+    /// Whether compose may read these files, and whatever they refer to.
+    ///
+    /// `directory` is the `--project-directory`, in which compose looks for `.env`.
+    ///
+    /// # Errors
+    /// DKR-014 with every violation; DKR-004 for text that is no YAML.
+    pub fn prescan(
+        &self,
+        sources: Vec<Source>,
+        directory: &Path,
+        files: &dyn Files,
+    ) -> Result<(), Error> {
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        let mut findings = Findings::new(self, files);
+        for path in sources.iter().filter_map(|source| source.path.as_ref()) {
+            rights::file(&mut findings, path, true, "compose_file", &Place::at("compose_file"));
+        }
+        let mut walk = Walk {
+            files,
+            findings,
+            seen: BTreeSet::new(),
+            open: sources.into_iter().map(|source| (source, 0)).collect(),
+        };
+        walk.settings_beside(directory, &Place::at(".env"));
+        let mut unreadable = None;
+        while let Some((source, level)) = walk.open.pop() {
+            match scan(&source.text) {
+                Ok(scan) => walk.take(&source, scan, level),
+                Err(error) => unreadable = unreadable.or(Some((source.name, error))),
+            }
+        }
+        walk.findings.finish()?;
+        match unreadable {
+            Some((name, error)) => Err(not_yaml(&name, &error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn not_yaml(name: &str, error: &ScanError) -> Error {
+    let ScanError { line, column, problem } = error;
+    Error::invalid("compose_file", format!("{name}: line {line}, column {column}: {problem}"))
+        .with("file", name)
+}
+
+struct Walk<'a> {
+    files: &'a dyn Files,
+    findings: Findings<'a>,
+    seen: BTreeSet<(PathBuf, PathBuf)>,
+    /// With how many files lie between them and the call's own.
+    open: Vec<(Source, usize)>,
+}
+
+impl Walk<'_> {
+    fn take(&mut self, source: &Source, scan: Scan, level: usize) {
+        let place = |line: usize| Place::at(format!("{}:{line}", source.name));
+        for found in scan.findings {
+            self.findings.refuse(found.rule, found.subject, &place(found.line));
+        }
+        for reference in scan.references {
+            self.follow(source, &reference, level, &place(reference.line));
+        }
+    }
+
+    fn follow(&mut self, source: &Source, reference: &Reference, level: usize, place: &Place) {
+        let path = source.folder.join(&reference.value);
+        let path = clean(&path);
+        rights::file(&mut self.findings, &path, true, reference.kind.key(), place);
+        let own_folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = match reference.kind {
+            ReferenceKind::EnvFile | ReferenceKind::LabelFile => return,
+            ReferenceKind::ProjectDirectory => return self.settings_beside(&path, place),
+            ReferenceKind::Extends => own_folder(),
+            ReferenceKind::Include => match &reference.folder {
+                Some(folder) => clean(&source.folder.join(folder)),
+                None => own_folder(),
+            },
+        };
+        if reference.kind == ReferenceKind::Include {
+            self.settings_beside(&folder, place);
+        }
+        // The file is only read when it may be.
+        let located = self.files.locate(&path);
+        let may_be_read =
+            self.findings.policy.judge(&located, &path, crate::policy::Access::READ_FILE).is_ok();
+        if !may_be_read || located.kind != FileKind::File {
+            return;
+        }
+        if !self.seen.insert((located.path.clone(), folder.clone())) {
+            return;
+        }
+        if self.seen.len() > MAX_FILES || level >= MAX_LEVELS {
+            let subject = format!("more than {MAX_FILES} files or {MAX_LEVELS} levels");
+            self.findings.refuse(&rule::FILES, subject, &Place::default());
+            self.open.clear();
+            return;
+        }
+        match self.files.read(&located.path) {
+            Ok(text) => {
+                let name = path.display().to_string();
+                self.open.push((Source { name, text, folder, path: None }, level + 1));
+            }
+            Err(problem) => {
+                let subject = format!("{}: {problem}", path.display());
+                self.findings.refuse(&rule::FILE_UNREADABLE, subject, place);
+            }
+        }
+    }
+
+    /// Compose reads `.env` of a project's folder unasked.
+    fn settings_beside(&mut self, folder: &Path, place: &Place) {
+        let path = clean(&folder.join(".env"));
+        let is_there = self.files.locate(&path).kind != FileKind::Missing;
+        if is_there {
+            rights::file(&mut self.findings, &path, true, "env_file", place);
+        }
+    }
+}
+
+/// Without `.` and `..`, by the text alone, as compose does it (`filepath.Join`).
+fn clean(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut cleaned = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                cleaned.pop();
+            }
+            other => cleaned.push(other),
+        }
+    }
+    cleaned
+}

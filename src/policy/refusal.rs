@@ -1,0 +1,243 @@
+//! What a check has found, and the text that a caller gets: every violation at once, and the same
+//! text each time, so that an agent learns that trying variants is pointless.
+
+use std::fmt;
+
+use super::Policy;
+use super::allow::Allow;
+use super::paths::Paths;
+use super::rule::{Rule, Switch};
+use crate::error::{Code, Error};
+
+/// More than these are counted, not told.
+const TOLD: usize = 20;
+/// More than these are not even counted: a hostile file can have a million.
+const KEPT: usize = 500;
+
+/// One thing that a rule denies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of the rule, for instance `mount.outside_roots`.
+    pub rule: &'static str,
+    /// The exact element: `bind mount /etc -> /host-etc`.
+    pub subject: String,
+    /// Where it stands: `services.db.volumes[0]`, or the option of docker.
+    pub location: String,
+    /// The compose service that it is in.
+    pub service: Option<String>,
+    pub why: String,
+    /// One safe alternative.
+    pub instead: String,
+    /// What the operator can do: `starting the server with --allow gpus`.
+    pub operator_switch: String,
+}
+
+/// A call that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Never empty.
+    pub violations: Vec<Violation>,
+}
+
+impl Refusal {
+    /// The names of the rules, each once, in the order of the violations.
+    pub fn rules(&self) -> Vec<&'static str> {
+        let mut rules = vec![];
+        for violation in &self.violations {
+            if !rules.contains(&violation.rule) {
+                rules.push(violation.rule);
+            }
+        }
+        rules
+    }
+
+    /// Both together, as one answer.
+    pub fn and(mut self, other: Self) -> Self {
+        self.violations.extend(other.violations);
+        self
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let mut error = Self::new(Code::RefusedByPolicy, refusal.rules().join(", "));
+        let count = refusal.violations.len();
+        if let [violation] = &refusal.violations[..] {
+            if let Some(service) = &violation.service {
+                error = error.with("service", service);
+            }
+            if !violation.location.is_empty() {
+                error = error.with("where", &violation.location);
+            }
+        } else {
+            error = error.with("violations", count.to_string());
+        }
+        if let [violation] = &refusal.violations[..] {
+            error.details.extend(violation.lines(false));
+            if let Some(last) = error.details.last_mut() {
+                last.push_str(" You cannot change this setting; ask the user.");
+            }
+            return error;
+        }
+        for (i, violation) in refusal.violations.iter().take(TOLD).enumerate() {
+            for (j, line) in violation.lines(true).iter().enumerate() {
+                let begin = if j == 0 { format!("{}. ", i + 1) } else { "   ".to_owned() };
+                error.details.push(format!("{begin}{line}"));
+            }
+        }
+        if count > TOLD {
+            error.details.push(format!("{} more violations are not shown.", count - TOLD));
+        }
+        error.details.push("You cannot change these settings; ask the user.".to_owned());
+        error
+    }
+}
+
+impl Violation {
+    /// The lines of the text; one of several violations says its rule and place itself.
+    fn lines(&self, is_one_of_several: bool) -> Vec<String> {
+        let service = self.service.as_ref().map(|service| format!("service {}: ", shown(service)));
+        let subject = format!("{}{}", service.unwrap_or_default(), self.subject);
+        let first = match (is_one_of_several, self.location.as_str()) {
+            (false, _) => subject,
+            (true, "") => format!("{subject} [{}]", self.rule),
+            (true, location) => format!("{subject} [{} at {location}]", self.rule),
+        };
+        vec![
+            first,
+            format!("why: {}", self.why),
+            format!("instead: {}", self.instead),
+            format!("The user can allow it by {}.", self.operator_switch),
+        ]
+    }
+}
+
+/// Where in a document or command line something stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    path: String,
+    service: Option<String>,
+}
+
+impl Place {
+    pub(super) fn at(path: impl Into<String>) -> Self {
+        Self { path: path.into(), service: None }
+    }
+
+    pub(super) fn service(name: &str) -> Self {
+        let path = format!("services.{}", plain(name));
+        Self { path, service: Some(name.to_owned()) }
+    }
+
+    pub(super) fn key(&self, key: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { path: format!("{}{dot}{}", self.path, plain(key)), service: self.service.clone() }
+    }
+
+    pub(super) fn index(&self, index: usize) -> Self {
+        Self { path: format!("{}[{index}]", self.path), service: self.service.clone() }
+    }
+
+    /// The last key or index.
+    pub(super) fn last(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// The violations of one check, as they are found.
+pub(super) struct Findings<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) paths: &'a dyn Paths,
+    violations: Vec<Violation>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(policy: &'a Policy, paths: &'a dyn Paths) -> Self {
+        Self { policy, paths, violations: vec![] }
+    }
+
+    /// Records a violation, unless the operator has opened the rule.
+    pub(super) fn refuse(
+        &mut self,
+        rule: &'static Rule,
+        subject: impl fmt::Display,
+        place: &Place,
+    ) {
+        let operator_switch = match &rule.switch {
+            Switch::Allow(allow) if self.policy.allows(allow) => return,
+            Switch::Allow(allow) => format!("starting the server with --allow {allow}"),
+            Switch::Path => "starting the server with --allow-path PATH".to_owned(),
+            Switch::By(words) => (*words).to_owned(),
+        };
+        self.push(Violation::of(rule, subject, place, operator_switch));
+    }
+
+    /// [`Self::refuse`] with the exception that opens this very case.
+    pub(super) fn refuse_unless(
+        &mut self,
+        allow: &Allow,
+        rule: &'static Rule,
+        subject: impl fmt::Display,
+        place: &Place,
+    ) {
+        if !self.policy.allows(allow) {
+            let operator_switch = format!("starting the server with --allow {allow}");
+            self.push(Violation::of(rule, subject, place, operator_switch));
+        }
+    }
+
+    pub(super) fn push(&mut self, violation: Violation) {
+        if self.violations.len() < KEPT && !self.violations.contains(&violation) {
+            self.violations.push(violation);
+        }
+    }
+
+    /// # Errors
+    /// When there is a violation.
+    pub(super) fn finish(self) -> Result<(), Refusal> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal { violations: self.violations })
+    }
+}
+
+impl Violation {
+    fn of(
+        rule: &'static Rule,
+        subject: impl fmt::Display,
+        place: &Place,
+        operator_switch: String,
+    ) -> Self {
+        let (location, service) = (place.path.clone(), place.service.clone());
+        let (why, instead) = (rule.why.to_owned(), rule.instead.to_owned());
+        let subject = subject.to_string();
+        Self { rule: rule.name, subject, location, service, why, instead, operator_switch }
+    }
+
+    /// The same where it stands: a path is judged without.
+    pub(super) fn at(mut self, place: &Place) -> Self {
+        self.location.clone_from(&place.path);
+        self.service.clone_from(&place.service);
+        self
+    }
+}
+
+/// Foreign text for a message: in quotes, control characters escaped, cut after 80 characters.
+pub(super) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// A key as it is, unless it could be mistaken for something else.
+pub(super) fn plain(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-/.:@+$=".contains(c);
+    if !text.is_empty() && text.len() <= 200 && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        shown(text)
+    }
+}

@@ -1,0 +1,215 @@
+//! What a container may get of this machine. The same functions judge a `docker create`, a service
+//! of a compose file and a container that exists.
+
+use std::path::Path;
+
+use super::allow::Allow;
+use super::paths::{Access, Use};
+use super::refusal::{Findings, Place, plain, shown};
+use super::rule;
+
+/// A port each costs a process of docker and a place in the firewall.
+pub(super) const PORTS_MAX: u64 = 64;
+
+/// What docker gives to every container (`oci/caps/defaults.go` of moby), and three that reach
+/// nothing outside of it.
+const CAPABILITIES: [&str; 17] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+    "IPC_LOCK",
+    "SYS_NICE",
+    "SYS_PTRACE",
+];
+
+pub(super) fn privileged(findings: &mut Findings<'_>, place: &Place) {
+    findings.refuse(&rule::PRIVILEGED, "privileged", place);
+}
+
+pub(super) fn capability(findings: &mut Findings<'_>, name: &str, place: &Place) {
+    let upper = name.to_ascii_uppercase();
+    let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    let any = Allow::Capability("ALL".to_owned());
+    if CAPABILITIES.contains(&name) || findings.policy.allows(&any) {
+        return;
+    }
+    let allow = Allow::Capability(plain(name));
+    let subject = format!("capability {}", plain(name));
+    findings.refuse_unless(&allow, &rule::CAPABILITY, subject, place);
+}
+
+/// `network`, `pid`, `ipc`, `uts`, `userns` or `cgroup`, with the value that docker gets.
+pub(super) fn namespace(findings: &mut Findings<'_>, kind: &str, value: &str, place: &Place) {
+    let subject = format!("{kind} {}", plain(value));
+    if value.starts_with("container:") {
+        findings.refuse(&rule::OTHER_CONTAINER, subject, place);
+        return;
+    }
+    let (rule, harmless): (_, &[&str]) = match kind {
+        // A network of its own has any name; the host's is one of them.
+        "network" if value != "host" => return,
+        "network" => (&rule::HOST_NETWORK, &[]),
+        "pid" => (&rule::HOST_PID, &["", "private"]),
+        "ipc" => (&rule::HOST_IPC, &["", "private", "shareable", "none"]),
+        "uts" => (&rule::HOST_UTS, &[""]),
+        "userns" => (&rule::HOST_USERNS, &["", "private"]),
+        _ => (&rule::HOST_CGROUP, &["", "private"]),
+    };
+    if !harmless.contains(&value) {
+        findings.refuse(rule, subject, place);
+    }
+}
+
+pub(super) fn device(findings: &mut Findings<'_>, device: &str, place: &Place) {
+    findings.refuse(&rule::DEVICE, format!("device {}", plain(device)), place);
+}
+
+pub(super) fn gpus(findings: &mut Findings<'_>, place: &Place) {
+    findings.refuse(&rule::GPUS, "gpus", place);
+}
+
+pub(super) fn security_option(findings: &mut Findings<'_>, option: &str, place: &Place) {
+    let harmless = [
+        "no-new-privileges",
+        "no-new-privileges:true",
+        "no-new-privileges=true",
+        "seccomp=builtin",
+        "seccomp:builtin",
+    ];
+    if !harmless.contains(&option) {
+        // The daemon shows a whole profile here, which is too long for a message.
+        let subject = format!("security option {}", plain(option));
+        findings.refuse(&rule::SECURITY_OPTION, subject, place);
+    }
+}
+
+pub(super) fn log_driver(findings: &mut Findings<'_>, driver: &str, place: &Place) {
+    if !["", "json-file", "local", "journald", "none"].contains(&driver) {
+        findings.refuse(&rule::LOG_DRIVER, format!("log driver {}", plain(driver)), place);
+    }
+}
+
+pub(super) fn log_option(findings: &mut Findings<'_>, option: &str, place: &Place) {
+    const LOCAL: [&str; 12] = [
+        "max-size",
+        "max-file",
+        "max-buffer-size",
+        "compress",
+        "mode",
+        "tag",
+        "labels",
+        "labels-regex",
+        "env",
+        "env-regex",
+        "cache-disabled",
+        "cache-max-size",
+    ];
+    if !LOCAL.contains(&option) {
+        // Values may hold tokens.
+        findings.refuse(&rule::LOG_OPTION, format!("log option {}", plain(option)), place);
+    }
+}
+
+/// The parameters that the daemon itself counts to a container.
+pub(super) fn sysctl(findings: &mut Findings<'_>, name: &str, place: &Place) {
+    let prefixes = ["net.", "kernel.shm", "kernel.msg", "fs.mqueue."];
+    // `net/ipv4/…` is the same to the kernel.
+    let dotted = name.replace('/', ".");
+    if dotted != "kernel.sem" && !prefixes.iter().any(|prefix| dotted.starts_with(prefix)) {
+        findings.refuse(&rule::SYSCTL, format!("sysctl {}", plain(name)), place);
+    }
+}
+
+pub(super) fn driver(findings: &mut Findings<'_>, driver: &str, place: &Place) {
+    if !["", "local", "bridge", "null", "none", "default"].contains(&driver) {
+        findings.refuse(&rule::DRIVER, format!("driver {}", plain(driver)), place);
+    }
+}
+
+/// An option of a volume or network driver. Each is judged alone, for all of them come in one
+/// list: a bind of a folder is `type=none`, `o=bind` and `device=FOLDER`, of which only the last
+/// one decides.
+pub(super) fn driver_option(findings: &mut Findings<'_>, key: &str, value: &str, place: &Place) {
+    let is_harmless = match key {
+        "o" => value.split(',').all(is_harmless_mount_option),
+        "device" if value.starts_with('/') && !value.starts_with("//") => {
+            bind(findings, Path::new(value), false, None, place);
+            return;
+        }
+        "type" | "device" => ["", "none", "tmpfs"].contains(&value),
+        "com.docker.network.driver.mtu" => true,
+        _ => {
+            key.starts_with("com.docker.network.bridge.")
+                || key.starts_with("com.docker.network.endpoint.")
+        }
+    };
+    if !is_harmless {
+        // Values may hold passwords.
+        findings.refuse(&rule::DRIVER_OPTION, format!("driver option {}", plain(key)), place);
+    }
+}
+
+fn is_harmless_mount_option(option: &str) -> bool {
+    let words = ["", "bind", "rbind", "ro", "rw", "noexec", "nosuid", "nodev", "noatime"];
+    let sizes = ["size=", "mode=", "uid=", "gid=", "nr_inodes="];
+    words.contains(&option) || sizes.iter().any(|size| option.starts_with(size))
+}
+
+/// A folder or file of this machine in a container.
+pub(super) fn bind(
+    findings: &mut Findings<'_>,
+    source: &Path,
+    read_only: bool,
+    target: Option<&str>,
+    place: &Place,
+) {
+    let located = findings.paths.locate(source);
+    let access = Access::mount(read_only);
+    if let Err(mut violation) = findings.policy.judge(&located, source, access) {
+        let target = target.map(|target| format!(" -> {}", plain(target))).unwrap_or_default();
+        violation.subject = format!("bind mount {}{target}", violation.subject);
+        findings.push(violation.at(place));
+    }
+}
+
+/// A file or folder of this machine that the docker client reads or writes.
+pub(super) fn file(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    read_only: bool,
+    what: &str,
+    place: &Place,
+) {
+    let located = findings.paths.locate(path);
+    let access = Access { by: Use::File, read_only };
+    if let Err(mut violation) = findings.policy.judge(&located, path, access) {
+        violation.subject = format!("{what} {}", violation.subject);
+        findings.push(violation.at(place));
+    }
+}
+
+pub(super) fn ports(findings: &mut Findings<'_>, count: u64, place: &Place) {
+    if count > PORTS_MAX {
+        let subject = format!("{count} published ports, more than {PORTS_MAX}");
+        findings.refuse(&rule::LIMIT, subject, place);
+    }
+}
+
+/// A label of docker's or compose's own would join a project, or hide in one.
+pub(super) fn label(findings: &mut Findings<'_>, key: &str, place: &Place) {
+    let reserved = ["com.docker.", "io.docker.", "org.dockerproject."];
+    if reserved.iter().any(|prefix| key.to_ascii_lowercase().starts_with(prefix)) {
+        findings.refuse(&rule::LABEL, format!("label {}", shown(key)), place);
+    }
+}

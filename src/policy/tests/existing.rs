@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use crate::command::Effect;
+use crate::policy::testing::{Machine, rules, standard, unrestricted, with, with_paths};
+use crate::policy::{FileKind, Policy};
+
+/// What `inspect` says of a plain container (docker 26.1, cgroup v1), and more.
+fn container(more: &Value) -> Value {
+    let mut document = json!({
+        "Id": "0123456789ab", "Name": "/web",
+        "HostConfig": {
+            "Privileged": false, "NetworkMode": "shop_default", "PidMode": "", "IpcMode": "private",
+            "UTSMode": "", "UsernsMode": "", "CgroupnsMode": "host", "CapAdd": null,
+            "SecurityOpt": null, "Devices": [], "DeviceCgroupRules": null, "DeviceRequests": null,
+            "Runtime": "runc", "Binds": null
+        },
+        "Mounts": [
+            {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Destination": "/data", "RW": true},
+            {"Type": "bind", "Source": "/home/ann/shop", "Destination": "/app", "RW": true}
+        ]
+    });
+    for (key, value) in more.as_object().unwrap() {
+        if key == "Mounts" {
+            document["Mounts"] = value.clone();
+        } else {
+            document["HostConfig"][key] = value.clone();
+        }
+    }
+    document
+}
+
+fn target(policy: &Policy, more: &Value) -> usize {
+    let result = policy.target(&container(more), &Machine::ann());
+    let count = result.as_ref().err().map_or(0, |refusal| refusal.violations.len());
+    assert_eq!(rules(result), ["target.host_powerful"][..usize::from(count > 0)]);
+    count
+}
+
+#[test]
+fn a_container_that_controls_the_machine_is_not_entered() {
+    assert_eq!(target(&standard(), &json!({})), 0);
+    let powers = [
+        json!({"Privileged": true}),
+        json!({"NetworkMode": "host"}),
+        json!({"PidMode": "host"}),
+        json!({"IpcMode": "host"}),
+        json!({"UTSMode": "host"}),
+        json!({"UsernsMode": "host"}),
+        json!({"CapAdd": ["CAP_SYS_ADMIN"]}),
+        json!({"CapAdd": ["NET_ADMIN", "CHOWN"]}),
+        json!({"SecurityOpt": ["seccomp=unconfined"]}),
+        json!({"Devices": [{"PathOnHost": "/dev/vda", "PathInContainer": "/dev/vda", "CgroupPermissions": "rwm"}]}),
+        json!({"DeviceCgroupRules": ["b *:* rwm"]}),
+        json!({"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]}),
+        json!({"Mounts": [{"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/s", "RW": false}]}),
+        json!({"Mounts": [{"Type": "bind", "Source": "/", "Destination": "/h", "RW": true}]}),
+        json!({"Mounts": [{"Type": "bind", "Source": "/home/ann/other", "Destination": "/h", "RW": true}]}),
+    ];
+    for power in &powers {
+        assert_eq!(target(&standard(), power), 1, "{power}");
+        assert_eq!(target(&unrestricted(), power), 0, "{power}");
+    }
+}
+
+#[test]
+fn what_the_operator_allows_may_be_entered() {
+    assert_eq!(target(&with(&["privileged"]), &json!({"Privileged": true})), 0);
+    assert_eq!(target(&with(&["cap:SYS_ADMIN"]), &json!({"CapAdd": ["CAP_SYS_ADMIN"]})), 0);
+    let other = json!({"Mounts": [{"Type": "bind", "Source": "/home/ann/other", "Destination": "/h", "RW": false}]});
+    assert_eq!(target(&with_paths(&["/home/ann/other:ro"]), &other), 0);
+}
+
+#[test]
+fn what_compose_makes_of_a_shared_network_is_no_power() {
+    assert_eq!(target(&standard(), &json!({"NetworkMode": "container:0123456789ab"})), 0);
+}
+
+#[test]
+fn a_mount_as_docker_desktop_shows_it() {
+    let mounts = |source| json!({"Mounts": [{"Type": "bind", "Source": source, "Destination": "/h", "RW": true}]});
+    assert_eq!(target(&standard(), &mounts("/host_mnt/home/ann/shop")), 0);
+    assert_eq!(target(&standard(), &mounts("/host_mnt/etc")), 1);
+    let mut machine = Machine::ann();
+    machine.add("/host_mnt", FileKind::Folder);
+    let document = container(&mounts("/host_mnt/home/ann/shop"));
+    assert!(standard().target(&document, &machine).is_err());
+}
+
+#[test]
+fn all_reasons_are_told() {
+    let error = standard()
+        .target(&container(&json!({"Privileged": true, "PidMode": "host"})), &Machine::ann());
+    insta::assert_snapshot!(crate::error::Error::from(error.unwrap_err()), @"
+    Error: DKR-014 refused_by_policy: target.host_powerful | Context: violations=2
+      1. container web: privileged [target.host_powerful at HostConfig.Privileged]
+         why: what runs in it can control this machine: a privileged container is root on this machine.
+         instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
+         The user can allow it by starting the server with --allow privileged.
+      2. container web: pid host [target.host_powerful at HostConfig.PidMode]
+         why: what runs in it can control this machine: the container would see every process of this machine, with its environment.
+         instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
+         The user can allow it by starting the server with --allow host-pid.
+      You cannot change these settings; ask the user.
+    ");
+}
+
+#[test]
+fn a_volume_can_be_a_folder_of_the_host() {
+    let volume = |driver: &str, options: Value| {
+        let document = json!({"Name": "data", "Driver": driver, "Options": options});
+        rules(standard().volume(&document, &Machine::ann()))
+    };
+    assert_eq!(volume("local", json!(null)), [""; 0]);
+    assert_eq!(
+        volume("local", json!({"type": "tmpfs", "device": "tmpfs", "o": "size=1m"})),
+        [""; 0]
+    );
+    let bind = |device: &str| json!({"type": "none", "o": "bind", "device": device});
+    assert_eq!(volume("local", bind("/home/ann/shop/data")), [""; 0]);
+    assert_eq!(volume("local", bind("/")), ["mount.outside_roots"]);
+    assert_eq!(volume("local", bind("/home/ann/shop/everything")), ["mount.outside_roots"]);
+    assert_eq!(
+        volume("local", json!({"type": "ext4", "device": "/dev/vda"})),
+        ["driver.option", "mount.special_file"]
+    );
+    assert_eq!(
+        volume("local", json!({"type": "nfs", "o": "addr=10.0.0.1,rw", "device": ":/x"})),
+        ["driver.option"]
+    );
+    assert_eq!(volume("rexray/ebs", json!({})), ["driver.plugin"]);
+}
+
+#[test]
+fn a_network_can_be_the_hosts_own() {
+    let network = |driver: &str| {
+        let document = json!({"Name": "n", "Driver": driver});
+        rules(standard().network(&document, &Machine::ann()))
+    };
+    for driver in ["bridge", "null", "overlay"] {
+        assert_eq!(network(driver), [""; 0]);
+    }
+    assert_eq!(network("host"), ["container.host_network"]);
+    assert_eq!(network("macvlan"), ["driver.plugin"]);
+}
+
+#[test]
+fn protected_and_foreign_objects() {
+    let policy =
+        Policy { protect: vec!["pg*".parse().unwrap()], only_ours: true, ..unrestricted() };
+    let ask = |effect, name: &str, labels: &[(&str, &str)]| {
+        rules(policy.object(effect, "volume", name, labels.iter().copied()))
+    };
+    let ours = ("docker-mcp-server.request", "01ab");
+    let protect = ("docker-mcp-server.protect", "true");
+    assert_eq!(ask(Effect::Destroy, "data", &[ours]), [""; 0]);
+    assert_eq!(ask(Effect::Destroy, "pgdata", &[ours]), ["object.protected"]);
+    assert_eq!(ask(Effect::Destroy, "data", &[ours, protect]), ["object.protected"]);
+    assert_eq!(ask(Effect::Change, "pgdata", &[ours]), [""; 0]);
+    assert_eq!(ask(Effect::Change, "data", &[]), ["object.not_ours"]);
+    assert_eq!(ask(Effect::Destroy, "pg", &[]), ["object.protected", "object.not_ours"]);
+    assert_eq!(ask(Effect::Read, "pg", &[]), [""; 0]);
+}
