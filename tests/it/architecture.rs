@@ -128,7 +128,9 @@ const FORBIDDEN: &[(&str, &str, &[&str])] = &[
 
 /// What pure code does not need.
 const IMPURE: &str = r"\btokio::|\brmcp::|\bstd::(fs|env|process|thread)(::|;)|\b(Tcp|Udp|Unix)(Stream|Listener|Socket)\b|SystemTime|Instant::now|\basync fn\b|\.await\b|\bgetrandom\b";
-const PURE: &[&str] = &["command/", "error.rs", "retry.rs", "policy.rs", "policy/", "redact/"];
+const PURE: &[&str] = &["command/", "error.rs", "retry.rs", "policy/", "redact/"];
+/// The edge where the policy meets the disk: where links lead, and what kind of file is there.
+const EDGE: &str = "policy/disk.rs";
 
 #[test]
 fn every_thing_is_done_in_its_place() {
@@ -146,7 +148,8 @@ fn every_thing_is_done_in_its_place() {
                 problems.push(format!("src/{file}: {found}: {why}"));
             }
         }
-        if PURE.iter().any(|pure| file.starts_with(pure))
+        if file != EDGE
+            && PURE.iter().any(|pure| file.starts_with(pure))
             && let Some(found) = impure.find(&code)
         {
             problems.push(format!("src/{file}: {}: it is pure", found.as_str()));
