@@ -456,6 +456,8 @@ async fn nothing_survives_a_server_that_was_killed() {
     let mut wire = Wire::connect(&stage, Transport::Pipes, Era::Modern).await;
     wire.request("tools/call", json!({"name": "list-containers", "arguments": {}})).await;
     let pids = [started(&stage, "child").await, started(&stage, "pid").await];
+    // On a busy machine the child runs before the server knows its number, and the reaper with it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     signal(wire.pid(), Signal::KILL);
     gone(SOON, &pids).await;
 }
