@@ -207,8 +207,8 @@ proptest! {
 
     #[test]
     fn no_arguments_make_a_tool_panic((tool, given) in call()) {
-        static NO_DOCKER: LazyLock<Stage> = LazyLock::new(Stage::empty);
-        let answer = RUNTIME.block_on(TOOLS[tool].call(given, NO_DOCKER.context()));
+        let stage = Stage::empty();
+        let answer = RUNTIME.block_on(TOOLS[tool].call(given, stage.context()));
         if let Err(error) = answer {
             prop_assert_ne!(error.code, Code::Internal);
             prop_assert!(!error.message.is_empty());
@@ -242,7 +242,7 @@ fn our_words() -> BTreeSet<String> {
     words
 }
 
-static NOTING_DOCKER: LazyLock<Stage> = LazyLock::new(|| {
+fn noting_docker() -> Stage {
     let stage = Stage::script(NOTING);
     let container = json!([{
         "Id": "a001".repeat(16), "Name": "/web", "Created": "2026-11-24T09:46:04.5Z",
@@ -251,7 +251,7 @@ static NOTING_DOCKER: LazyLock<Stage> = LazyLock::new(|| {
     }]);
     fs::write(stage.path("inspect"), container.to_string()).unwrap();
     stage
-});
+}
 
 proptest! {
     #![proptest_config(cases(200))]
@@ -259,8 +259,7 @@ proptest! {
     #[test]
     fn nothing_that_a_caller_says_becomes_an_option_or_a_verb((tool, given) in call()) {
         static OURS: LazyLock<BTreeSet<String>> = LazyLock::new(our_words);
-        let stage = &NOTING_DOCKER;
-        let _nothing_yet = fs::remove_file(stage.path("asked"));
+        let stage = noting_docker();
         let shown = format!("{} {}", TOOLS[tool].spec.name, Value::from(given.clone()));
         // Some tools wait for what never comes.
         let call = TOOLS[tool].call(given, stage.context());
@@ -333,11 +332,11 @@ proptest! {
 
     #[test]
     fn operands_arrive_byte_for_byte(operands in vec(text(), 1..5)) {
-        static ECHO: LazyLock<Stage> = LazyLock::new(|| Stage::script(r#"printf '%s\0' "$@""#));
+        let stage = Stage::script(r#"printf '%s\0' "$@""#);
         let operands: Vec<String> =
             operands.into_iter().map(|operand| operand.replace('\0', "")).collect();
         let inspect = Invocation::docker(Effect::Read, ["inspect"]).operands(&operands);
-        let output = RUNTIME.block_on(ECHO.run(inspect)).unwrap();
+        let output = RUNTIME.block_on(stage.run(inspect)).unwrap();
         let words: Vec<&str> = output.stdout.split_terminator('\0').collect();
         prop_assert_eq!(&words[..2], &["inspect", "--"]);
         prop_assert_eq!(&words[2..], &operands[..]);
