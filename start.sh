@@ -21,15 +21,16 @@ build() {
 
 # A docker that works, or a private one; sets DEMO_IMAGE to an image that it has or can pull.
 provide_engine() {
-    if docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
-        export DEMO_IMAGE="${DEMO_IMAGE:-busybox:1.37}"
-        return
-    fi
     local settings
-    settings=$(tests/engine up main)
-    # shellcheck source=/dev/null
-    . "$settings"
-    export DEMO_IMAGE=docker-mcp-test:1
+    if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
+        settings=$(tests/engine up main)
+        # shellcheck source=/dev/null
+        . "$settings"
+    fi
+    # The private engines have an image of their own, because they may have no way to a registry.
+    if docker image inspect docker-mcp-test:1 >/dev/null 2>&1; then
+        export DEMO_IMAGE=docker-mcp-test:1
+    fi
 }
 
 case "${1:-}" in
