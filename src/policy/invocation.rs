@@ -96,6 +96,11 @@ fn judge_option(
         "--oom-score-adj" if value.starts_with('-') => {
             findings.refuse(&rule::PRIORITY, name, &place);
         }
+        "--driver" => rights::driver(findings, value, &place),
+        "--opt" => {
+            let (key, value) = value.split_once('=').unwrap_or((value, ""));
+            rights::driver_option(findings, key, value, &place);
+        }
         "--mount" => judge_mount(findings, value, mounted, &place),
         // The builder never writes it; its fields shift with every colon.
         "--volume" | "-v" => findings.refuse(&rule::UNRECORDED, "volume", &place),
@@ -221,8 +226,8 @@ fn judge_hazard(findings: &mut Findings<'_>, hazard: &Hazard, mounted: &[PathBuf
         // Warned about, not denied: docker's own default is every address.
         Hazard::PublicPort(_) => {}
         Hazard::DriverOption { key, value } => {
-            rights::driver_option(findings, key, value, &Place::at("driver_opts"));
+            rights::driver_option(findings, key, value, &Place::at("--opt"));
         }
-        Hazard::Driver(driver) => rights::driver(findings, driver, &Place::at("driver")),
+        Hazard::Driver(driver) => rights::driver(findings, driver, &Place::at("--driver")),
     }
 }
