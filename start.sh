@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # On Linux the binary is static. Proc macros cannot be, so the target is always named.
 host=$(rustc -vV | sed -n 's/^host: //p')
-[[ $host == *-linux-gnu ]] && export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+[[ $host == *-linux-gnu ]] && export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs"
 binary="${CARGO_TARGET_DIR:-target}/$host/release/docker-mcp-server"
 
 build() {

@@ -2,6 +2,7 @@
 //!
 //! It speaks the protocol line by line, so that what is shown is what a client sends and gets.
 #![expect(clippy::print_stdout, reason = "it is for people")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value has null for what is not there")]
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -47,7 +48,7 @@ impl Session {
         Ok(session)
     }
 
-    fn call(&mut self, why: &str, tool: &str, arguments: Value, expect: Expect) -> Result<Value> {
+    fn call(&mut self, why: &str, tool: &str, arguments: &Value, expect: Expect) -> Result<Value> {
         println!("\n# {why}\n> {tool} {arguments}");
         let answer =
             self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))?;
@@ -105,11 +106,11 @@ fn main() -> Result<()> {
 
 fn story(session: &mut Session, image: &str) -> Result<()> {
     use Expect::{Error, Success};
-    session.call("Is docker well?", "docker-info", json!({}), Success)?;
+    session.call("Is docker well?", "docker-info", &json!({}), Success)?;
     session.call(
         "Run a container",
         "create-container",
-        json!({
+        &json!({
             "image": image,
             "name": "mcp-demo-hello",
             "command": ["sh", "-c", "echo hello from the container; sleep 600"],
@@ -118,55 +119,55 @@ fn story(session: &mut Session, image: &str) -> Result<()> {
         }),
         Success,
     )?;
-    session.call("What is running?", "list-containers", json!({}), Success)?;
+    session.call("What is running?", "list-containers", &json!({}), Success)?;
     session.call(
         "What did it say?",
         "get-logs",
-        json!({ "container_name": "mcp-demo-hello" }),
+        &json!({ "container_name": "mcp-demo-hello" }),
         Success,
     )?;
     session.call(
         "Secrets stay where they are",
         "inspect-container",
-        json!({ "container_name": "mcp-demo-hello", "include": ["env"] }),
+        &json!({ "container_name": "mcp-demo-hello", "include": ["env"] }),
         Success,
     )?;
     session.call(
         "Deploy a stack of two services",
         "deploy-compose",
-        stack(image, "sleep 600"),
+        &stack(image, "sleep 600"),
         Success,
     )?;
     let answer = session.call(
         "Deploy it again, with a service that dies",
         "deploy-compose",
-        stack(image, "echo 'fatal: no database at db:5432' >&2; exit 3"),
+        &stack(image, "echo 'fatal: no database at db:5432' >&2; exit 3"),
         Success,
     )?;
     ensure!(answer["ok"] == false, "a dead service is not ok");
     session.call(
         "A name that is taken",
         "create-container",
-        json!({ "image": image, "name": "mcp-demo-hello", "command": "sleep 1" }),
+        &json!({ "image": image, "name": "mcp-demo-hello", "command": "sleep 1" }),
         Error,
     )?;
-    session.call("What needs attention?", "list-all-resources", json!({}), Success)?;
+    session.call("What needs attention?", "list-all-resources", &json!({}), Success)?;
     session.call(
         "Take the stack down",
         "compose-down",
-        json!({ "project_name": "mcp-demo" }),
+        &json!({ "project_name": "mcp-demo" }),
         Success,
     )?;
     session.call(
         "Remove the container",
         "remove-container",
-        json!({ "container_name": "mcp-demo-hello", "force": true }),
+        &json!({ "container_name": "mcp-demo-hello", "force": true }),
         Success,
     )?;
     session.call(
         "All gone",
         "list-containers",
-        json!({ "all": true, "filters": { "name": "mcp-demo" } }),
+        &json!({ "all": true, "filters": { "name": "mcp-demo" } }),
         Success,
     )?;
     Ok(())

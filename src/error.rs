@@ -291,6 +291,11 @@ impl Error {
         Self::new(Code::InvalidConfiguration, message).with("parameter", parameter)
     }
 
+    /// Whether a change may have been made although this came back: the answer was lost, or late.
+    pub fn may_have_been_done(&self) -> bool {
+        matches!(self.code, Code::DaemonNotAccessible | Code::Timeout)
+    }
+
     /// Adds one `key=value` to the context; an equal key is replaced.
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.context.retain(|(k, _)| *k != key);

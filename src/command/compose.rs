@@ -9,9 +9,10 @@ use super::values::ProjectName;
 ///
 /// With a name alone compose finds the containers by their labels and reads no file at all (seen
 /// on 2.40), so nothing that happens to lie in the working folder can change what is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Project {
-    pub name: ProjectName,
+    /// Without one compose takes it from the file, or from the name of the directory.
+    pub name: Option<ProjectName>,
     /// What relative paths in the model are relative to.
     pub directory: Option<PathBuf>,
     /// Files in order; `-` is standard input.
@@ -23,7 +24,7 @@ pub struct Project {
 
 impl Project {
     pub fn named(name: ProjectName) -> Self {
-        Self { name, directory: None, files: vec![], profiles: vec![], env_file: None }
+        Self { name: Some(name), ..Self::default() }
     }
 
     /// `docker compose --project-name=… VERB`. Colours and moving progress are off: 2.26 writes
@@ -31,8 +32,10 @@ impl Project {
     pub fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
         let mut invocation = Invocation::compose(effect, verb)
             .global("--ansi", "never")
-            .global("--progress", "plain")
-            .global("--project-name", &self.name);
+            .global("--progress", "plain");
+        if let Some(name) = &self.name {
+            invocation = invocation.global("--project-name", name);
+        }
         if let Some(directory) = &self.directory {
             invocation = invocation.global("--project-directory", directory.display());
         }

@@ -395,6 +395,8 @@ pub struct Binding {
 pub struct Endpoint {
     #[serde(rename = "IPAddress")]
     pub ip_address: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: String,
     #[serde(deserialize_with = "or_default")]
     pub aliases: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Reading what docker prints as JSON, kindly: rows may have fields that we do not know.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Code, Error};
 
@@ -9,7 +10,9 @@ use crate::error::{Code, Error};
 /// # Errors
 /// DKR-016 with the place and the beginning of the text.
 pub fn document<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text.trim()).map_err(|error| unreadable(&error, text))
+    // Through a `Value`, as arguments come, so that each type has one reader in the program.
+    let value = serde_json::from_str::<Value>(text.trim());
+    value.and_then(|value| T::deserialize(&value)).map_err(|error| unreadable(&error, text))
 }
 
 /// Reads rows: a JSON array, or one JSON document a line (which of the two depends on the version

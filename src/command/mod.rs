@@ -3,14 +3,18 @@
 pub mod compose;
 pub mod containers;
 pub mod diagnose;
+pub mod images;
 pub mod invocation;
 pub mod json;
 pub mod labels;
 pub mod logs;
+pub mod networks;
+pub mod pull;
 pub mod text;
 pub mod time;
 pub mod values;
 pub mod version;
+pub mod volumes;
 
 pub use diagnose::Program;
 pub use invocation::{Capture, Effect, Hazard, Invocation, Streams};

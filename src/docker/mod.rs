@@ -3,12 +3,14 @@
 mod process;
 mod reaper;
 mod runner;
+mod search;
 mod streams;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
 
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +104,7 @@ impl Docker {
     /// # Errors
     /// Whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
     /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
-    pub async fn run<C: Command>(&self, command: &C) -> Result<C::Reply, Error> {
+    pub async fn run<C: Command + Sync>(&self, command: &C) -> Result<C::Reply, Error> {
         self.watch(command, |_| ()).await
     }
 
@@ -110,14 +112,15 @@ impl Docker {
     ///
     /// # Errors
     /// As [`Self::run`].
-    pub async fn watch<C: Command, V: Verdict>(
+    pub async fn watch<C: Command + Sync, V: Verdict>(
         &self,
         command: &C,
         mut on_line: impl FnMut(Line<'_>) -> V + Send,
     ) -> Result<C::Reply, Error> {
         let invocation = command.invocation();
         let mut is_enough = |line: Line<'_>| on_line(line).ends();
-        let output = self.output(command, &invocation, &mut is_enough).await?;
+        let accepts = |output: &Output| command.accepts(output);
+        let output = self.output(&invocation, &accepts, &mut is_enough).await?;
         command.parse(&output).map_err(|error| error.command(invocation.to_string()))
     }
 
@@ -140,10 +143,21 @@ impl Docker {
         }
     }
 
-    async fn output<C: Command>(
+    /// The part of a run that is the same for all commands; boxed, so that it is not repeated in
+    /// the code of each.
+    fn output<'a>(
+        &'a self,
+        invocation: &'a Invocation,
+        accepts: &'a (dyn Fn(&Output) -> bool + Sync),
+        is_enough: &'a mut (dyn FnMut(Line<'_>) -> bool + Send),
+    ) -> Pin<Box<dyn Future<Output = Result<Output, Error>> + Send + 'a>> {
+        Box::pin(self.attempts(invocation, accepts, is_enough))
+    }
+
+    async fn attempts(
         &self,
-        command: &C,
         invocation: &Invocation,
+        accepts: &(dyn Fn(&Output) -> bool + Sync),
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
         if invocation.effect() > self.ceiling {
@@ -159,7 +173,7 @@ impl Docker {
         loop {
             let error =
                 match self.shared.runner.run(invocation, deadline, &self.cancel, is_enough).await {
-                    Ok(output) if command.accepts(&output) => return Ok(output),
+                    Ok(output) if accepts(&output) => return Ok(output),
                     Ok(output) => failure(invocation, &output),
                     Err(error) => error,
                 };

@@ -9,11 +9,15 @@
 
 mod assignments;
 mod commands;
+mod extents;
+mod headers;
+mod judgement;
 mod keys;
 mod scan;
 mod shapes;
 mod taint;
 mod values;
+mod vendors;
 
 use std::borrow::Cow;
 use std::ops::Range;

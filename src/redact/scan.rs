@@ -11,7 +11,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::MARKER;
 use super::commands::{PROGRAMS, Program};
-use super::shapes::{VENDORS, Vendor, WEBHOOKS};
+use super::vendors::{VENDORS, Vendor, WEBHOOKS};
 
 /// Where the secrets of `text` are: in bytes, on character boundaries, in no particular order.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
@@ -179,6 +179,7 @@ struct Triggers {
 }
 
 /// Every name that `is_secret_key` accepts contains one of these.
+#[rustfmt::skip]
 pub(super) const KEY_WORDS: &[&str] = &[
     "pass", "pw", "secret", "token", "key", "cred", "jwt", "bearer", "salt", "auth", "cookie",
     "psk", "sas", "pat", "sig",

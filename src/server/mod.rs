@@ -1,5 +1,6 @@
 //! The Model Context Protocol around the tools; the only place that knows rmcp.
 
+mod bound;
 pub mod call;
 mod early;
 pub mod render;
@@ -41,7 +42,7 @@ to do next, hide secrets, and lose no data without the person's word.\n\
 Start with list-all-resources (what is there) or docker-info (is docker well). Run one container \
 with create-container, a stack with deploy-compose; read get-logs and inspect-container when \
 something fails.\n\
-Every changing tool takes dry_run: true, which shows the exact command and changes nothing. A call \
+Switches are off unless a tool says otherwise. Every changing tool takes dry_run: true, which shows the exact command and changes nothing. A call \
 that would lose data answers with a plan first: show it to the person, and repeat the call with \
 its confirm token only after their yes.\n\
 Errors carry a code (DKR-001 …), the cause, and often a hint. [REDACTED] stands for a hidden \
@@ -74,7 +75,6 @@ fn definition(entry: &Entry) -> Definition {
         .idempotent(spec.idempotent)
         .open_world(spec.open_world);
     Definition::new(spec.name, spec.description, Arc::clone(&entry.input_schema))
-        .with_title(spec.title)
         .with_annotations(annotations)
 }
 

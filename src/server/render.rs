@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::bound::bound;
 use crate::command::text;
 use crate::error::Error;
 use crate::redact::Redactor;
@@ -51,7 +52,7 @@ impl Renderer {
         if let (Value::Object(members), 1..) = (&mut value, redacted) {
             members.insert("redacted".to_owned(), redacted.into());
         }
-        let text = bound(&mut value);
+        let text = bound(&mut value, ANSWER_MAX);
         Rendered { text, structured: Some(value), is_error: false }
     }
 
@@ -80,54 +81,6 @@ fn clean(value: &mut Value) {
         Value::Object(members) => members.values_mut().for_each(clean),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// Shortens the longest list of the answer until it fits, and says so.
-fn bound(value: &mut Value) -> String {
-    let mut text = value.to_string();
-    let mut cut = 0;
-    while text.len() > ANSWER_MAX {
-        let Some(members) = value.as_object_mut() else { break };
-        let longest = members
-            .iter_mut()
-            .filter_map(|(name, member)| Some((name.clone(), member.as_array_mut()?)))
-            .max_by_key(|(_, items)| items.len());
-        match longest {
-            Some((name, items)) if items.len() > 1 => {
-                let keep = (items.len() * ANSWER_MAX / text.len() * 9 / 10).max(1);
-                cut += items.len() - keep;
-                items.truncate(keep);
-                members.insert(
-                    "cut".to_owned(),
-                    format!("{cut} more {name}: ask for less, with a filter or a limit").into(),
-                );
-            }
-            _ => return shorten_strings(value),
-        }
-        text = value.to_string();
-    }
-    text
-}
-
-/// What has no list to shorten has a text that is too long.
-fn shorten_strings(value: &mut Value) -> String {
-    fn walk(value: &mut Value, max: usize) {
-        match value {
-            Value::String(text) if text.len() > max => {
-                let kept = text::tail(text, max);
-                *text = format!("[{} bytes cut] {kept}", text.len() - kept.len());
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, max)),
-            Value::Object(members) => members.values_mut().for_each(|member| walk(member, max)),
-            _ => {}
-        }
-    }
-    let mut max = ANSWER_MAX / 4;
-    while value.to_string().len() > ANSWER_MAX && max > 64 {
-        walk(value, max);
-        max /= 2;
-    }
-    value.to_string()
 }
 
 #[cfg(test)]

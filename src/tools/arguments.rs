@@ -8,6 +8,9 @@ use crate::redact;
 
 type Arguments = Map<String, Value>;
 
+/// An object with more is not searched for what is wrong in it.
+const MEMBERS: usize = 100;
+
 /// Repairs the shape of arguments by the tool's own schema, and refuses what no tool may get.
 ///
 /// Clients send numbers, booleans, arrays and objects as strings, `5.0` for `5`, and `null` for
@@ -57,23 +60,53 @@ pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Er
 /// DKR-004 that names the parameter, what came and what is allowed.
 pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
-    serde_path_to_error::deserialize(&arguments).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().to_string();
-        let came = at(&arguments, &path);
-        let message = match came {
-            // The types of `command::values` say themselves what came.
-            Some(came)
-                if message.starts_with("invalid type") || message.starts_with("invalid value") =>
-            {
-                format!("`{path}` cannot be {}: {}", shorten(came), in_words(&message))
-            }
-            _ if path == "." => message,
-            _ => format!("`{path}`: {message}"),
+    T::deserialize(&arguments).map_err(|error| {
+        let message = error.to_string();
+        let Some((name, came)) = culprit::<T>(&arguments, &message) else {
+            return Error::new(Code::InvalidConfiguration, message);
         };
-        let parameter = path.split(['.', '[']).next().unwrap_or_default().to_owned();
-        Error::new(Code::InvalidConfiguration, message).with("parameter", parameter)
+        // The types of `command::values` say themselves what came.
+        let of_serde = message.starts_with("invalid type") || message.starts_with("invalid value");
+        let message = if of_serde {
+            format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
+        } else {
+            format!("`{name}`: {message}")
+        };
+        Error::invalid(&name, message)
     })
+}
+
+/// The argument that an error is about, such as `limit` or `filters.label`: without it, the error
+/// is another or none. (Following the path through the types as `serde_path_to_error` does costs
+/// 130 kB of code.)
+fn culprit<'a, T: DeserializeOwned>(
+    arguments: &'a Value,
+    message: &str,
+) -> Option<(String, &'a Value)> {
+    let mut path: Vec<&str> = vec![];
+    let mut came = arguments;
+    while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
+        let is_it = |name: &str| {
+            // Its value or the message itself names it.
+            let named = !path.is_empty() && message.contains(name);
+            let error = || T::deserialize(&without(arguments, &path, name)).err();
+            !named && error().is_none_or(|error| error.to_string() != message)
+        };
+        let Some((name, value)) = members.iter().find(|(name, _)| is_it(name)) else { break };
+        path.push(name);
+        came = value;
+    }
+    (!path.is_empty()).then(|| (path.join("."), came))
+}
+
+/// A copy that lacks one member of the object at the path.
+fn without(arguments: &Value, path: &[&str], name: &str) -> Value {
+    let mut copy = arguments.clone();
+    let object = path.iter().try_fold(&mut copy, |value, name| value.get_mut(name));
+    if let Some(members) = object.and_then(Value::as_object_mut) {
+        members.shift_remove(name);
+    }
+    copy
 }
 
 /// Serde's words, where they name types of Rust.
@@ -137,14 +170,6 @@ fn repair(property: &Value, value: &Value) -> Option<Value> {
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
-}
-
-fn at<'a>(arguments: &'a Value, path: &str) -> Option<&'a Value> {
-    let mut steps = path.split(['.', '[', ']']).filter(|step| !step.is_empty());
-    steps.try_fold(arguments, |value, step| match value {
-        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-        _ => value.get(step),
-    })
 }
 
 fn shorten(value: &Value) -> String {

@@ -100,7 +100,7 @@ impl Confirmations {
             When::Always => true,
         };
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
-        let bound_to = format!("{tool}\n{commands:?}\n{doomed:?}");
+        let bound_to = bound_to(tool, &commands, &doomed);
         if let Some(token) = token {
             return self.redeem(token, &bound_to).map(|()| Decision::Go);
         }
@@ -143,6 +143,13 @@ impl Confirmations {
         };
         Err(Error::new(Code::ConfirmationInvalid, problem))
     }
+}
+
+/// Sizes are only told: measuring one can fail the second time, and what is in use grows meanwhile.
+fn bound_to(tool: &str, commands: &[String], doomed: &[Doomed]) -> String {
+    let objects: Vec<_> =
+        doomed.iter().map(|object| Doomed { size: None, ..object.clone() }).collect();
+    format!("{tool}\n{commands:?}\n{objects:?}")
 }
 
 /// A random name of 16 digits that nobody can guess.
@@ -207,6 +214,19 @@ mod tests {
         let token = plan(&confirmations, volume(&[]));
         let other_tool = confirmations.decide("prune", &commands(), volume(&[]), Some(&token));
         assert_eq!(other_tool.unwrap_err().code, Code::ConfirmationInvalid);
+    }
+
+    #[test]
+    fn a_plan_is_not_void_because_a_size_could_not_be_measured_again() {
+        let confirmations = Confirmations::default();
+        let mut measured = volume(&[]);
+        for object in &mut measured {
+            object.size = Some("2 GB".into());
+        }
+        let token = plan(&confirmations, measured);
+        let confirmed =
+            confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
+        assert!(matches!(confirmed, Ok(Decision::Go)));
     }
 
     #[test]

@@ -23,9 +23,9 @@ impl<'de> Deserialize<'de> for Texts {
             }
             single => text(&single).map(|text| vec![text]),
         };
-        texts
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("a filter is a text or a list of texts"))
+        texts.map(Self).ok_or_else(|| {
+            serde::de::Error::custom("it must be one text or a list of texts, each in one line")
+        })
     }
 }
 
@@ -65,8 +65,22 @@ impl Texts {
         texts
             .iter()
             .flat_map(|texts| &texts.0)
-            .map(|text| format!("{key}={}", regex::escape(text)))
+            .map(|text| format!("{key}={}", regex_lite::escape(text)))
             .collect()
+    }
+}
+
+/// A boolean that may arrive as text, as filters do inside their object.
+///
+/// # Errors
+/// For anything but true and false.
+pub fn yes_or_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::Bool(on) => Ok(Some(on)),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        _ => Err(serde::de::Error::custom("use true or false")),
     }
 }
 

@@ -1,12 +1,20 @@
 //! The tools: what a client sees, each with its parameters, its words and its reply.
 
 pub mod arguments;
+mod batches;
+mod compose;
 pub mod confirm;
 mod container;
 pub mod filters;
+mod image;
+mod lines;
+mod network;
+mod protect;
 pub mod reply;
 mod schema;
 mod system;
+mod users;
+mod volume;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -99,7 +107,14 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 
 /// Every tool, sorted by name.
 pub fn all() -> Vec<Entry> {
-    let families = [container::tools(), system::tools()];
+    let families = [
+        compose::tools(),
+        container::tools(),
+        image::tools(),
+        network::tools(),
+        system::tools(),
+        volume::tools(),
+    ];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.spec.name);
     entries

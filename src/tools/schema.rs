@@ -1,16 +1,23 @@
 //! Input schemas, without what schemars adds and models pay for.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 /// The schema of a parameter struct: inlined, and without titles, formats and nulls.
 pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
+    trimmed(generator().into_root_schema_for::<T>())
+}
+
+fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    let schema = settings.into_generator().into_root_schema_for::<T>();
+    settings.into_generator()
+}
+
+fn trimmed(schema: Schema) -> Map<String, Value> {
     let Value::Object(mut root) = schema.to_value() else { return Map::new() };
     trim(&mut root);
     // A struct's own comment is for readers of the source.
@@ -45,9 +52,16 @@ fn trim(schema: &mut Map<String, Value>) {
     if let Some(Value::Array(values)) = schema.get_mut("enum") {
         values.retain(|value| !value.is_null());
     }
-    if schema.get("default").is_some_and(Value::is_null) {
-        schema.remove("default");
-    }
+    // Defaults stand in the descriptions, and what a value may look like in the refusal of one that
+    // does not: models read words, and pay for patterns and bounds.
+    schema.remove("default");
+    schema.remove("pattern");
+    // Unknown members of an inner object are refused all the same.
+    schema.remove("additionalProperties");
+    schema.remove("minimum");
+    schema.remove("maximum");
+    schema.remove("patternProperties");
+    schema.remove("uniqueItems");
     for (key, value) in schema.iter_mut() {
         match (key.as_str(), value) {
             // The keys below are names of parameters, not words of the schema language.

@@ -1,1 +1,272 @@
-//! x
+//! What clients see of the tools before they call one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use docker_mcp_server::server::{INSTRUCTIONS, definitions};
+use serde_json::{Map, Value, json};
+
+use crate::stage::Stage;
+use crate::wire::{Transport, Wire, everywhere};
+
+/// Tools of the contract that others may name before they are there. To be deleted when all are.
+const PLANNED: &[&str] = &[
+    "build-image",
+    "compose-build",
+    "compose-config",
+    "compose-down",
+    "compose-exec",
+    "compose-logs",
+    "compose-ps",
+    "compose-pull",
+    "compose-restart",
+    "compose-run",
+    "compose-start",
+    "compose-stop",
+    "connect-network",
+    "container-stats",
+    "copy-files",
+    "create-container",
+    "create-network",
+    "create-volume",
+    "deploy-compose",
+    "disconnect-network",
+    "exec-container",
+    "get-logs",
+    "inspect-image",
+    "inspect-network",
+    "inspect-volume",
+    "list-compose-projects",
+    "list-images",
+    "list-networks",
+    "list-volumes",
+    "load-image",
+    "pull-image",
+    "push-image",
+    "recreate-container",
+    "remove-container",
+    "remove-image",
+    "remove-network",
+    "remove-volume",
+    "run-container",
+    "save-image",
+    "search-images",
+    "tag-image",
+    "update-container",
+    "wait-container",
+];
+
+/// The definitions as they are on the wire.
+fn tools() -> Vec<Value> {
+    let definitions = definitions(&Stage::empty().dispatcher());
+    definitions.iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
+}
+
+fn name(tool: &Value) -> &str {
+    tool["name"].as_str().unwrap()
+}
+
+/// Fails with all that is wrong at once.
+fn demand(problems: impl IntoIterator<Item = String>) {
+    let problems: Vec<String> = problems.into_iter().collect();
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn each_definition_is_as_it_was_accepted() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/tools");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for tool in tools() {
+        let shown = serde_json::to_string_pretty(&tool).unwrap();
+        settings.bind(|| insta::assert_snapshot!(name(&tool), shown));
+    }
+}
+
+#[test]
+fn no_definition_is_kept_of_a_tool_that_is_gone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/tools");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let kept: BTreeSet<String> = files
+        .filter_map(|file| Some(file.into_string().unwrap().strip_suffix(".snap")?.to_owned()))
+        .collect();
+    let known: BTreeSet<String> = tools().iter().map(|tool| name(tool).to_owned()).collect();
+    assert_eq!(kept.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn names_are_unique_plain_and_in_order() {
+    let tools = tools();
+    let names: Vec<&str> = tools.iter().map(name).collect();
+    assert!(names.is_sorted_by(|a, b| a < b), "unique and in order: {names:?}");
+    let plain = regex_lite::Regex::new("^[a-z][a-z0-9-]{2,40}$").unwrap();
+    demand(
+        names.iter().filter(|name| !plain.is_match(name)).map(|name| format!("{name}: no name")),
+    );
+}
+
+#[test]
+fn every_hint_is_given() {
+    demand(tools().iter().flat_map(|tool| {
+        let annotations = &tool["annotations"];
+        let given = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"];
+        let mut problems: Vec<String> = given
+            .iter()
+            .filter(|hint| !annotations[**hint].is_boolean())
+            .map(|hint| format!("{}: no {hint}", name(tool)))
+            .collect();
+        let read_only = annotations["readOnlyHint"] == true;
+        if read_only && annotations["destructiveHint"] == true {
+            problems.push(format!("{}: reads and destroys", name(tool)));
+        }
+        if annotations["title"].as_str().is_none_or(str::is_empty) {
+            problems.push(format!("{}: no title", name(tool)));
+        }
+        problems
+    }));
+}
+
+#[test]
+fn every_changing_tool_can_be_tried_dry() {
+    demand(tools().iter().filter_map(|tool| {
+        let changes = tool["annotations"]["readOnlyHint"] == false;
+        let can = tool["inputSchema"]["properties"]["dry_run"]["type"] == "boolean";
+        (changes && !can).then(|| format!("{}: no dry_run", name(tool)))
+    }));
+}
+
+#[test]
+fn descriptions_are_short_and_whole() {
+    demand(tools().iter().filter_map(|tool| {
+        let description = tool["description"].as_str().unwrap_or_default();
+        let length = description.chars().count();
+        let good = (20..=500).contains(&length) && description.ends_with('.');
+        (!good).then(|| format!("{}: {length} characters: {description}", name(tool)))
+    }));
+}
+
+#[test]
+fn descriptions_name_only_tools_and_parameters_that_exist() {
+    let tools = tools();
+    let names: BTreeSet<&str> = tools.iter().map(name).collect();
+    let verbs: BTreeSet<&str> = names.iter().filter_map(|name| name.split('-').next()).collect();
+    let word = regex_lite::Regex::new(r"\b[a-z]+(-[a-z]+)+\b").unwrap();
+    let texts = tools
+        .iter()
+        .map(|tool| (name(tool), tool["description"].as_str().unwrap()))
+        .chain([("instructions", INSTRUCTIONS)]);
+    demand(texts.flat_map(|(at, text)| {
+        let words = word.find_iter(text).map(|found| found.as_str());
+        let meant = words.filter(|word| verbs.contains(word.split('-').next().unwrap()));
+        let unknown = meant.filter(|word| !names.contains(word) && !PLANNED.contains(word));
+        unknown.map(|word| format!("{at}: there is no {word}")).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn schemas_are_plain_objects() {
+    demand(tools().iter().flat_map(|tool| {
+        let schema = &tool["inputSchema"];
+        let mut problems = vec![];
+        if schema["type"] != "object" {
+            problems.push("its root is no object");
+        }
+        if schema["additionalProperties"] != false {
+            problems.push("it allows additional properties");
+        }
+        if !schema["properties"].is_object() {
+            problems.push("it has no properties");
+        }
+        for key in ["anyOf", "oneOf", "allOf", "not", "$ref", "$schema", "$defs", "definitions"] {
+            if schema.get(key).is_some() {
+                problems.push("its root has more than properties");
+            }
+        }
+        if schema.to_string().contains("\"$ref\"") {
+            problems.push("it has references");
+        }
+        problems.into_iter().map(|problem| format!("{}: {problem}", name(tool))).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn every_parameter_is_described() {
+    fn walk(at: &str, schema: &Value, problems: &mut Vec<String>) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let at = format!("{at}.{name}");
+            let description = property["description"].as_str().unwrap_or_default();
+            if description.len() < 5 {
+                problems.push(format!("{at}: no description"));
+            }
+            if description.chars().count() > 300 || description.contains('\n') {
+                problems.push(format!("{at}: more than one short sentence: {description}"));
+            }
+            if property.get("format").is_some() || property["type"].to_string().contains("\"null\"")
+            {
+                problems.push(format!("{at}: what schemars adds is not trimmed: {property}"));
+            }
+            let plain =
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            if !plain {
+                problems.push(format!("{at}: no name of a parameter"));
+            }
+            walk(&at, property, problems);
+            walk(&format!("{at}[]"), &property["items"], problems);
+        }
+    }
+    let mut problems = vec![];
+    for tool in tools() {
+        walk(name(&tool), &tool["inputSchema"], &mut problems);
+    }
+    demand(problems);
+}
+
+#[test]
+fn what_is_required_exists() {
+    demand(tools().iter().flat_map(|tool| {
+        let schema = &tool["inputSchema"];
+        let required: Vec<Value> = schema["required"].as_array().cloned().unwrap_or_default();
+        let missing = required.into_iter().filter_map(|parameter| {
+            let exists = schema["properties"].get(parameter.as_str().unwrap()).is_some();
+            (!exists).then(|| format!("{}: {parameter} is required and unknown", name(tool)))
+        });
+        missing.collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn the_common_parameters_are_called_the_same_everywhere() {
+    let names: Map<String, Value> = serde_json::from_value(json!({
+        "container": "container_name", "container_id": "container_name",
+        "project": "project_name", "timeout": "timeout_seconds",
+        "image_name": "image", "dryrun": "dry_run", "env": "environment",
+    }))
+    .unwrap();
+    demand(tools().iter().flat_map(|tool| {
+        let properties = tool["inputSchema"]["properties"].as_object().unwrap();
+        let wrong = properties.keys().filter_map(|key| Some((key, names.get(key)?)));
+        wrong.map(|(key, right)| format!("{}: {key} is {right}", name(tool))).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn the_instructions_are_short() {
+    assert!(INSTRUCTIONS.len() <= 1500, "{} bytes", INSTRUCTIONS.len());
+}
+
+#[tokio::test]
+async fn the_list_is_small_on_the_wire_and_the_same_each_time() {
+    let stage = Stage::empty();
+    let mut lists = BTreeSet::new();
+    for (transport, era) in everywhere().filter(|(transport, _)| *transport != Transport::Sockets) {
+        let mut wire = Wire::connect(&stage, transport, era).await;
+        for _ in 0..2 {
+            let answer = wire.ask("tools/list", json!({})).await;
+            let size = answer.to_string().len();
+            assert!(size <= 40_000, "tools/list has {size} bytes");
+            lists.insert(answer["result"]["tools"].to_string());
+        }
+    }
+    assert_eq!(lists.len(), 1, "the list depends on who asks");
+}

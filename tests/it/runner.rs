@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use docker_mcp_server::command::{Capture, Effect, Invocation, Streams};
 use docker_mcp_server::docker::Line;
 use docker_mcp_server::error::{Code, Error};
+use docker_mcp_server::progress::Progress;
 use rustix::process::Signal;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -208,8 +209,9 @@ async fn both_streams_through_one_pipe_keep_their_order() {
     let stage = Stage::script("for i in 1 2 3 4 5 6 7 8 9; do echo o$i; echo e$i >&2; done");
     let streams = Streams::Merged(Capture::Tail { max: 1 << 20 });
     let output = stage.run(read().streams(streams)).await.unwrap();
-    let expected: String = (1..10).map(|i| format!("o{i}\ne{i}\n")).collect();
-    assert_eq!((output.stdout, output.stderr), (expected, String::new()));
+    let expected: Vec<String> = (1..10).flat_map(|i| [format!("o{i}"), format!("e{i}")]).collect();
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(output.stderr, "");
 }
 
 #[tokio::test]
@@ -324,7 +326,7 @@ async fn waiting_for_a_slot_is_part_of_the_time_and_can_be_cancelled() {
         let late = docker.run(&Run(brief(change()))).await.unwrap_err();
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let cancelled = docker.limited(Effect::Change, cancel, Default::default());
+        let cancelled = docker.limited(Effect::Change, cancel, Progress::default());
         (late, cancelled.run(&Run(change())).await.unwrap_err())
     };
     let (late, cancelled): (Error, Error) = tokio::select! {
@@ -388,7 +390,7 @@ async fn words_before_dockers_own_are_kept() {
 #[tokio::test]
 async fn words_survive_the_shell_at_the_other_end_of_ssh() {
     let stage = Stage::script(r#"printf '%s\0' "$@""#).adjusted(|settings| {
-        settings.docker = ["ssh", "host", "docker"].map(str::to_owned).to_vec()
+        settings.docker = ["ssh", "host", "docker"].map(str::to_owned).to_vec();
     });
     // ssh joins its words with blanks, and a shell there splits them.
     stage.program("ssh", r#"shift; exec sh -c "$*""#);

@@ -19,7 +19,7 @@ use crate::processes::server;
 use crate::stage::Stage;
 
 /// Long, for machines that are busy; no test waits for it unless something is wrong.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Transport {
@@ -137,7 +137,7 @@ impl Wire {
         }
     }
 
-    async fn shake_hands(&mut self) {
+    pub(crate) async fn shake_hands(&mut self) {
         match self.era {
             Era::Legacy(version) => {
                 let answer = self.initialize(version).await;

@@ -78,20 +78,28 @@ struct Exchange {
 /// What placeholders stand for: `{workspace}` is told by the stage, `{request}` is whatever came
 /// where it stood first.
 type Variables = BTreeMap<&'static str, String>;
+/// Verbs that change nothing.
+const READS: [&str; 15] = [
+    "config", "df", "diff", "history", "images", "info", "inspect", "logs", "ls", "port", "ps",
+    "search", "stats", "top", "version",
+];
+
 const PLACEHOLDERS: [&str; 2] = ["workspace", "request"];
 
 fn replay(stage: &Path, argv: &[String]) -> io::Result<ExitCode> {
     let given = String::from_utf8_lossy(&everything_given()?).into_owned();
     let state = stage.join("state");
-    let variables = variables(stage);
+    let known = variables(stage);
+    // Each request has a value of its own.
+    let fixed = known.iter().filter(|(name, _)| **name != "request");
+    let fixed: Variables = fixed.map(|(name, value)| (*name, value.clone())).collect();
     let exchanges = exchanges(&stage.join("exchanges"))?;
     let fitting: Vec<(&Exchange, Variables)> = exchanges
         .iter()
-        .filter_map(|exchange| Some((exchange, exchange.fits(argv, &given, &variables)?)))
+        .filter_map(|exchange| Some((exchange, exchange.fits(argv, &given, &fixed)?)))
         .collect();
-    // Each once and in order; the last one again, for calls that poll.
-    let unused = fitting.iter().find(|(exchange, _)| exchange.take(&state));
-    let Some((exchange, variables)) = unused.or(fitting.last()) else {
+    let chosen = choose(&fitting, &exchanges, &state);
+    let Some((exchange, variables)) = chosen else {
         let message = unknown(argv, &given, &exchanges);
         fs::write(state.join(format!("unknown.{}", std::process::id())), &message)?;
         return Ok(failed(&message));
@@ -99,7 +107,32 @@ fn replay(stage: &Path, argv: &[String]) -> io::Result<ExitCode> {
     if let Some(request) = variables.get("request") {
         fs::write(state.join("request"), request)?;
     }
-    exchange.play(variables)
+    exchange.play(&known.into_iter().chain(variables.clone()).collect())
+}
+
+type Fitting<'a> = (&'a Exchange, Variables);
+
+/// Each exchange once and in order. A read that comes more often than it was recorded is answered
+/// as the last time, as long as nothing is changed: tools poll, and how often depends on time.
+fn choose<'f, 'e>(
+    fitting: &'f [Fitting<'e>],
+    exchanges: &[Exchange],
+    state: &Path,
+) -> Option<&'f Fitting<'e>> {
+    let changes = || exchanges.iter().filter(|exchange| exchange.changes());
+    let last_change = changes().filter(|it| it.is_used(state)).map(|it| it.number).max();
+    let next_change = changes().filter(|it| !it.is_used(state)).map(|it| it.number).min();
+    let is_now = |(exchange, _): &&Fitting<'_>| {
+        exchange.changes()
+            || (last_change.is_none_or(|number| exchange.number > number)
+                && next_change.is_none_or(|number| exchange.number < number))
+    };
+    let mut now = fitting.iter().filter(is_now);
+    now.clone()
+        .find(|(exchange, _)| exchange.take(state))
+        .or_else(|| now.next_back())
+        .or_else(|| fitting.iter().find(|(exchange, _)| exchange.take(state)))
+        .or_else(|| fitting.last())
 }
 
 fn variables(stage: &Path) -> Variables {
@@ -142,13 +175,24 @@ impl Exchange {
         same.then_some(variables)
     }
 
+    /// Whether docker was told to do something, and not only asked.
+    fn changes(&self) -> bool {
+        let before_operands = self.argv.iter().take_while(|word| *word != "--");
+        let verb = before_operands.filter(|word| !word.starts_with('-')).last();
+        !verb.is_some_and(|verb| READS.contains(&verb.as_str()))
+    }
+
+    fn is_used(&self, state: &Path) -> bool {
+        self.marker(state).exists()
+    }
+
+    fn marker(&self, state: &Path) -> PathBuf {
+        state.join(format!("{}.used", self.number))
+    }
+
     /// Marks it as used; false when it was used before, by whichever process.
     fn take(&self, state: &Path) -> bool {
-        File::options()
-            .write(true)
-            .create_new(true)
-            .open(state.join(format!("{}.used", self.number)))
-            .is_ok()
+        File::options().write(true).create_new(true).open(self.marker(state)).is_ok()
     }
 
     fn play(&self, variables: &Variables) -> io::Result<ExitCode> {
@@ -205,24 +249,22 @@ fn unknown(argv: &[String], given: &str, exchanges: &[Exchange]) -> String {
         let same = exchange.argv.iter().filter(|word| argv.contains(word)).count();
         (same, std::cmp::Reverse(exchange.argv.len().abs_diff(argv.len())))
     };
-    let lines = |words: &[String]| -> String {
-        words.iter().map(|word| format!("\n    {}", write_word(word))).collect()
-    };
-    let mut message = format!("there is no recording of{}", lines(argv));
-    if !given.is_empty() {
-        message.push_str(&format!("\n  with standard input {given:?}"));
-    }
+    let mut message = vec!["there is no recording of".to_owned()];
+    message.extend(shown(argv, given));
     match exchanges.iter().max_by_key(likeness) {
-        None => message.push_str("\n  (there are no recordings at all)"),
+        None => message.push("  (there are no recordings at all)".to_owned()),
         Some(nearest) => {
-            message.push_str(&format!("\n  the nearest is {}.argv:", nearest.number));
-            message.push_str(&lines(&nearest.argv));
-            if !nearest.stdin.is_empty() {
-                message.push_str(&format!("\n  with standard input {:?}", nearest.stdin));
-            }
+            message.push(format!("  the nearest is {}.argv:", nearest.number));
+            message.extend(shown(&nearest.argv, &nearest.stdin));
         }
     }
-    message
+    message.join("\n")
+}
+
+fn shown(argv: &[String], stdin: &str) -> Vec<String> {
+    let words = argv.iter().map(|word| format!("    {}", write_word(word)));
+    let input = (!stdin.is_empty()).then(|| format!("  with standard input {stdin:?}"));
+    words.chain(input).collect()
 }
 
 // --- record -------------------------------------------------------------------------------------

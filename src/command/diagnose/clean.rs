@@ -1,6 +1,6 @@
 //! Separates what docker says from what else it prints: progress, usage, quoted build output.
 
-use regex::Regex;
+use regex_lite::Regex;
 use std::sync::LazyLock;
 
 const MAX_TAIL_LINES: usize = 20;

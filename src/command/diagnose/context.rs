@@ -1,7 +1,7 @@
 //! The names and numbers in docker's words.
 
 use crate::error::Code;
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 

@@ -14,7 +14,7 @@ mod tests;
 use crate::error::{Code, Error, Repeat};
 use clean::{Said, clean};
 use context::Facts;
-use regex::Regex;
+use regex_lite::Regex;
 use std::sync::LazyLock;
 
 const MAX_MESSAGE_CHARS: usize = 600;
@@ -231,6 +231,10 @@ fn silent(failure: &Failure, said: &Said) -> Error {
         (Code::DockerFailed, "docker")
     };
     let message = match failure.exit_code {
+        // As a shell tells it; `exec` and `run` pass on what a program in the container chose.
+        Some(exit_code @ 129..=192) if !passed_on => {
+            format!("signal {} ended docker, and it printed no error", exit_code - 128)
+        }
         Some(exit_code) => format!("{who} ended with exit code {exit_code} and printed no error"),
         None => "a signal ended docker, and it printed no error".to_owned(),
     };

@@ -6,7 +6,7 @@
 
 use super::{Failure, Program};
 use crate::error::{Code, Repeat};
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// The rule that explains a failure, and the line of it that says so.
@@ -542,6 +542,7 @@ static RULES: &[Rule] = &[
             r"bad format",
             r"(cannot|unable to|failed to|could not be|error) pars(e|ed|ing)\b",
             r"failed to execute template",
+            r"syntax error in pattern", // a `reference` filter
             r"range of cpus",
             r"requested cpus",
             r"unknown (log opt|filter|capability|policy|option)",

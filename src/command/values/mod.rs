@@ -13,6 +13,7 @@ mod image;
 mod linux;
 mod mounts;
 mod names;
+mod network;
 mod path;
 mod ports;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use names::{
     ContainerName, ContainerRef, EnvName, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
     OptionName, ProjectName, ServiceName, VolumeName,
 };
+pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};
 pub use ports::{PortMapping, Ports, Protocol};
 pub use quantities::{Bounded, ByteSize, Cpus, Memory, RestartPolicy};

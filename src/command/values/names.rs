@@ -155,7 +155,7 @@ impl LogDriver {
 impl FilterValue {
     /// The value for a filter that docker reads as a regular expression, so that it means itself.
     pub fn literal(&self) -> String {
-        regex::escape(&self.0)
+        regex_lite::escape(&self.0)
     }
 }
 

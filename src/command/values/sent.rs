@@ -1,7 +1,7 @@
 //! From a caller's JSON to a value: the shapes that are tolerated, the sentence of a refusal, and
 //! the macros that give every type here the same way in.
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 /// One argument of a process may have 128 KiB on Linux (`MAX_ARG_STRLEN`); the rest is for the
@@ -81,7 +81,7 @@ impl Sent {
 
 /// A pattern that serves here and in the JSON schema: `\w` is ASCII, as in JavaScript.
 pub(super) fn ascii(pattern: &str) -> Regex {
-    RegexBuilder::new(pattern).unicode(false).build().expect("the pattern is a constant")
+    RegexBuilder::new(pattern).build().expect("the pattern is a constant")
 }
 
 /// `text` when it follows the pattern, or what to do about it.
@@ -165,7 +165,7 @@ macro_rules! checked_text {
         $crate::command::values::sent::checked_text! {
             $(#[$doc])*
             $name = $what, { "type": "string", "pattern": $pattern }, |text| {
-                static PATTERN: std::sync::LazyLock<regex::Regex> =
+                static PATTERN: std::sync::LazyLock<regex_lite::Regex> =
                     std::sync::LazyLock::new(|| $crate::command::values::sent::ascii($pattern));
                 $(
                     let check: fn(&str) -> Result<(), String> = $check;

@@ -136,7 +136,7 @@ fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation
 pub(super) struct StartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -166,9 +166,9 @@ impl Tool for StartContainer {
 pub(super) struct StopContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to wait before it is killed (default 10, or what the container says).
+    /// Seconds until it is killed (default 10).
     timeout_seconds: Option<u16>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -199,9 +199,9 @@ impl Tool for StopContainer {
 pub(super) struct RestartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to wait before it is killed (default 10, or what the container says).
+    /// Seconds until it is killed (default 10).
     timeout_seconds: Option<u16>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -234,7 +234,7 @@ pub(super) struct KillContainer {
     container_name: ContainerRef,
     /// Signal to send (default SIGKILL).
     signal: Option<Signal>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -266,7 +266,7 @@ impl Tool for KillContainer {
 pub(super) struct PauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -296,7 +296,7 @@ impl Tool for PauseContainer {
 pub(super) struct UnpauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }

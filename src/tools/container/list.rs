@@ -11,7 +11,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListContainers {
-    /// Also stopped ones (default false).
+    /// Also stopped ones.
     #[serde(default)]
     all: bool,
     /// Only containers that match all of these.
@@ -24,7 +24,7 @@ pub(super) struct ListContainers {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filters {
-    /// created, running, paused, restarting, removing, exited or dead; finds stopped ones without `all`.
+    /// State; finds stopped ones without `all`.
     status: Option<Status>,
     /// `key` or `key=value`.
     label: Option<Texts>,
@@ -36,7 +36,7 @@ struct Filters {
     health: Option<Health>,
     /// Compose project.
     project: Option<String>,
-    /// Image that it, or an image below its own, was made from.
+    /// Image, or one that its own is built on.
     image: Option<Texts>,
 }
 
@@ -86,7 +86,7 @@ impl Tool for ListContainers {
     const SPEC: Spec = Spec {
         name: "list-containers",
         title: "List containers",
-        description: "List running containers (all: true for stopped ones too) with state, health, exit code and ports. For one container in detail use inspect-container, for a whole compose project compose-ps.",
+        description: "List running containers (all: true for stopped ones too) with state, health, exit code and ports. For one in detail use inspect-container, for a compose project compose-ps.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

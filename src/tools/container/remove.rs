@@ -23,15 +23,15 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Also when it runs: it is killed (default false).
+    /// Also when it runs: it is killed.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes, with their data (default false).
+    /// Also its anonymous volumes, with their data.
     #[serde(default)]
     volumes: bool,
     /// The token of the plan that the first call gave.
     confirm: Option<String>,
-    /// Only show the command (default false).
+    /// Only show the command.
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +47,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove a container",
-        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys the data of its anonymous ones, and then the first call gives a plan to confirm. For a whole compose project use compose-down.",
+        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys its anonymous ones, after a plan to confirm. For a compose project use compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

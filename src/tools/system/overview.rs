@@ -57,7 +57,7 @@ impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
         title: "Overview of everything",
-        description: "What is on this host in one small answer: compose projects and loose containers by state, counts of images, volumes and networks, and the most urgent problems. The first call of a session; the list-… tools tell more.",
+        description: "What is on this host, in one small answer: compose projects and loose containers by state, counts of everything, and the most urgent problems. The first call of a session.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,
@@ -68,13 +68,14 @@ impl Tool for ListAllResources {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
         let everything = ListContainers { all: true, filters: vec![] };
-        let (rows, images, volumes, networks) = tokio::try_join!(
+        // Not `try_join`: which of them fails first is chance, and the answer should not be.
+        let (rows, images, volumes, networks) = tokio::join!(
             docker.run(&everything),
             docker.run(&ImageSizes),
             docker.run(&Names("volume")),
             docker.run(&Names("network")),
-        )?;
-        Ok(Structured(reply(&rows, images, volumes, networks)))
+        );
+        Ok(Structured(reply(&rows?, images?, volumes?, networks?)))
     }
 }
 

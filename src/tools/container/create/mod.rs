@@ -49,7 +49,7 @@ pub(super) struct CreateContainer {
     image: ImageRef,
     /// Name (default: docker invents one).
     name: Option<ContainerName>,
-    /// Container port to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}`; without an address only this machine reaches it (127.0.0.1).
+    /// Container port to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}`; on 127.0.0.1 unless it says otherwise.
     #[serde(default)]
     ports: Ports,
     /// Variables: `{"KEY": "value"}`.
@@ -57,7 +57,7 @@ pub(super) struct CreateContainer {
     environment: Environment,
     /// File of KEY=VALUE lines; environment wins over it.
     env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data", "/cache"]`: a path that exists, a named and an anonymous volume.
+    /// `["./src:/app:ro", "data:/data"]`: a path that exists, a named volume.
     #[serde(default)]
     volumes: Mounts,
     /// Network to join, or none, host, container:NAME (default bridge).
@@ -80,37 +80,37 @@ pub(super) struct CreateContainer {
     /// Labels: `{"key": "value"}`.
     #[serde(default)]
     labels: Labels,
-    /// Memory limit in bytes or as "512m" (default none).
+    /// Memory limit: "512m" (default none).
     memory: Option<Memory>,
     /// Processors: 1.5 (default all).
     cpus: Option<Cpus>,
-    /// The same as compose writes it.
+    /// As compose writes it.
     #[serde(default)]
     resources: Resources,
     /// Replaces the image's health check.
     healthcheck: Option<Healthcheck>,
-    /// Names for addresses: `{"db": "10.0.0.5", "host.docker.internal": "host-gateway"}`.
+    /// Names for addresses: `{"host.docker.internal": "host-gateway"}`.
     #[serde(default)]
     extra_hosts: ExtraHosts,
     /// os/architecture (default: this machine's).
     platform: Option<Platform>,
-    /// missing, always or never (default missing).
+    /// When to pull it (default missing).
     #[serde(default)]
     pull: PullPolicy,
-    /// Run an init that reaps zombies (default false).
+    /// Run an init that reaps zombies.
     #[serde(default)]
     init: bool,
-    /// Read-only root file system (default false).
+    /// Read-only root file system.
     #[serde(default)]
     read_only: bool,
     /// Folders in memory: `["/run:size=64m"]`.
     #[serde(default)]
     tmpfs: Tmpfs,
-    /// Size of /dev/shm in bytes or as "128m" (default 64m).
+    /// Size of /dev/shm: "128m" (default 64m).
     shm_size: Option<ByteSize>,
     /// Most processes and threads (default none).
     pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// Limits: `{"nofile": 1024}` or `{"nofile": "1024:2048"}`.
+    /// Limits: `{"nofile": "1024:2048"}`.
     #[serde(default)]
     ulimits: Ulimits,
     /// Linux capabilities to add.
@@ -122,7 +122,7 @@ pub(super) struct CreateContainer {
     /// Security options: `["no-new-privileges"]`.
     #[serde(default)]
     security_opt: Vec<SecurityOption>,
-    /// All rights on the host (default false).
+    /// All rights on the host.
     #[serde(default)]
     privileged: bool,
     /// `all`, a number, or `device=0,1` (default none).
@@ -145,9 +145,9 @@ pub(super) struct CreateContainer {
     /// Start it (default true).
     #[serde(default = "yes")]
     start: bool,
-    /// Seconds to watch whether it stays up, not whether it gets healthy (default 1).
+    /// Seconds to watch whether it stays up (default 1).
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Only check and show the commands (default false).
+    /// Only check and show the commands.
     #[serde(default)]
     dry_run: bool,
 }
@@ -178,7 +178,7 @@ impl Tool for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
         title: "Create and start a container",
-        description: "Create a container and start it in the background, as docker run -d does; the answer tells whether it stayed up, and why not. Nothing is left behind when it cannot start. For a command that ends by itself use run-container, for several services deploy-compose.",
+        description: "Create a container and start it (docker run -d); tells whether it stayed up, and why not. Nothing is left behind when it cannot start. For several services use deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,

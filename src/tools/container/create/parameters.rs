@@ -24,7 +24,7 @@ pub(super) struct Resources {
     /// The most it may use.
     #[serde(default)]
     pub(super) limits: Amounts,
-    /// What it gets when the machine is short of it.
+    /// What it keeps when memory is short.
     #[serde(default)]
     pub(super) reservations: Amounts,
 }
@@ -41,7 +41,7 @@ pub(super) struct Amounts {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Healthcheck {
-    /// Shell command, or `["CMD", "program", "argument"]`; exit status 0 is healthy.
+    /// Shell command, or `["CMD", "program"]`; 0 is healthy.
     test: Option<Test>,
     /// Time between checks: "10s" (default 30s).
     interval: Option<DockerDuration>,
@@ -51,7 +51,7 @@ pub(super) struct Healthcheck {
     retries: Option<Bounded<1, 1000>>,
     /// Time in which failures do not count (default 0s).
     start_period: Option<DockerDuration>,
-    /// Switch the image's check off (default false).
+    /// Switch the image's check off.
     #[serde(default)]
     disable: bool,
 }

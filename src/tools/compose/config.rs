@@ -1,0 +1,214 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::model::{self, Resolved, vet};
+use super::source::{ComposeFiles, ComposeText, Source};
+use super::view::{Model, Named, Port};
+use crate::command::Effect;
+use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::error::{Code, Error};
+use crate::tools::reply::Structured;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeConfig {
+    /// Text of a compose file; give this or `compose_file`.
+    compose_yaml: Option<ComposeText>,
+    /// Path of a compose file, or several.
+    compose_file: Option<ComposeFiles>,
+    /// Compose project (default: the file's).
+    project_name: Option<ProjectName>,
+    /// Values for `${…}` in the file, before its `.env`.
+    #[serde(default)]
+    environment: Environment,
+    /// Profiles to switch on.
+    #[serde(default)]
+    profiles: Vec<ServiceName>,
+    /// model: the whole file as compose resolves it.
+    #[serde(default)]
+    include: BTreeSet<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Model,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    valid: bool,
+    project: String,
+    problems: Vec<Problem>,
+    services: Vec<Described>,
+    images: BTreeSet<String>,
+    volumes: Vec<String>,
+    networks: Vec<String>,
+    ports: Vec<String>,
+    model: Value,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Problem {
+    /// `invalid`, `policy`, `unset_variable`, `open_port` or `warning`. Only the first two keep it
+    /// from being deployed.
+    kind: &'static str,
+    message: String,
+    key: Option<String>,
+    line: Option<String>,
+    hint: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    service: String,
+    image: Option<String>,
+    builds: Option<bool>,
+    replicas: Option<u32>,
+    depends_on: Vec<String>,
+    profiles: Vec<String>,
+}
+
+impl Tool for ComposeConfig {
+    const SPEC: Spec = Spec {
+        name: "compose-config",
+        title: "Check a compose file",
+        description: "Check a compose file without creating anything: whether it is valid, its services, images, volumes, networks, ports, and all problems at once. deploy-compose deploys it.",
+        toolset: Toolset::Compose,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let source = Source::read(
+            &context.workspace,
+            self.compose_yaml.as_ref(),
+            self.compose_file.as_ref(),
+        )?;
+        let profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
+        let resolved = model::resolve(
+            &context.docker,
+            self.project_name.as_ref(),
+            &source,
+            &profiles,
+            &self.environment,
+        )
+        .await;
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(error) if is_about_the_file(&error) => return Ok(Structured(invalid(&error))),
+            Err(error) => return Err(error),
+        };
+        let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
+        if let Err(error) = vet(resolved, &context.workspace) {
+            reply.valid = false;
+            reply.problems.insert(0, Problem::of("policy", &error));
+        }
+        Ok(Structured(reply))
+    }
+}
+
+/// Compose has read the file and did not like it; anything else is a failure of the call.
+fn is_about_the_file(error: &Error) -> bool {
+    let about_the_file = matches!(error.code, Code::InvalidConfiguration | Code::ResourceNotFound);
+    about_the_file && error.context.iter().any(|(key, _)| *key == "file")
+}
+
+fn invalid(error: &Error) -> Reply {
+    Reply { valid: false, problems: vec![Problem::of("invalid", error)], ..Reply::default() }
+}
+
+impl Problem {
+    fn of(kind: &'static str, error: &Error) -> Self {
+        let about = |key| error.context.iter().find(|(name, _)| *name == key);
+        let about = |key| about(key).map(|(_, value)| value.clone());
+        Self {
+            kind,
+            key: about("key"),
+            line: about("line"),
+            message: error.message.clone(),
+            hint: error.hint.clone(),
+        }
+    }
+
+    fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), ..Self::default() }
+    }
+}
+
+fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
+    let model = resolved.model();
+    let mut problems: Vec<Problem> = resolved
+        .warnings
+        .iter()
+        .map(|warning| {
+            let is_unset = warning.contains("variable is not set");
+            Problem::new(if is_unset { "unset_variable" } else { "warning" }, warning)
+        })
+        .collect();
+    problems.extend(open_ports(model));
+    if model.services.is_empty() {
+        problems.push(Problem::new(
+            "warning",
+            "no service would be started: all are in profiles that are off, or there is none",
+        ));
+    }
+    let docker_names = |objects: &BTreeMap<String, Option<Named>>| -> Vec<String> {
+        let name = |(key, named): (&String, &Option<Named>)| match named {
+            Some(named) if !named.name.is_empty() => named.name.clone(),
+            _ => key.clone(),
+        };
+        objects.iter().map(name).collect()
+    };
+    Ok(Reply {
+        valid: true,
+        project: model.name.clone(),
+        problems,
+        services: model
+            .services
+            .iter()
+            .map(|(name, service)| Described {
+                service: name.clone(),
+                image: service.image.clone(),
+                builds: service.build.is_some().then_some(true),
+                replicas: Some(service.replicas()).filter(|replicas| *replicas != 1),
+                depends_on: service.depends_on.keys().cloned().collect(),
+                profiles: service.profiles.clone(),
+            })
+            .collect(),
+        images: model
+            .services
+            .iter()
+            .map(|(name, service)| service.image_name(&model.name, name))
+            .collect(),
+        volumes: docker_names(&model.volumes),
+        networks: docker_names(&model.networks),
+        ports: ports(model).map(|(name, port)| format!("{name} {port}")).collect(),
+        model: if whole { resolved.document()? } else { Value::Null },
+    })
+}
+
+fn ports(model: &Model) -> impl Iterator<Item = (&String, String)> {
+    let services = model.services.iter();
+    services.flat_map(|(name, service)| {
+        service.ports.iter().filter_map(Port::published).map(move |port| (name, port))
+    })
+}
+
+fn open_ports(model: &Model) -> impl Iterator<Item = Problem> {
+    let services = model.services.iter();
+    services.flat_map(|(name, service)| {
+        service.ports.iter().filter(|port| port.is_open()).filter_map(move |port| {
+            let port = port.published()?;
+            let message = format!("{name}: port {port} is open to other machines");
+            let hint = "publish it as 127.0.0.1:… to keep it on this machine".to_owned();
+            Some(Problem { hint: Some(hint), ..Problem::new("open_port", message) })
+        })
+    })
+}

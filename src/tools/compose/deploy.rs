@@ -1,0 +1,364 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
+use super::forecast::{Planned, open_ports, planned};
+use super::model::{self, Resolved, Vetted, vet};
+use super::project;
+use super::report::{self, Before, Report};
+use super::settle::{self, Expected, Memory, Stand};
+use super::source::{ComposeFiles, ComposeText, Source};
+use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
+use super::view::Model;
+use crate::command::containers::Container;
+use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
+use crate::command::{Effect, Invocation};
+use crate::docker::Docker;
+use crate::error::Error;
+use crate::tools::filters::word;
+use crate::tools::reply::{Answer, IntoAnswer, Structured};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeployCompose {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Text of a compose file; give this or `compose_file`.
+    compose_yaml: Option<ComposeText>,
+    /// Path of a compose file, or several.
+    compose_file: Option<ComposeFiles>,
+    /// Values for `${…}` in the file, before its `.env`.
+    #[serde(default)]
+    environment: Environment,
+    /// Only these services and what they depend on (default all).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Profiles to switch on.
+    #[serde(default)]
+    profiles: Vec<ServiceName>,
+    /// Build images even if they exist.
+    #[serde(default)]
+    build: bool,
+    /// When to pull images (default: what the file says).
+    pull: Option<Pull>,
+    /// Recreate containers that have not changed.
+    #[serde(default)]
+    force_recreate: bool,
+    /// Remove services not in the file.
+    #[serde(default)]
+    remove_orphans: bool,
+    /// Number of containers by service.
+    #[serde(default)]
+    scale: BTreeMap<ServiceName, Bounded<0, 100>>,
+    /// Wait until all are healthy, running or done (default true).
+    #[serde(default = "yes")]
+    wait: bool,
+    /// Seconds to wait once images are there (default 120).
+    timeout_seconds: Option<Bounded<1, 3600>>,
+    /// Only show what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Pull {
+    Missing,
+    Always,
+    Never,
+}
+
+#[derive(Debug)]
+pub(super) enum Reply {
+    DryRun(Forecast),
+    Done(Box<Deployed>),
+}
+
+impl IntoAnswer for Reply {
+    fn into_answer(self) -> Answer {
+        match self {
+            Self::DryRun(forecast) => Structured(forecast).into_answer(),
+            Self::Done(deployed) => Structured(deployed).into_answer(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Forecast {
+    dry_run: bool,
+    project: String,
+    services: Vec<Planned>,
+    warnings: Vec<String>,
+    command: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Deployed {
+    project: String,
+    ok: bool,
+    timed_out: Option<bool>,
+    /// The service that is the cause.
+    root: Option<String>,
+    error: Option<Failure>,
+    services: Vec<Report>,
+    warnings: Vec<String>,
+    command: String,
+}
+
+impl Tool for DeployCompose {
+    const SPEC: Spec = Spec {
+        name: "deploy-compose",
+        title: "Deploy a compose project",
+        description: "Bring a compose project up and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last words of what failed. Changed containers are recreated; volumes stay. To take it down use compose-down.",
+        toolset: Toolset::Compose,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: true,
+    };
+    type Reply = Reply;
+
+    async fn call(self, context: &Context) -> Result<Reply, Error> {
+        let docker = &context.docker;
+        let source = Source::read(
+            &context.workspace,
+            self.compose_yaml.as_ref(),
+            self.compose_file.as_ref(),
+        )?;
+        let resolved = self.resolve(docker, &source).await?;
+        let mut notes = resolved.warnings.clone();
+        let vetted = vet(resolved, &context.workspace)?;
+        let expected = self.expected(vetted.model())?;
+        notes.extend(open_ports(vetted.model(), &expected));
+        let up = self.up(&vetted);
+        let before = project::containers(docker, &self.project_name).await?;
+        notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
+        if self.dry_run {
+            let services = planned(docker, &vetted, &expected, &before).await?;
+            return Ok(Reply::DryRun(Forecast {
+                dry_run: true,
+                project: self.project_name.to_string(),
+                services,
+                warnings: notes,
+                command: up.to_string(),
+            }));
+        }
+        let ascent = Ascent {
+            docker,
+            project: &self.project_name,
+            expected,
+            memory: Memory::before(&before),
+            time_limit: self.time_limit(),
+        };
+        let deployed = self.ascend(ascent, &Up(up), &before, notes).await;
+        deployed.map(|deployed| Reply::Done(Box::new(deployed))).map_err(what_stays)
+    }
+}
+
+impl DeployCompose {
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.map_or(120, |seconds| seconds.get().into()))
+    }
+
+    async fn resolve(&self, docker: &Docker, source: &Source) -> Result<Resolved, Error> {
+        let profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
+        let resolved = model::resolve_for(
+            docker,
+            &self.project_name,
+            source,
+            profiles,
+            &self.environment,
+            &self.services,
+        )
+        .await?;
+        if !self.remove_orphans {
+            return Ok(resolved);
+        }
+        // A service whose profile is off is no orphan, so compose must know of it.
+        let all = self.everything(docker, source).await?;
+        Ok(all.with_profiles_of(&resolved))
+    }
+
+    /// The model with all profiles on.
+    async fn everything(&self, docker: &Docker, source: &Source) -> Result<Resolved, Error> {
+        let everything = ["*".to_owned()];
+        let name = Some(&self.project_name);
+        model::resolve(docker, name, source, &everything, &self.environment).await
+    }
+
+    /// What has to come up: the chosen services and their dependencies, as many as asked for.
+    fn expected(&self, model: &Model) -> Result<BTreeMap<String, Expected>, Error> {
+        if model.services.is_empty() {
+            return Err(Error::invalid(
+                "compose_yaml",
+                "the compose file has no services to start",
+            )
+            .hint("if all of them have profiles, name some in `profiles`"));
+        }
+        for name in self.scale.keys() {
+            model.known("scale", name.as_str())?;
+        }
+        let selected = model.selected(&self.services)?;
+        let expected = |name: &&str| {
+            let service = model.services.get(*name)?;
+            let scaled = self.scale.iter().find(|(scaled, _)| scaled.as_str() == *name);
+            let replicas = scaled.map_or_else(|| service.replicas(), |(_, count)| count.get());
+            let depends_on = service.depends_on.keys().cloned().collect();
+            Some(((*name).to_owned(), Expected { replicas, depends_on }))
+        };
+        Ok(selected.iter().filter_map(expected).collect())
+    }
+
+    /// Neither `--wait`, which fails stacks whose jobs have ended well, nor `--yes`, which lets
+    /// 2.40 remove a volume whose definition has changed.
+    fn up(&self, vetted: &Vetted) -> Invocation {
+        vetted
+            .invocation(Effect::Destroy, "up")
+            .flag("--detach", true)
+            .flag("--build", self.build)
+            .maybe("--pull", self.pull.map(|pull| word(&pull)))
+            .flag("--force-recreate", self.force_recreate)
+            .flag("--remove-orphans", self.remove_orphans)
+            .each(
+                "--scale",
+                self.scale.iter().map(|(name, count)| format!("{name}={}", count.get())),
+            )
+            .timeout(self.time_limit() + PREPARATION)
+            .operands(&self.services)
+    }
+
+    async fn ascend(
+        &self,
+        mut ascent: Ascent<'_>,
+        up: &Up,
+        before: &[Container],
+        mut notes: Vec<String>,
+    ) -> Result<Deployed, Error> {
+        let started = Instant::now();
+        let (ended, containers_since) = ascent.run_up(up).await;
+        let (settled, error) = match ended {
+            Ended::Well(warnings) => {
+                notes.extend(
+                    warnings.into_iter().filter(|warning| !warning.starts_with("Found orphan")),
+                );
+                let settled = if self.wait {
+                    ascent.settle(containers_since.unwrap_or(started)).await?
+                } else {
+                    let (containers, stands) = ascent.look().await?;
+                    Settled { containers, stands, timed_out: false }
+                };
+                (settled, None)
+            }
+            Ended::Stopped { timed_out } => {
+                let (containers, stands) = ascent.look().await?;
+                (Settled { containers, stands, timed_out }, None)
+            }
+            Ended::Failed(error) => {
+                let Ok((containers, mut stands)) = ascent.look().await else { return Err(error) };
+                if is_ours_to_pass_on(&error) || containers.is_empty() {
+                    return Err(error);
+                }
+                blame(&error, &ascent.expected, &containers, &mut stands);
+                (Settled { containers, stands, timed_out: false }, Some(error))
+            }
+        };
+        let Settled { containers, stands, timed_out } = settled;
+        let mut services = report::reports(
+            &ascent.expected,
+            &stands,
+            &containers,
+            &Before { containers: before, stops: false },
+            timed_out,
+        );
+        report::add_logs(ascent.docker, &mut services, &containers).await;
+        let bad = |stand: &Stand| match stand {
+            Stand::Ready => false,
+            Stand::Pending(_) => self.wait,
+            _ => true,
+        };
+        notes.sort();
+        notes.dedup();
+        let ok = error.is_none() && !timed_out && !stands.values().any(bad);
+        let root = settle::root(&ascent.expected, &stands).filter(|_| !ok);
+        Ok(Deployed {
+            project: self.project_name.to_string(),
+            ok,
+            timed_out: timed_out.then_some(true),
+            root: root.map(str::to_owned),
+            error: error.map(Failure::from),
+            services,
+            warnings: notes,
+            command: up.0.to_string(),
+        })
+    }
+
+    /// Containers of the project whose service is not in the file, not even in a profile.
+    async fn orphans(
+        &self,
+        docker: &Docker,
+        source: &Source,
+        model: &Model,
+        before: &[Container],
+    ) -> Option<String> {
+        let mut orphans: Vec<&Container> = before
+            .iter()
+            .filter(|container| !model.services.contains_key(project::service(container)))
+            .collect();
+        if orphans.is_empty() || self.remove_orphans {
+            return None;
+        }
+        if let Ok(all) = self.everything(docker, source).await {
+            let known = &all.model().services;
+            orphans.retain(|container| !known.contains_key(project::service(container)));
+        }
+        let names: Vec<&str> = orphans.iter().map(|container| container.name()).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "not in the file, but of this project: {}; remove_orphans: true removes them",
+                names.join(", ")
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::compose::model::testing;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: DeployCompose = serde_json::from_value(arguments).unwrap();
+        let model = r#"{"services":{"web":{"image":"x"}}}"#;
+        tool.up(&testing::vetted("shop", model)).to_string()
+    }
+
+    #[test]
+    fn argv_of_deploy_compose() {
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach");
+        assert_snapshot!(
+            argv(json!({
+                "project_name": "shop", "services": ["web", "db"], "build": true, "pull": "always",
+                "force_recreate": true, "remove_orphans": true, "scale": {"web": 3, "db": "0"},
+            })),
+            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
+        );
+    }
+
+    #[test]
+    fn what_is_deployed_is_what_was_checked() {
+        let model = r#"{"services":{"web":{"image":"x"}}}"#;
+        let tool: DeployCompose = serde_json::from_value(json!({"project_name": "shop"})).unwrap();
+        let up = tool.up(&testing::vetted("shop", model));
+        assert_eq!(up.stdin_bytes().unwrap().as_ref(), model.as_bytes());
+    }
+}

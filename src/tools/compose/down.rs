@@ -1,0 +1,353 @@
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+use super::holdings::{Holdings, VolumeSizes, images_by_name, volumes_by_name};
+use super::project;
+use crate::command::compose::Project;
+use crate::command::containers::ListContainers;
+use crate::command::values::{Bounded, ProjectName};
+use crate::command::{Command, Effect, Invocation, Output, labels};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeDown {
+    /// Compose project; its files are not needed.
+    project_name: ProjectName,
+    /// Also its volumes with all their data; first answers with a plan.
+    #[serde(default)]
+    remove_volumes: bool,
+    /// Also its images: true or all, or local for built ones without a name.
+    #[serde(default)]
+    remove_images: Images,
+    /// Also remove leftovers of compose-run.
+    #[serde(default)]
+    remove_orphans: bool,
+    /// Seconds until it is killed (default 10).
+    timeout_seconds: Option<Bounded<0, 600>>,
+    /// Token from the plan, after the person's yes.
+    confirm: Option<String>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Images {
+    #[default]
+    None,
+    Local,
+    All,
+}
+
+impl<'de> Deserialize<'de> for Images {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = Value::deserialize(deserializer)?;
+        match sent.as_str().map_or_else(|| sent.to_string(), str::to_lowercase).as_str() {
+            "false" | "none" | "null" => Ok(Self::None),
+            "true" | "all" => Ok(Self::All),
+            "local" => Ok(Self::Local),
+            other => Err(de::Error::custom(format!("{other:?} is not true, false, all or local"))),
+        }
+    }
+}
+
+impl JsonSchema for Images {
+    fn schema_name() -> Cow<'static, str> {
+        "Images".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "string"] })
+    }
+}
+
+impl Images {
+    /// The value of `--rmi`.
+    fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Local => Some("local"),
+            Self::All => Some("all"),
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    project: String,
+    removed: Removed,
+    /// What should have gone, and who uses it.
+    still_in_use: Vec<String>,
+    /// Volumes that were not asked for.
+    kept_volumes: Vec<String>,
+    command: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Removed {
+    containers: Vec<String>,
+    networks: Vec<String>,
+    volumes: Vec<String>,
+    images: Vec<String>,
+}
+
+impl Tool for ComposeDown {
+    const SPEC: Spec = Spec {
+        name: "compose-down",
+        title: "Take a compose project down",
+        description: "Stop and remove all containers and networks of a compose project, by its name alone. Volumes stay unless remove_volumes, which destroys data and has to be confirmed. To stop without removing use compose-stop.",
+        toolset: Toolset::Compose,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let docker = &context.docker;
+        let before = Holdings::of(docker, &self.project_name).await?;
+        if before.is_empty() {
+            return Err(project::no_such_project(docker, &self.project_name).await);
+        }
+        self.refuse_protected(&before)?;
+        let command = self.command(before.containers.len());
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([command])));
+        }
+        let doomed = self.doomed(docker, &before).await?;
+        let decision = context.confirmations.decide(
+            Self::SPEC.name,
+            std::slice::from_ref(&command),
+            doomed,
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan));
+        }
+        docker.watch(&Down(command.clone()), |_| docker.progress().say("taking down")).await?;
+        let after = Holdings::of(docker, &self.project_name).await?;
+        let mut reply = self.compare(docker, &before, &after).await?;
+        reply.command = command.to_string();
+        Ok(Change::Done(reply))
+    }
+}
+
+impl ComposeDown {
+    /// By the name alone: compose then finds everything by its labels, and reads no file.
+    fn command(&self, containers: usize) -> Invocation {
+        let grace = self.timeout_seconds.map_or(10, Bounded::get);
+        // They stop one after the other when each depends on the next.
+        let seconds = u64::from(grace) * containers.max(1) as u64 + 60;
+        Project::named(self.project_name.clone())
+            .invocation(Effect::Destroy, "down")
+            .flag("--volumes", self.remove_volumes)
+            .maybe("--rmi", self.remove_images.argument())
+            .flag("--remove-orphans", self.remove_orphans)
+            .maybe("--timeout", self.timeout_seconds.map(Bounded::get))
+            .timeout(Duration::from_secs(seconds.min(1800)))
+    }
+
+    /// The person has marked what must stay.
+    fn refuse_protected(&self, before: &Holdings) -> Result<(), Error> {
+        let volumes = before
+            .volumes
+            .iter()
+            .filter(|_| self.remove_volumes)
+            .map(|volume| ("volume", volume.name.as_str(), &volume.labels));
+        let containers = before
+            .containers
+            .iter()
+            .map(|container| ("container", container.name(), &container.config.labels));
+        let protected = volumes
+            .chain(containers)
+            .find(|(_, _, labels)| labels.get(labels::PROTECT).is_some_and(|on| on == "true"));
+        let Some((kind, name, _)) = protected else { return Ok(()) };
+        let message =
+            format!("protected: the {kind} {name} carries the label {}=true", labels::PROTECT);
+        let error = Error::new(Code::RefusedByPolicy, message).with("rule", "protected");
+        Err(error
+            .with(kind, name)
+            .hint("the person has marked it as not to be removed through this server; ask them"))
+    }
+
+    async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {
+        let project = self.project_name.to_string();
+        let going = before
+            .containers
+            .iter()
+            .filter(|container| self.remove_orphans || !project::is_one_off(container));
+        let mut doomed: Vec<Doomed> = going
+            .map(|container| Doomed {
+                kind: "container",
+                name: container.name().to_owned(),
+                id: container.id.clone(),
+                project: Some(project.clone()),
+                ..Doomed::default()
+            })
+            .collect();
+        doomed.extend(before.networks.iter().map(|network| Doomed {
+            kind: "network",
+            name: network.name.clone(),
+            id: network.id.clone(),
+            project: Some(project.clone()),
+            ..Doomed::default()
+        }));
+        if self.remove_images == Images::All {
+            doomed.extend(before.images.iter().map(|(name, id)| Doomed {
+                kind: "image",
+                name: name.clone(),
+                id: id.clone(),
+                project: Some(project.clone()),
+                ..Doomed::default()
+            }));
+        }
+        if self.remove_volumes && !before.volumes.is_empty() {
+            let users =
+                docker.run(&ListContainers { all: true, ..ListContainers::default() }).await?;
+            let sizes = docker.run(&VolumeSizes).await.unwrap_or_default();
+            doomed.extend(before.volumes.iter().map(|volume| {
+                Doomed {
+                    kind: "volume",
+                    name: volume.name.clone(),
+                    id: volume.created_at.clone(),
+                    project: Some(project.clone()),
+                    size: sizes.get(&volume.name).cloned(),
+                    used_by: users
+                        .iter()
+                        .filter(|row| row.mounts.contains(&volume.name))
+                        .map(|row| row.name.clone())
+                        .collect(),
+                    loses_data: true,
+                }
+            }));
+        }
+        Ok(doomed)
+    }
+
+    async fn compare(
+        &self,
+        docker: &Docker,
+        before: &Holdings,
+        after: &Holdings,
+    ) -> Result<Reply, Error> {
+        let names = |holdings: &Holdings| -> BTreeSet<String> {
+            holdings.containers.iter().map(|container| container.name().to_owned()).collect()
+        };
+        let networks = |holdings: &Holdings| -> BTreeSet<String> {
+            holdings.networks.iter().map(|network| network.name.clone()).collect()
+        };
+        let left = volumes_by_name(docker, before.volume_names()).await?;
+        let left: BTreeSet<String> = left.into_iter().map(|volume| volume.name).collect();
+        let (gone, kept): (Vec<String>, Vec<String>) =
+            before.volume_names().into_iter().partition(|name| !left.contains(name));
+        let mut still_in_use: Vec<String> =
+            networks(after).into_iter().map(|name| format!("network {name}")).collect();
+        let mut kept_volumes = vec![];
+        if self.remove_volumes {
+            still_in_use.extend(kept.into_iter().map(|name| format!("volume {name}")));
+        } else {
+            kept_volumes = kept;
+        }
+        if !still_in_use.is_empty() {
+            let rows =
+                docker.run(&ListContainers { all: true, ..ListContainers::default() }).await?;
+            for entry in &mut still_in_use {
+                let name = entry.split_once(' ').map_or("", |(_, name)| name).to_owned();
+                let users: Vec<&str> = rows
+                    .iter()
+                    .filter(|row| row.mounts.contains(&name) || row.networks.contains(&name))
+                    .map(|row| row.name.as_str())
+                    .collect();
+                if !users.is_empty() {
+                    entry.push_str(" by ");
+                    entry.push_str(&users.join(", "));
+                }
+            }
+        }
+        let images = if self.remove_images == Images::None {
+            vec![]
+        } else {
+            let left = images_by_name(docker, before.images.keys().cloned().collect()).await?;
+            before.images.keys().filter(|name| !left.contains_key(*name)).cloned().collect()
+        };
+        Ok(Reply {
+            project: self.project_name.to_string(),
+            removed: Removed {
+                containers: names(before).difference(&names(after)).cloned().collect(),
+                networks: networks(before).difference(&networks(after)).cloned().collect(),
+                volumes: gone,
+                images,
+            },
+            still_in_use,
+            kept_volumes,
+            command: String::new(),
+        })
+    }
+}
+
+/// `docker compose down`.
+struct Down(Invocation);
+
+impl Command for Down {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::ComposeDown;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: ComposeDown = serde_json::from_value(arguments).unwrap();
+        tool.command(3).to_string()
+    }
+
+    #[test]
+    fn argv_of_compose_down() {
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop down");
+        assert_snapshot!(
+            argv(json!({
+                "project_name": "shop", "remove_volumes": true, "remove_images": "local",
+                "remove_orphans": true, "timeout_seconds": 0,
+            })),
+            @"docker compose --ansi=never --progress=plain --project-name=shop down --volumes --rmi=local --remove-orphans --timeout=0"
+        );
+    }
+
+    #[test]
+    fn images_are_chosen_by_a_switch_or_a_word() {
+        let images = |sent: serde_json::Value| {
+            let tool = json!({"project_name": "shop", "remove_images": sent});
+            serde_json::from_value::<ComposeDown>(tool).map(|tool| tool.remove_images.argument())
+        };
+        assert_eq!(images(json!(false)).unwrap(), None);
+        assert_eq!(images(json!("false")).unwrap(), None);
+        assert_eq!(images(json!(true)).unwrap(), Some("all"));
+        assert_eq!(images(json!("Local")).unwrap(), Some("local"));
+        assert!(images(json!("some")).is_err());
+    }
+}

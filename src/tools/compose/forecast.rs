@@ -1,0 +1,94 @@
+//! What a deployment would do, for `dry_run`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::model::{self, Vetted};
+use super::project;
+use super::settle::Expected;
+use super::view::{Model, Port};
+use crate::command::containers::Container;
+use crate::command::{Command, Invocation, Output};
+use crate::docker::Docker;
+use crate::error::Error;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Planned {
+    service: String,
+    image: Option<String>,
+    builds: Option<bool>,
+    replicas: Option<u32>,
+    ports: Vec<String>,
+    /// What `up` would do, judged by the definition alone: a new image recreates too.
+    action: &'static str,
+}
+
+/// What `up` would do to each service.
+///
+/// # Errors
+/// As [`Docker::run`].
+pub(super) async fn planned(
+    docker: &Docker,
+    vetted: &Vetted,
+    expected: &BTreeMap<String, Expected>,
+    before: &[Container],
+) -> Result<Vec<Planned>, Error> {
+    let (hashes, _) = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
+    let services = expected.iter().filter_map(|(name, expected)| {
+        let service = vetted.model().services.get(name)?;
+        let own: Vec<&Container> =
+            before.iter().filter(|container| project::service(container) == name).collect();
+        let changed = |container: &&Container| {
+            container.label(project::HASH_LABEL) != hashes.get(name).map(String::as_str)
+        };
+        let action = if own.is_empty() {
+            "create"
+        } else if own.iter().any(changed) {
+            "recreate"
+        } else if own.iter().all(|container| container.state.running) {
+            "unchanged"
+        } else {
+            "start"
+        };
+        Some(Planned {
+            service: name.clone(),
+            image: service.image.clone(),
+            builds: service.build.is_some().then_some(true),
+            replicas: (expected.replicas != 1).then_some(expected.replicas),
+            ports: service.ports.iter().filter_map(Port::published).collect(),
+            action,
+        })
+    });
+    Ok(services.collect())
+}
+
+/// `docker compose config --hash=*`: the fingerprint of each service's definition, and warnings.
+pub(super) struct Hashes(pub(super) Invocation);
+
+impl Command for Hashes {
+    type Reply = (BTreeMap<String, String>, Vec<String>);
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone().option("--hash", "*")
+    }
+
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        let pairs = output.stdout.lines().filter_map(|line| line.trim().split_once(' '));
+        let hashes = pairs.map(|(service, hash)| (service.to_owned(), hash.trim().to_owned()));
+        Ok((hashes.collect(), model::warnings(&output.stderr)))
+    }
+}
+
+/// Ports that other machines reach: compose listens on all addresses unless it is told otherwise.
+pub(super) fn open_ports(model: &Model, expected: &BTreeMap<String, Expected>) -> Vec<String> {
+    let services = expected.keys().filter_map(|name| model.services.get_key_value(name));
+    services
+        .flat_map(|(name, service)| service.ports.iter().map(move |port| (name, port)))
+        .filter(|(_, port)| port.is_open())
+        .filter_map(|(name, port)| {
+            let port = port.published()?;
+            Some(format!("{name}: port {port} is open to other machines; publish it as 127.0.0.1:… to keep it here"))
+        })
+        .collect()
+}

@@ -1,0 +1,336 @@
+//! compose-build and compose-pull: the images of a project, service by service.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::build_log::BuildLog;
+use super::holdings::images_by_name;
+use super::model::{Vetted, resolve_for, vet};
+use super::project;
+use super::source::{ComposeFiles, ComposeText, Source};
+use crate::command::containers::short_id;
+use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::docker::Line;
+use crate::error::Error;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// Seconds when the caller does not say.
+const LIMIT: u32 = 1800;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeBuild {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Text of a compose file (default: the file it was deployed from).
+    compose_yaml: Option<ComposeText>,
+    /// Path of a compose file, or several.
+    compose_file: Option<ComposeFiles>,
+    /// Values for `${…}` in the file, before its `.env`.
+    #[serde(default)]
+    environment: Environment,
+    /// Only these services (default all that are built).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Do not use the cache.
+    #[serde(default)]
+    no_cache: bool,
+    /// Ask the registry for newer base images.
+    #[serde(default)]
+    pull: bool,
+    /// Seconds it may take (default 1800).
+    timeout_seconds: Option<Bounded<1, 7200>>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposePull {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Text of a compose file (default: the file it was deployed from).
+    compose_yaml: Option<ComposeText>,
+    /// Path of a compose file, or several.
+    compose_file: Option<ComposeFiles>,
+    /// Values for `${…}` in the file, before its `.env`.
+    #[serde(default)]
+    environment: Environment,
+    /// Only these services (default all that are not built).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Seconds it may take (default 1800).
+    timeout_seconds: Option<Bounded<1, 7200>>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    project: String,
+    ok: bool,
+    services: Vec<Outcome>,
+    duration_ms: u64,
+    warnings: Vec<String>,
+    command: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Outcome {
+    service: String,
+    image: String,
+    id: Option<String>,
+    /// `built` or `downloaded`, `up_to_date`, or `failed`.
+    status: &'static str,
+    error: Option<String>,
+}
+
+impl Tool for ComposeBuild {
+    const SPEC: Spec = Spec {
+        name: "compose-build",
+        title: "Build the images of a compose project",
+        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
+        toolset: Toolset::Compose,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: true,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let request = Request {
+            project: &self.project_name,
+            services: &self.services,
+            limit: self.timeout_seconds,
+        };
+        let text = self.compose_yaml.as_ref();
+        let (vetted, warnings) =
+            request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
+        let images = request.images(&vetted, true)?;
+        let build = request
+            .command(&vetted, "build")
+            .flag("--no-cache", self.no_cache)
+            .flag("--pull", self.pull);
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([build])));
+        }
+        let docker = &context.docker;
+        let started = Instant::now();
+        let before = images_by_name(docker, images.values().cloned().collect()).await?;
+        let mut log = BuildLog::default();
+        let listen = |line: Line<'_>| {
+            say(context, line);
+            log.hear(line);
+        };
+        let is_service = |name: &str| vetted.model().services.contains_key(name);
+        let result = docker.watch(&Work(build.clone()), listen).await;
+        result.map_err(|error| log.explain(error, is_service))?;
+        let after = images_by_name(docker, images.values().cloned().collect()).await?;
+        let services = outcomes(&images, &before, &after, "built", &BTreeMap::new());
+        Ok(Change::Done(request.reply(&build, services, started, warnings)))
+    }
+}
+
+impl Tool for ComposePull {
+    const SPEC: Spec = Spec {
+        name: "compose-pull",
+        title: "Pull the images of a compose project",
+        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
+        toolset: Toolset::Compose,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: true,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let request = Request {
+            project: &self.project_name,
+            services: &self.services,
+            limit: self.timeout_seconds,
+        };
+        let text = self.compose_yaml.as_ref();
+        let (vetted, warnings) =
+            request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
+        let images = request.images(&vetted, false)?;
+        // One image that cannot be had must not keep the others from being told.
+        let pull = request
+            .command(&vetted, "pull")
+            .flag("--ignore-pull-failures", true)
+            .flag("--ignore-buildable", true)
+            .killed_means_undone();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([pull])));
+        }
+        let docker = &context.docker;
+        let started = Instant::now();
+        let before = images_by_name(docker, images.values().cloned().collect()).await?;
+        let failed = docker.watch(&Work(pull.clone()), |line| say(context, line)).await?;
+        let after = images_by_name(docker, images.values().cloned().collect()).await?;
+        let services = outcomes(&images, &before, &after, "downloaded", &failed);
+        Ok(Change::Done(request.reply(&pull, services, started, warnings)))
+    }
+}
+
+fn say(context: &Context, line: Line<'_>) {
+    let (Line::Stdout(text) | Line::Stderr(text)) = line;
+    if !text.trim().is_empty() && !text.starts_with("time=") {
+        let text: String = text.trim().chars().take(200).collect();
+        context.docker.progress().say(text);
+    }
+}
+
+/// What the two tools have in common.
+struct Request<'a> {
+    project: &'a ProjectName,
+    services: &'a [ServiceName],
+    limit: Option<Bounded<1, 7200>>,
+}
+
+impl Request<'_> {
+    async fn vetted(
+        &self,
+        context: &Context,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+        environment: &Environment,
+    ) -> Result<(Vetted, Vec<String>), Error> {
+        let docker = &context.docker;
+        let running = match (text, files) {
+            (None, None) => project::containers(docker, self.project).await?,
+            _ => vec![],
+        };
+        let source = Source::read_or_find(&context.workspace, text, files, &running)?;
+        let resolved =
+            resolve_for(docker, self.project, &source, vec![], environment, self.services)
+                .await
+                .map_err(|error| error.with("file", source.name()))?;
+        let warnings = resolved.warnings.clone();
+        Ok((vet(resolved, &context.workspace)?, warnings))
+    }
+
+    /// The images that are built, or those that are pulled, by service.
+    fn images(&self, vetted: &Vetted, built: bool) -> Result<BTreeMap<String, String>, Error> {
+        let model = vetted.model();
+        let is_wanted = |name: &str| {
+            self.services.is_empty() || self.services.iter().any(|wanted| wanted.as_str() == name)
+        };
+        let images: BTreeMap<String, String> = model
+            .services
+            .iter()
+            .filter(|(name, service)| is_wanted(name) && service.build.is_some() == built)
+            .map(|(name, service)| (name.clone(), service.image_name(self.project.as_str(), name)))
+            .collect();
+        if images.is_empty() {
+            let what = if built { "has a `build`" } else { "is pulled: all are built" };
+            let message = format!("none of the services {what}");
+            return Err(Error::invalid("services", message));
+        }
+        Ok(images)
+    }
+
+    fn command(&self, vetted: &Vetted, verb: &'static str) -> Invocation {
+        let seconds = self.limit.map_or(LIMIT, Bounded::get);
+        vetted
+            .invocation(Effect::Change, verb)
+            .timeout(Duration::from_secs(seconds.into()))
+            .operands(self.services)
+    }
+
+    fn reply(
+        &self,
+        command: &Invocation,
+        services: Vec<Outcome>,
+        started: Instant,
+        warnings: Vec<String>,
+    ) -> Reply {
+        Reply {
+            project: self.project.to_string(),
+            ok: services.iter().all(|outcome| outcome.status != "failed"),
+            services,
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            warnings,
+            command: command.to_string(),
+        }
+    }
+}
+
+fn outcomes(
+    images: &BTreeMap<String, String>,
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+    changed: &'static str,
+    failed: &BTreeMap<String, String>,
+) -> Vec<Outcome> {
+    let outcome = |(service, image): (&String, &String)| {
+        let (old, new) = (before.get(image), after.get(image));
+        let error = failed.get(service).cloned();
+        let status = match (&error, new) {
+            (Some(_), _) | (None, None) => "failed",
+            (None, new) if new == old => "up_to_date",
+            (None, Some(_)) => changed,
+        };
+        Outcome {
+            service: service.clone(),
+            image: image.clone(),
+            id: new.map(|id| short_id(id).to_owned()),
+            status,
+            error,
+        }
+    };
+    images.iter().map(outcome).collect()
+}
+
+/// `docker compose build` or `pull`. The reply is what could not be pulled, by service.
+struct Work(Invocation);
+
+impl Command for Work {
+    type Reply = BTreeMap<String, String>;
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    /// ` web Error manifest for … not found`.
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        let failed = output.stderr.lines().filter_map(|line| {
+            let (service, rest) = line.trim().split_once(' ')?;
+            let error = rest.trim_start().strip_prefix("Error ")?;
+            Some((service.to_owned(), error.trim().to_owned()))
+        });
+        Ok(failed.filter(|(service, _)| service != "Error").collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_pulled_is_told_by_service() {
+        let stderr = " b Pulling \n a Pulling \n a Error manifest for r/x:1 not found: manifest unknown\nError response from daemon: manifest for r/x:1 not found\n b Pulled \n";
+        let output = Output { stderr: stderr.into(), ..Output::default() };
+        let failed = Work(Invocation::docker(Effect::Change, ["x"])).parse(&output).unwrap();
+        let images = BTreeMap::from([("a".into(), "r/x:1".into()), ("b".into(), "r/y:1".into())]);
+        let after = BTreeMap::from([("r/y:1".into(), "sha256:0123456789abcdef".into())]);
+        let told = outcomes(&images, &BTreeMap::new(), &after, "downloaded", &failed);
+        assert_eq!(
+            serde_json::to_value(told).unwrap(),
+            json!([
+                {"service": "a", "image": "r/x:1", "id": null, "status": "failed",
+                 "error": "manifest for r/x:1 not found: manifest unknown"},
+                {"service": "b", "image": "r/y:1", "id": "0123456789ab", "status": "downloaded",
+                 "error": null},
+            ])
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! compose-start, compose-stop, compose-restart: one shape, three verbs, no file.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::project;
+use super::ps::choose;
+use super::report::{self, Before, Report};
+use super::settle::{self, Expected, Memory, Stand};
+use super::up::Ascent;
+use crate::command::compose::Project;
+use crate::command::containers::Container;
+use crate::command::values::{Bounded, ProjectName, ServiceName};
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::error::Error;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// What was started is watched for so long: one that cannot run ends at once.
+const WATCH: Duration = Duration::from_secs(4);
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    project: String,
+    ok: bool,
+    /// The service that is the cause.
+    root: Option<String>,
+    services: Vec<Report>,
+    command: String,
+}
+
+/// `docker compose VERB`, which says on standard error what it does.
+struct Act(Invocation);
+
+impl Command for Act {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What the three tools have in common.
+struct Request<'a> {
+    verb: &'static str,
+    effect: Effect,
+    project: &'a ProjectName,
+    services: &'a [ServiceName],
+    timeout_seconds: Option<u32>,
+    dry_run: bool,
+}
+
+impl Request<'_> {
+    /// By the name alone: compose finds the containers by their labels.
+    fn command(&self, containers: usize) -> Invocation {
+        let grace = self.timeout_seconds.unwrap_or(10);
+        // They stop one after the other when each depends on the next.
+        let seconds = u64::from(grace) * containers.max(1) as u64 + 60;
+        Project::named(self.project.clone())
+            .invocation(self.effect, self.verb)
+            .maybe("--timeout", self.timeout_seconds)
+            .timeout(Duration::from_secs(seconds.min(1800)))
+            .operands(self.services)
+    }
+
+    async fn run(&self, context: &Context) -> Result<Change<Reply>, Error> {
+        let docker = &context.docker;
+        let mut before = project::containers(docker, self.project).await?;
+        if before.is_empty() {
+            return Err(project::no_such_project(docker, self.project).await);
+        }
+        choose(&mut before, self.services)?;
+        let command = self.command(before.len());
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([command])));
+        }
+        docker.run(&Act(command.clone())).await?;
+        let mut ascent = Ascent {
+            docker,
+            project: self.project,
+            expected: expected(&before),
+            memory: Memory::before(&before),
+            time_limit: WATCH,
+        };
+        let (containers, stands) = if self.verb == "stop" {
+            let (containers, stands) = ascent.look().await?;
+            // Whatever stands still is what was asked for.
+            let is_up = |container: &&Container| container.state.running;
+            let up: Vec<&str> = containers.iter().filter(is_up).map(project::service).collect();
+            let still_up = |name: &String| {
+                if up.contains(&name.as_str()) {
+                    Stand::Failed("it is still running".to_owned())
+                } else {
+                    Stand::Ready
+                }
+            };
+            let stands = stands.into_keys().map(|name| (name.clone(), still_up(&name))).collect();
+            (containers, stands)
+        } else {
+            let settled = ascent.settle(Instant::now()).await?;
+            (settled.containers, settled.stands)
+        };
+        let before = Before { containers: &before, stops: self.verb == "stop" };
+        let mut services = report::reports(&ascent.expected, &stands, &containers, &before, false);
+        report::add_logs(docker, &mut services, &containers).await;
+        Ok(Change::Done(Reply {
+            project: self.project.to_string(),
+            ok: !stands.values().any(Stand::is_bad),
+            root: settle::root(&ascent.expected, &stands)
+                .filter(|_| stands.values().any(Stand::is_bad))
+                .map(str::to_owned),
+            services,
+            command: command.to_string(),
+        }))
+    }
+}
+
+/// As many as there are; who depends on whom is in a label.
+fn expected(containers: &[Container]) -> BTreeMap<String, Expected> {
+    let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
+    for container in containers {
+        let service = expected.entry(project::service(container).to_owned()).or_default();
+        service.replicas += 1;
+        service.depends_on = project::depends_on(container);
+    }
+    expected
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeStart {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Only these services (default all).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for ComposeStart {
+    const SPEC: Spec = Spec {
+        name: "compose-start",
+        title: "Start a compose project",
+        description: "Start the existing containers of a compose project again, as they are. Changed files or images need deploy-compose.",
+        toolset: Toolset::Compose,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let request = Request {
+            verb: "start",
+            effect: Effect::Change,
+            project: &self.project_name,
+            services: &self.services,
+            timeout_seconds: None,
+            dry_run: self.dry_run,
+        };
+        request.run(context).await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeStop {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Only these services (default all).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Seconds until it is killed (default 10).
+    timeout_seconds: Option<Bounded<0, 600>>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for ComposeStop {
+    const SPEC: Spec = Spec {
+        name: "compose-stop",
+        title: "Stop a compose project",
+        description: "Stop the containers of a compose project without removing anything; compose-start starts them again. To remove them use compose-down.",
+        toolset: Toolset::Compose,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let request = Request {
+            verb: "stop",
+            effect: Effect::Destroy,
+            project: &self.project_name,
+            services: &self.services,
+            timeout_seconds: self.timeout_seconds.map(Bounded::get),
+            dry_run: self.dry_run,
+        };
+        request.run(context).await
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposeRestart {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Only these services (default all).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+    /// Seconds until it is killed (default 10).
+    timeout_seconds: Option<Bounded<0, 600>>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Tool for ComposeRestart {
+    const SPEC: Spec = Spec {
+        name: "compose-restart",
+        title: "Restart a compose project",
+        description: "Stop the containers of a compose project and start them again as they are. Changed files or images need deploy-compose.",
+        toolset: Toolset::Compose,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let request = Request {
+            verb: "restart",
+            effect: Effect::Destroy,
+            project: &self.project_name,
+            services: &self.services,
+            timeout_seconds: self.timeout_seconds.map(Bounded::get),
+            dry_run: self.dry_run,
+        };
+        request.run(context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argv_of_the_verbs() {
+        let project = "shop".parse().unwrap();
+        let services = ["web".parse().unwrap()];
+        let request = |verb, services, timeout_seconds| {
+            let effect = Effect::Destroy;
+            let project = &project;
+            Request { verb, effect, project, services, timeout_seconds, dry_run: false }
+                .command(2)
+                .to_string()
+        };
+        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop stop");
+        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop restart --timeout=0 -- web");
+    }
+}

@@ -1,0 +1,43 @@
+//! Compose projects: deploy, look, take down.
+
+mod build_log;
+mod config;
+mod deploy;
+mod down;
+mod exec;
+mod failure;
+mod forecast;
+mod holdings;
+mod images;
+mod lifecycle;
+mod list;
+mod logs;
+mod model;
+mod project;
+mod ps;
+mod report;
+mod run;
+mod settle;
+mod source;
+mod up;
+mod view;
+
+use super::Entry;
+
+pub(super) fn tools() -> Vec<Entry> {
+    vec![
+        Entry::of::<deploy::DeployCompose>(),
+        Entry::of::<down::ComposeDown>(),
+        Entry::of::<list::ListComposeProjects>(),
+        Entry::of::<ps::ComposePs>(),
+        Entry::of::<logs::ComposeLogs>(),
+        Entry::of::<config::ComposeConfig>(),
+        Entry::of::<images::ComposeBuild>(),
+        Entry::of::<images::ComposePull>(),
+        Entry::of::<exec::ComposeExec>(),
+        Entry::of::<run::ComposeRun>(),
+        Entry::of::<lifecycle::ComposeStart>(),
+        Entry::of::<lifecycle::ComposeStop>(),
+        Entry::of::<lifecycle::ComposeRestart>(),
+    ]
+}

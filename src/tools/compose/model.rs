@@ -1,0 +1,311 @@
+//! A compose project as compose itself understands it: resolved, checked, and then deployed from
+//! exactly the bytes that were checked.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use regex_lite::Regex;
+
+use super::source::{From, Source};
+use super::view::Model;
+use crate::command::compose::Project;
+use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+use crate::workspace::Workspace;
+
+/// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+const MAX_BYTES: usize = 8 << 20;
+
+/// A project as `docker compose config` gives it: everything interpolated, merged and absolute.
+/// What compose reads from it is what it would read from the files, so the hash of each service
+/// is the same and a person's own `docker compose up` does not recreate what we deployed.
+pub(super) struct Resolved {
+    project: Project,
+    /// What compose printed, byte for byte.
+    model_text: Arc<[u8]>,
+    model: Model,
+    /// Values for `${…}`; secrets from the environment are looked up again when they are deployed.
+    environment: Environment,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A project that may be deployed. [`vet`] is the only way to get one.
+pub(super) struct Vetted(Resolved);
+
+/// Checks a resolved project against the operator's policy.
+///
+/// This is the one gate between a compose file and docker. Every key of every service, network,
+/// volume, secret and config is judged here, on the resolved model (aliases, merges, `extends` and
+/// interpolation can hide nothing there), and all findings are told at once. Today it accepts
+/// everything.
+///
+/// # Errors
+/// DKR-014 that lists every violation.
+#[expect(clippy::unnecessary_wraps, reason = "the policy decides here")]
+pub(super) fn vet(resolved: Resolved, _workspace: &Workspace) -> Result<Vetted, Error> {
+    Ok(Vetted(resolved))
+}
+
+/// Asks compose what a source means.
+///
+/// # Errors
+/// DKR-004 with line and key for a file that is wrong; nothing has been created then.
+pub(super) async fn resolve(
+    docker: &Docker,
+    project_name: Option<&ProjectName>,
+    source: &Source,
+    profiles: &[String],
+    environment: &Environment,
+) -> Result<Resolved, Error> {
+    let question = Config::new(project_name, source, profiles, environment)?;
+    let (model_text, warnings) =
+        docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
+    let model = json::document(&model_text)?;
+    let project = Project { files: vec![PathBuf::from("-")], ..question.project };
+    let model_text = Arc::from(model_text.into_bytes());
+    Ok(Resolved { project, model_text, model, environment: environment.clone(), warnings })
+}
+
+/// As [`resolve`], with the profiles of the named services switched on: to name a service means to
+/// want it, which a resolved model no longer knows of.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) async fn resolve_for(
+    docker: &Docker,
+    project_name: &ProjectName,
+    source: &Source,
+    mut profiles: Vec<String>,
+    environment: &Environment,
+    services: &[ServiceName],
+) -> Result<Resolved, Error> {
+    let ask = async |profiles: &[String]| {
+        resolve(docker, Some(project_name), source, profiles, environment).await
+    };
+    let resolved = ask(&profiles).await?;
+    let known = &resolved.model().services;
+    let missing: Vec<&ServiceName> =
+        services.iter().filter(|name| !known.contains_key(name.as_str())).collect();
+    if missing.is_empty() {
+        return Ok(resolved);
+    }
+    let all = ask(&["*".to_owned()]).await?;
+    for name in missing {
+        let (_, service) = all.model().known("services", name.as_str())?;
+        profiles.extend(service.profiles.iter().cloned());
+    }
+    ask(&profiles).await
+}
+
+impl Resolved {
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// A model of everything, to be deployed with the profiles and services of another.
+    pub(super) fn with_profiles_of(mut self, other: &Self) -> Self {
+        self.model.services.retain(|name, _| other.model.services.contains_key(name));
+        self.project.profiles.clone_from(&other.project.profiles);
+        self
+    }
+
+    /// The whole model, as compose printed it.
+    ///
+    /// # Errors
+    /// DKR-016 when it is no JSON.
+    pub(super) fn document(&self) -> Result<serde_json::Value, Error> {
+        json::document(&String::from_utf8_lossy(&self.model_text))
+    }
+
+    /// `docker compose … VERB` on this model, for commands that create nothing.
+    pub(super) fn read(&self, verb: &'static str) -> Invocation {
+        self.invocation(Effect::Read, verb)
+    }
+
+    fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
+        let invocation = self.project.invocation(effect, verb).stdin(Arc::clone(&self.model_text));
+        with_values(invocation, &self.environment)
+    }
+}
+
+impl Vetted {
+    pub(super) fn model(&self) -> &Model {
+        self.0.model()
+    }
+
+    pub(super) fn resolved(&self) -> &Resolved {
+        &self.0
+    }
+
+    /// `docker compose … VERB` on the bytes that were checked.
+    pub(super) fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
+        self.0.invocation(effect, verb)
+    }
+}
+
+/// `docker compose config`: prints the resolved model.
+pub(super) struct Config {
+    project: Project,
+    text: Option<Arc<[u8]>>,
+    environment: Environment,
+}
+
+impl Config {
+    /// # Errors
+    /// DKR-004 for a variable that would steer the docker client itself.
+    pub(super) fn new(
+        project_name: Option<&ProjectName>,
+        source: &Source,
+        profiles: &[String],
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        if let Some((name, _)) = environment.iter().find(|(name, _)| name.is_reserved()) {
+            let message =
+                format!("{name} cannot be set here: it would steer the docker client itself");
+            return Err(Error::invalid("environment", message)
+                .hint("give the variable another name in the compose file, or write it into the .env file beside it"));
+        }
+        let (files, text) = match &source.from {
+            From::Text(text) | From::File(_, text) => {
+                (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
+            }
+            From::Files(paths) => (paths.clone(), None),
+        };
+        let project = Project {
+            directory: Some(source.directory.clone()),
+            files,
+            profiles: profiles.to_vec(),
+            name: project_name.cloned(),
+            ..Project::default()
+        };
+        Ok(Self { project, text, environment: environment.clone() })
+    }
+
+    /// The same question with another way to answer it: `--services`, `--hash=*`.
+    pub(super) fn question(&self) -> Invocation {
+        let invocation = self.project.invocation(Effect::Read, "config").timeout(TIME_LIMIT);
+        let invocation = match &self.text {
+            Some(text) => invocation.stdin(Arc::clone(text)),
+            None => invocation,
+        };
+        with_values(invocation, &self.environment)
+    }
+}
+
+impl Command for Config {
+    type Reply = (String, Vec<String>);
+
+    fn invocation(&self) -> Invocation {
+        let streams = Streams::Split {
+            stdout: Capture::Whole { max: MAX_BYTES },
+            stderr: Capture::Tail { max: 64 << 10 },
+        };
+        self.question().option("--format", "json").streams(streams)
+    }
+
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        Ok((output.stdout.clone(), warnings(&output.stderr)))
+    }
+}
+
+/// Values reach compose through its environment, never through the command line.
+fn with_values(invocation: Invocation, environment: &Environment) -> Invocation {
+    environment
+        .iter()
+        .fold(invocation, |invocation, (name, value)| invocation.client_env(name.as_str(), value))
+}
+
+/// The warnings in compose's log lines, each once.
+pub(super) fn warnings(stderr: &str) -> Vec<String> {
+    static WARNING: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"level=warning msg="((?:[^"\\]|\\.)*)""#).expect("a valid pattern")
+    });
+    let mut warnings: Vec<String> = vec![];
+    for captures in WARNING.captures_iter(stderr) {
+        let text = captures.get(1).map_or("", |text| text.as_str()).replace("\\\"", "\"");
+        // Compose says it of every older file; it means nothing.
+        if !text.contains("`version` is obsolete") && !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+    warnings
+}
+
+/// Compose calls standard input `-`; the caller knows another name for it.
+pub(super) fn about_the_source(mut error: Error, source: &Source) -> Error {
+    let name = source.name();
+    for word in ["validating", "failed to parse"] {
+        error.message = error.message.replace(&format!("{word} -:"), &format!("{word} {name}:"));
+    }
+    // Whatever compose says about a file is about the caller's file.
+    if error.code == Code::DockerFailed {
+        error.code = Code::InvalidConfiguration;
+    }
+    error.with("file", name)
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// A project as if compose had resolved it to this model, and the policy had passed it.
+    pub(in super::super) fn vetted(name: &str, model: &str) -> Vetted {
+        let project = Project {
+            directory: Some("/srv/shop".into()),
+            files: vec!["-".into()],
+            ..Project::named(name.parse().unwrap())
+        };
+        Vetted(Resolved {
+            project,
+            model_text: Arc::from(model.as_bytes()),
+            model: serde_json::from_str(model).unwrap(),
+            environment: Environment::default(),
+            warnings: vec![],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source() -> Source {
+        Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
+    }
+
+    #[test]
+    fn argv_of_config() {
+        let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
+        let config =
+            Config::new(Some(&"shop".parse().unwrap()), &source(), &["dev".into()], &environment);
+        let invocation = config.unwrap().invocation();
+        insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"services: {}");
+    }
+
+    #[test]
+    fn a_variable_that_steers_the_client_is_refused() {
+        let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
+        let config = Config::new(Some(&"shop".parse().unwrap()), &source(), &[], &environment);
+        assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
+    }
+
+    #[test]
+    fn warnings_of_compose_are_told_once() {
+        let stderr = r#"time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="The \"A\" variable is not set. Defaulting to a blank string."
+time="2026-11-24T09:20:53Z" level=warning msg="/x/compose.yaml: the attribute `version` is obsolete, it will be ignored"
+"#;
+        assert_eq!(
+            warnings(stderr),
+            [r#"The "A" variable is not set. Defaulting to a blank string."#]
+        );
+    }
+}

@@ -1,0 +1,205 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::forecast::Hashes;
+use super::holdings::images_by_name;
+use super::model::Config;
+use super::project;
+use super::source::{From, Source};
+use super::view::no_such_service;
+use crate::command::Effect;
+use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::version::ComposeVersionQuery;
+use crate::error::Error;
+use crate::tools::reply::Structured;
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComposePs {
+    /// Compose project.
+    project_name: ProjectName,
+    /// Only these services (default all).
+    #[serde(default)]
+    services: Vec<ServiceName>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    project: String,
+    services: Vec<Listed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    service: String,
+    container: String,
+    id: String,
+    image: String,
+    state: String,
+    health: Option<String>,
+    exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
+    restart_count: Option<u64>,
+    /// Why it could not be started.
+    error: String,
+    ports: Vec<String>,
+    /// In what it differs from what a new deployment would run.
+    drift: Vec<String>,
+}
+
+impl Tool for ComposePs {
+    const SPEC: Spec = Spec {
+        name: "compose-ps",
+        title: "Containers of a compose project",
+        description: "State, health, exit code and ports of a compose project's containers, and drift: whether one runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
+        toolset: Toolset::Compose,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let docker = &context.docker;
+        let mut containers = project::all_containers(docker, &self.project_name).await?;
+        if containers.is_empty() {
+            return Err(project::no_such_project(docker, &self.project_name).await);
+        }
+        choose(&mut containers, &self.services)?;
+        containers.sort_by_cached_key(|container| {
+            (project::service(container).to_owned(), project::number(container))
+        });
+        let names = containers.iter().map(|container| container.config.image.clone()).collect();
+        let definitions = Definitions::now(context, &self.project_name, &containers);
+        let (images, definitions) = tokio::join!(images_by_name(docker, names), definitions);
+        // Drift is an extra; without it the rest of the answer is still right.
+        let images = images.unwrap_or_default();
+        let services = containers
+            .iter()
+            .map(|container| listed(container, drift(container, &images, definitions.as_ref())))
+            .collect();
+        Ok(Structured(Reply { project: self.project_name.to_string(), services }))
+    }
+}
+
+/// Leaves the containers of the chosen services.
+///
+/// # Errors
+/// DKR-004 for a service that has none.
+pub(super) fn choose(
+    containers: &mut Vec<Container>,
+    services: &[ServiceName],
+) -> Result<(), Error> {
+    let known: BTreeSet<String> =
+        containers.iter().map(|container| project::service(container).to_owned()).collect();
+    if let Some(name) = services.iter().find(|name| !known.contains(name.as_str())) {
+        return Err(no_such_service("services", name.as_str(), &known));
+    }
+    containers.retain(|container| {
+        services.is_empty()
+            || services.iter().any(|name| name.as_str() == project::service(container))
+    });
+    Ok(())
+}
+
+fn listed(container: &Container, drift: Vec<String>) -> Listed {
+    let exit_code = container.exit_code();
+    Listed {
+        service: project::service(container).to_owned(),
+        container: container.name().to_owned(),
+        id: container.short_id().to_owned(),
+        image: container.config.image.clone(),
+        state: container.state.status.clone(),
+        health: container.health().map(str::to_owned),
+        exit_code,
+        exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
+        restart_count: (container.restart_count > 0).then_some(container.restart_count),
+        error: container.state.error.clone(),
+        ports: container.ports(),
+        drift,
+    }
+}
+
+fn drift(
+    container: &Container,
+    images: &BTreeMap<String, String>,
+    definitions: Option<&Definitions>,
+) -> Vec<String> {
+    let mut drift = vec![];
+    let name = &container.config.image;
+    match images.get(name) {
+        Some(current) if *current != container.image => drift.push(format!(
+            "{name} is now {}, it runs {}: deploy again",
+            short_id(current),
+            short_id(&container.image)
+        )),
+        None if !images.is_empty() => {
+            drift.push(format!("{name} no longer stands for an image here"));
+        }
+        _ => {}
+    }
+    let Some(definitions) = definitions else { return drift };
+    // Each version of compose computes another hash.
+    let comparable = container
+        .label(project::VERSION_LABEL)
+        .is_some_and(|own| core(own) == core(&definitions.version));
+    let hash = definitions.hashes.get(project::service(container));
+    if let (true, Some(hash), Some(own)) = (comparable, hash, container.label(project::HASH_LABEL))
+        && hash != own
+    {
+        drift.push(definitions.text.clone());
+    }
+    drift
+}
+
+/// `2.26.1` of `v2.26.1-4`: packages add to the number, the label does not have it.
+fn core(version: &str) -> &str {
+    version.trim_start_matches('v').split(['-', '+', '~']).next().unwrap_or_default()
+}
+
+/// What the files of a project say now.
+struct Definitions {
+    version: String,
+    hashes: BTreeMap<String, String>,
+    /// What to say of a service whose hash is another.
+    text: String,
+}
+
+impl Definitions {
+    /// Nothing unless the files are in the project folder and compose can read them without
+    /// values that only a deployment knew.
+    async fn now(
+        context: &Context,
+        project: &ProjectName,
+        containers: &[Container],
+    ) -> Option<Self> {
+        let source = Source::of_project(&context.workspace, containers)?;
+        let config =
+            Config::new(Some(project), &source, &["*".to_owned()], &Environment::default()).ok()?;
+        let hashes = Hashes(config.question());
+        let docker = &context.docker;
+        let (version, (hashes, warnings)) =
+            tokio::try_join!(docker.run(&ComposeVersionQuery), docker.run(&hashes)).ok()?;
+        if warnings.iter().any(|warning| warning.contains("variable is not set")) {
+            return None;
+        }
+        let has_variables = match &source.from {
+            From::Text(text) | From::File(_, text) => text.contains('$'),
+            From::Files(_) => true,
+        };
+        let text = format!(
+            "its definition in {} {}: deploy again",
+            source.name(),
+            if has_variables {
+                "has changed, or it was deployed with other values for its variables"
+            } else {
+                "has changed"
+            }
+        );
+        Some(Self { version, hashes, text })
+    }
+}

@@ -1,0 +1,266 @@
+//! Where the model of a project comes from: text in the call, or files of the project folder.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::project;
+use crate::command::containers::Container;
+use crate::command::values::HostPath;
+use crate::error::Error;
+use crate::workspace::Workspace;
+
+/// No compose file that a person wrote is larger.
+const MAX_BYTES: usize = 256 << 10;
+
+/// The names that compose itself looks for, in its order.
+const USUAL_NAMES: [&str; 4] =
+    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// The text of a compose file. A JSON object is good too: every JSON text is YAML.
+#[derive(Clone, Debug)]
+pub(super) struct ComposeText(String);
+
+/// One path or several, of which the later ones override the earlier ones.
+#[derive(Clone, Debug)]
+pub(super) struct ComposeFiles(Vec<HostPath>);
+
+impl<'de> Deserialize<'de> for ComposeText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match Value::deserialize(deserializer)? {
+            Value::String(text) => text,
+            object @ Value::Object(_) => object.to_string(),
+            _ => return Err(de::Error::custom("it must be the text of a compose file")),
+        };
+        match text.trim() {
+            "" => Err(de::Error::custom("the compose file is empty")),
+            _ if text.len() > MAX_BYTES => {
+                Err(de::Error::custom(format!("it is larger than {MAX_BYTES} bytes")))
+            }
+            _ if text.contains('\0') => Err(de::Error::custom("it contains NUL")),
+            path if is_path(path) => Err(de::Error::custom(format!(
+                "{path:?} is a path, not the text of a compose file: send it as `compose_file`"
+            ))),
+            _ => Ok(Self(text)),
+        }
+    }
+}
+
+/// One word that ends like a file.
+fn is_path(text: &str) -> bool {
+    let extension = Path::new(text).extension().and_then(|extension| extension.to_str());
+    !text.contains([' ', '\n', '{', ':']) && matches!(extension, Some("yml" | "yaml" | "json"))
+}
+
+impl JsonSchema for ComposeText {
+    fn schema_name() -> Cow<'static, str> {
+        "ComposeText".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "object"] })
+    }
+}
+
+impl<'de> Deserialize<'de> for ComposeFiles {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = match Value::deserialize(deserializer)? {
+            Value::String(text) if text.starts_with('[') => {
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            }
+            other => other,
+        };
+        let items = match sent {
+            Value::Array(items) => items,
+            single => vec![single],
+        };
+        if items.is_empty() {
+            return Err(de::Error::custom("the list of files is empty"));
+        }
+        let files = items.into_iter().map(HostPath::try_from).collect::<Result<_, _>>();
+        files.map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for ComposeFiles {
+    fn schema_name() -> Cow<'static, str> {
+        "ComposeFiles".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+    }
+}
+
+/// A compose file, or several, as read once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// What relative paths in it are relative to, and where `.env` is looked for.
+    pub(super) directory: PathBuf,
+    pub(super) from: From,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    Text(String),
+    /// The one file, whose text was read.
+    File(PathBuf, String),
+    /// Files that override each other: only compose can merge them, by their paths.
+    Files(Vec<PathBuf>),
+}
+
+impl Source {
+    /// # Errors
+    /// DKR-004 unless exactly one of the two is given, and for a file that cannot be read.
+    pub(super) fn read(
+        workspace: &Workspace,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+    ) -> Result<Self, Error> {
+        match (text, files) {
+            (Some(_), Some(_)) => {
+                Err(Error::invalid("compose_file", "give compose_yaml or compose_file, not both"))
+            }
+            (None, None) => Err(neither(workspace)),
+            (Some(ComposeText(text)), None) => {
+                Ok(Self { directory: workspace.folder.clone(), from: From::Text(text.clone()) })
+            }
+            (None, Some(ComposeFiles(files))) => {
+                let mut read = files
+                    .iter()
+                    .map(|file| workspace.read_compose_file("compose_file", file))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let paths: Vec<PathBuf> = read.iter().map(|(path, _)| path.clone()).collect();
+                let first = paths.first().and_then(|path| path.parent());
+                let directory = first.unwrap_or(&workspace.folder).to_owned();
+                let from = match (read.pop(), read.is_empty()) {
+                    (Some((path, text)), true) => From::File(path, text),
+                    _ => From::Files(paths),
+                };
+                Ok(Self { directory, from })
+            }
+        }
+    }
+
+    /// The given source, or the one of the project as it runs.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_or_find(
+        workspace: &Workspace,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+        containers: &[Container],
+    ) -> Result<Self, Error> {
+        match (text, files) {
+            (None, None) => {
+                Self::of_project(workspace, containers).ok_or_else(|| neither(workspace))
+            }
+            _ => Self::read(workspace, text, files),
+        }
+    }
+
+    /// The files that the containers name, or, where they were deployed from standard input, the
+    /// usual one in their folder. Nothing that is outside of the project folder.
+    pub(super) fn of_project(workspace: &Workspace, containers: &[Container]) -> Option<Self> {
+        let label = |key| containers.iter().find_map(|container| container.label(key));
+        let folder = PathBuf::from(label(project::FOLDER_LABEL)?);
+        let named: Vec<PathBuf> = label(project::FILES_LABEL)
+            .unwrap_or_default()
+            .split(',')
+            .filter(|file| Path::new(file).is_absolute())
+            .map(PathBuf::from)
+            .collect();
+        let files = if named.is_empty() {
+            let usual = USUAL_NAMES.iter().map(|name| folder.join(name));
+            vec![usual.into_iter().find(|file| file.is_file())?]
+        } else {
+            named
+        };
+        if !files.iter().all(|file| file.starts_with(&workspace.folder)) {
+            return None;
+        }
+        match files.as_slice() {
+            [file] => {
+                let path = file.to_str()?.parse::<HostPath>().ok()?;
+                let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+                Some(Self { directory: folder, from: From::File(path, text) })
+            }
+            _ => Some(Self { directory: folder, from: From::Files(files) }),
+        }
+    }
+
+    /// What to call it in a message.
+    pub(super) fn name(&self) -> String {
+        match &self.from {
+            From::Text(_) => "compose_yaml".to_owned(),
+            From::File(path, _) => path.display().to_string(),
+            From::Files(paths) => {
+                paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+fn neither(workspace: &Workspace) -> Error {
+    let error = Error::invalid("compose_file", "give compose_yaml or compose_file");
+    match USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file()) {
+        Some(name) => error.hint(format!("the project folder has one: compose_file: {name:?}")),
+        None => error.hint("compose_file is a path that begins in the project folder; compose_yaml is the text of a compose file"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn files(sent: Value) -> Vec<String> {
+        let ComposeFiles(files) = serde_json::from_value(sent).unwrap();
+        files.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn files_are_one_path_or_several() {
+        assert_eq!(files(json!("a.yml")), ["a.yml"]);
+        assert_eq!(files(json!(["a.yml", "b.yml"])), ["a.yml", "b.yml"]);
+        assert_eq!(files(json!(r#"["a.yml","b.yml"]"#)), ["a.yml", "b.yml"]);
+        for wrong in [json!([]), json!("-"), json!(["-"]), json!({}), json!("~/a.yml")] {
+            assert!(serde_json::from_value::<ComposeFiles>(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn text_is_yaml_or_an_object_but_not_a_path() {
+        let text = |sent| serde_json::from_value::<ComposeText>(sent).map(|ComposeText(text)| text);
+        assert_eq!(text(json!("services: {}")).unwrap(), "services: {}");
+        assert_eq!(text(json!({"services": {}})).unwrap(), r#"{"services":{}}"#);
+        for wrong in [json!(""), json!(" \n"), json!("./compose.yaml"), json!(["x"]), json!("a\0b")]
+        {
+            assert!(text(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_source_is_needed() {
+        let workspace = Workspace::new("/nowhere".into());
+        let text: ComposeText = serde_json::from_value(json!("services: {}")).unwrap();
+        let files: ComposeFiles = serde_json::from_value(json!("a.yml")).unwrap();
+        assert!(Source::read(&workspace, None, None).is_err());
+        assert!(Source::read(&workspace, Some(&text), Some(&files)).is_err());
+        let source = Source::read(&workspace, Some(&text), None).unwrap();
+        assert_eq!(source.directory, Path::new("/nowhere"));
+    }
+}

@@ -1,0 +1,174 @@
+//! What we need to know of a resolved model; the rest is between compose and the policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::command::containers::or_default;
+use crate::command::values::ServiceName;
+use crate::error::Error;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Model {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) services: BTreeMap<String, Service>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volumes: BTreeMap<String, Option<Named>>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) networks: BTreeMap<String, Option<Named>>,
+}
+
+/// A volume or network, with the name that docker knows it by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Service {
+    pub(super) image: Option<String>,
+    pub(super) build: Option<serde_json::Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) ports: Vec<Port>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) depends_on: BTreeMap<String, serde_json::Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) profiles: Vec<String>,
+    scale: Option<u32>,
+    deploy: Option<Deploy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Deploy {
+    replicas: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Port {
+    host_ip: String,
+    published: serde_json::Value,
+    target: u32,
+    protocol: String,
+}
+
+impl Service {
+    /// The name of its image; compose makes one up for what it builds.
+    pub(super) fn image_name(&self, project: &str, service: &str) -> String {
+        self.image.clone().unwrap_or_else(|| format!("{project}-{service}"))
+    }
+
+    pub(super) fn replicas(&self) -> u32 {
+        let deployed = self.deploy.as_ref().and_then(|deploy| deploy.replicas);
+        self.scale.or(deployed).unwrap_or(1)
+    }
+}
+
+impl Port {
+    /// `127.0.0.1:8080->80/tcp`, as docker writes it; nothing for a port that is not published.
+    pub(super) fn published(&self) -> Option<String> {
+        let published = match &self.published {
+            serde_json::Value::String(text) if !text.is_empty() => text.clone(),
+            serde_json::Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        let protocol = if self.protocol.is_empty() { "tcp" } else { &self.protocol };
+        let address = match self.host_ip.as_str() {
+            "" => "0.0.0.0".to_owned(),
+            v6 if v6.contains(':') => format!("[{v6}]"),
+            v4 => v4.to_owned(),
+        };
+        Some(format!("{address}:{published}->{}/{protocol}", self.target))
+    }
+
+    /// Whether other machines can reach it.
+    pub(super) fn is_open(&self) -> bool {
+        self.published().is_some() && matches!(self.host_ip.as_str(), "" | "0.0.0.0" | "::")
+    }
+}
+
+impl Model {
+    /// The chosen services with all that they depend on, or all services.
+    ///
+    /// # Errors
+    /// DKR-004 for a service that the model does not have.
+    pub(super) fn selected(&self, chosen: &[ServiceName]) -> Result<BTreeSet<&str>, Error> {
+        if chosen.is_empty() {
+            return Ok(self.services.keys().map(String::as_str).collect());
+        }
+        let mut selected = BTreeSet::new();
+        let mut open = chosen
+            .iter()
+            .map(|name| self.known("services", name.as_str()))
+            .collect::<Result<Vec<_>, _>>()?;
+        while let Some((name, service)) = open.pop() {
+            if selected.insert(name) {
+                let needed = service.depends_on.keys();
+                open.extend(needed.filter_map(|name| self.entry(name)));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// # Errors
+    /// DKR-004 that names the parameter and the nearest service.
+    pub(super) fn known(&self, parameter: &str, name: &str) -> Result<(&str, &Service), Error> {
+        self.entry(name).ok_or_else(|| no_such_service(parameter, name, self.services.keys()))
+    }
+
+    fn entry(&self, name: &str) -> Option<(&str, &Service)> {
+        self.services.get_key_value(name).map(|(name, service)| (name.as_str(), service))
+    }
+}
+
+/// DKR-004 that names the services that there are.
+pub(super) fn no_such_service<'a>(
+    parameter: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a String>,
+) -> Error {
+    let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+    Error::invalid(parameter, format!("there is no service {name:?}"))
+        .with("service", name)
+        .hint(format!("the services are {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_model_is_read_with_its_nulls() {
+        let model: Model = serde_json::from_value(json!({
+            "services": {
+                "web": {"image": "x", "ports": [
+                    {"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"},
+                    {"target": 81, "published": "8081", "host_ip": "127.0.0.1"},
+                    {"target": 82},
+                ], "depends_on": {"db": {"condition": "service_healthy"}}, "command": null},
+                "db": {"build": {"context": "."}, "ports": null, "deploy": {"replicas": 2}},
+                "job": {"scale": 0},
+            },
+            "networks": {"default": null}, "volumes": null,
+        }))
+        .unwrap();
+        let web = model.services.get("web").unwrap();
+        let published: Vec<_> = web.ports.iter().filter_map(Port::published).collect();
+        assert_eq!(published, ["0.0.0.0:8080->80/tcp", "127.0.0.1:8081->81/tcp"]);
+        let open: Vec<bool> = web.ports.iter().map(Port::is_open).collect();
+        assert_eq!(open, [true, false, false]);
+        let replicas: Vec<u32> = model.services.values().map(Service::replicas).collect();
+        assert_eq!(replicas, [2, 0, 1]);
+        let chosen = model.selected(&["web".parse().unwrap()]).unwrap();
+        assert_eq!(chosen.into_iter().collect::<Vec<_>>(), ["db", "web"]);
+        assert!(model.selected(&["wbe".parse().unwrap()]).is_err());
+    }
+}

@@ -1,0 +1,133 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{inspect_one, users_of};
+use crate::command::networks::InspectNetworks;
+use crate::command::values::NetworkName;
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::error::Error;
+use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::refuse_protected;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemoveNetwork {
+    /// Name or ID.
+    name: NetworkName,
+    /// Token of the plan that the person agreed to.
+    confirm: Option<String>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    removed: Vec<Removed>,
+    note: Option<&'static str>,
+    command: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Removed {
+    id: String,
+    name: String,
+}
+
+impl Tool for RemoveNetwork {
+    const SPEC: Spec = Spec {
+        name: "remove-network",
+        title: "Remove a network",
+        description: "Remove a network that no container is on, stopped ones included: those could not be started again. Take containers off it with disconnect-network.",
+        toolset: Toolset::Networks,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let network = inspect_one(context, self.name.as_str()).await?;
+        let name = network.name.as_str();
+        if network.is_predefined() {
+            let message = format!("{name} is one of docker's own networks and stays");
+            return Err(Error::invalid("name", message).with("network", name));
+        }
+        refuse_protected("network", name, &network.labels)?;
+        // Docker minds only running ones, and a stopped one whose network is gone does not start.
+        let users = users_of(context, &network).await?;
+        if !users.is_empty() {
+            return Err(users
+                .in_the_way("network", name)
+                .hint("remove those containers, or take them off it with disconnect-network"));
+        }
+        let shown = Removal { network: name.to_owned() }.invocation();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let doomed = Doomed {
+            kind: "network",
+            name: name.to_owned(),
+            id: network.id.clone(),
+            project: network.project().map(str::to_owned),
+            ..Doomed::default()
+        };
+        let decision = context.confirmations.decide(
+            Self::SPEC.name,
+            std::slice::from_ref(&shown),
+            vec![doomed],
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan));
+        }
+        let shown = shown.to_string();
+        let removal = Removal { network: network.id.clone() };
+        let note = match context.docker.run(&removal).await {
+            Ok(()) => None,
+            Err(error) if is_gone(context, &network.id, &error).await => Some(GONE),
+            Err(error) => return Err(error.with("network", name).command(shown)),
+        };
+        let removed = Removed { id: network.short_id().to_owned(), name: name.to_owned() };
+        Ok(Change::Done(Reply { removed: vec![removed], note, command: shown }))
+    }
+}
+
+const GONE: &str = "docker's answer was lost, but the network is gone";
+
+/// Whether the removal was done although its answer says something else.
+async fn is_gone(context: &Context, id: &str, error: &Error) -> bool {
+    let look = InspectNetworks::listed(vec![id.to_owned()]);
+    error.may_have_been_done()
+        && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
+}
+
+/// `docker network rm`.
+struct Removal {
+    network: String,
+}
+
+impl Command for Removal {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Destroy, ["network", "rm"]).operands([&self.network])
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argv_of_remove_network() {
+        let removal = Removal { network: "back".into() };
+        insta::assert_snapshot!(removal.invocation(), @"docker network rm -- back");
+    }
+}

@@ -1,0 +1,127 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{inspect_one, size_in_passing, users_of};
+use crate::command::values::VolumeName;
+use crate::command::volumes::InspectVolumes;
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::error::Error;
+use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::refuse_protected;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemoveVolume {
+    /// Name of the volume.
+    name: VolumeName,
+    /// Token of the plan that the person agreed to.
+    confirm: Option<String>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    removed: Vec<String>,
+    note: Option<&'static str>,
+    command: String,
+}
+
+impl Tool for RemoveVolume {
+    const SPEC: Spec = Spec {
+        name: "remove-volume",
+        title: "Remove a volume and its data",
+        description: "Delete a volume with all its data, for good. The first call answers with a plan for the person; the same call with its `confirm` deletes. Containers that use it have to go before.",
+        toolset: Toolset::Volumes,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let name = self.name.as_str();
+        let volume = inspect_one(context, name).await?;
+        let users = users_of(context, name).await?;
+        refuse_protected("volume", name, &volume.labels)?;
+        if !users.is_empty() {
+            return Err(users.in_the_way("volume", name).hint(
+                "remove those containers first (remove-container); stopped ones hold their volumes too",
+            ));
+        }
+        let removal = Removal { name: name.to_owned() };
+        let shown = removal.invocation().to_string();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        // Whoever confirms has seen it.
+        let size = match &self.confirm {
+            Some(_) => None,
+            None => size_in_passing(context, name).await,
+        };
+        let doomed = Doomed {
+            kind: "volume",
+            name: name.to_owned(),
+            id: volume.created_at.clone(),
+            project: volume.project().map(str::to_owned),
+            size,
+            used_by: vec![],
+            loses_data: true,
+        };
+        let decision = context.confirmations.decide(
+            Self::SPEC.name,
+            &[removal.invocation()],
+            vec![doomed],
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan));
+        }
+        let note = match context.docker.run(&removal).await {
+            Ok(()) => None,
+            Err(error) if is_gone(context, name, &error).await => Some(GONE),
+            Err(error) => return Err(error.with("volume", name)),
+        };
+        Ok(Change::Done(Reply { removed: vec![name.to_owned()], note, command: shown }))
+    }
+}
+
+const GONE: &str = "docker's answer was lost, but the volume is gone";
+
+/// Whether the removal was done although its answer says something else.
+async fn is_gone(context: &Context, name: &str, error: &Error) -> bool {
+    let look = InspectVolumes::listed(vec![name.to_owned()]);
+    error.may_have_been_done()
+        && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
+}
+
+/// `docker volume rm`. Never with `--force`, which only hides that there was none.
+struct Removal {
+    name: String,
+}
+
+impl Command for Removal {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Destroy, ["volume", "rm"]).operands([&self.name])
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argv_of_remove_volume() {
+        let removal = Removal { name: "shop_pgdata".into() };
+        insta::assert_snapshot!(removal.invocation(), @"docker volume rm -- shop_pgdata");
+    }
+}

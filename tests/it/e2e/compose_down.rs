@@ -1,0 +1,113 @@
+//! Stacks are taken down by their name; their data only after a confirmation.
+
+use serde_json::json;
+
+use super::World;
+use super::compose::deploy;
+use super::world::image;
+
+fn yaml() -> String {
+    format!(
+        r#"
+services:
+  db:
+    image: {image}
+    command: ["sh", "-c", "echo kept >> /data/file; exec sleep 600"]
+    volumes: ["data:/data"]
+    stop_signal: SIGKILL
+  web: {{ image: {image}, command: ["sleep", "600"], stop_signal: SIGKILL }}
+volumes:
+  data:
+"#,
+        image = image()
+    )
+}
+
+#[tokio::test]
+async fn a_stack_is_taken_down_by_a_server_that_never_saw_its_file_and_keeps_its_data() {
+    let Some(world) = World::enter("down") else { return };
+    let mut session = world.session().await;
+    let up = deploy(&mut session, &world, &yaml()).await;
+    assert_eq!(up["ok"], true, "{up}");
+    let (volume, network) = (format!("{}_data", world.prefix), format!("{}_default", world.prefix));
+    let (db, web) = (format!("{}-db-1", world.prefix), format!("{}-web-1", world.prefix));
+    drop(session);
+
+    let mut session = world.session().await;
+    let shown = session.done("compose-ps", json!({"project_name": world.prefix})).await;
+    assert_eq!(shown["services"].as_array().unwrap().len(), 2, "{shown}");
+
+    let dry = json!({"project_name": world.prefix, "dry_run": true});
+    assert_eq!(session.done("compose-down", dry).await["dry_run"], true);
+    assert_eq!(world.state(&db), "running");
+
+    let down = session.done("compose-down", json!({"project_name": world.prefix})).await;
+    assert_eq!(down["removed"]["containers"], json!([db, web]), "{down}");
+    assert_eq!(down["removed"]["networks"], json!([network]), "{down}");
+    assert_eq!(down["kept_volumes"], json!([volume]), "{down}");
+    assert!(!world.exists("container", &db) && !world.exists("network", &network));
+    assert!(world.exists("volume", &volume));
+
+    // What it had written is there when it comes up again.
+    let up = deploy(&mut session, &world, &yaml()).await;
+    assert_eq!(up["ok"], true, "{up}");
+    assert_eq!(world.docker(["exec", &db, "cat", "/data/file"]), "kept\nkept");
+}
+
+#[tokio::test]
+async fn the_volumes_of_a_stack_go_only_after_a_confirmation_that_names_them() {
+    let Some(world) = World::enter("down-v") else { return };
+    let mut session = world.session().await;
+    deploy(&mut session, &world, &yaml()).await;
+    let (volume, db) = (format!("{}_data", world.prefix), format!("{}-db-1", world.prefix));
+    let ask = json!({"project_name": world.prefix, "remove_volumes": true});
+    let with = |token: &serde_json::Value| {
+        let mut arguments = ask.clone();
+        arguments["confirm"] = token.clone();
+        arguments
+    };
+
+    let plan = session.done("compose-down", ask.clone()).await;
+    assert!(plan["plan"].to_string().contains(&volume), "{plan}");
+    assert!(plan["plan"].to_string().contains(&world.look(&db, "{{.Id}}")), "full IDs: {plan}");
+    assert_eq!(world.state(&db), "running", "nothing was done");
+
+    for token in [json!("0123456789abcdef"), json!("yes"), json!("true"), json!("")] {
+        session.fails("DKR-027", "compose-down", with(&token)).await;
+    }
+    // Another server has never given it.
+    let mut other = world.session().await;
+    other.fails("DKR-027", "compose-down", with(&plan["confirm"])).await;
+
+    // The world has changed since: a container that the plan does not name.
+    let new = json!({
+        "project_name": world.prefix, "compose_yaml": yaml(), "scale": {"web": 2},
+    });
+    session.done("deploy-compose", new).await;
+    session.fails("DKR-027", "compose-down", with(&plan["confirm"])).await;
+    assert!(world.exists("volume", &volume) && world.state(&db) == "running");
+
+    let plan = session.done("compose-down", ask.clone()).await;
+    let down = session.done("compose-down", with(&plan["confirm"])).await;
+    assert_eq!(down["removed"]["volumes"], json!([volume]), "{down}");
+    assert!(!world.exists("volume", &volume) && !world.exists("container", &db));
+    session.fails("DKR-008", "compose-down", ask.clone()).await;
+}
+
+#[tokio::test]
+async fn a_volume_that_somebody_else_uses_is_named_and_stays() {
+    let Some(world) = World::enter("down-used") else { return };
+    let mut session = world.session().await;
+    deploy(&mut session, &world, &yaml()).await;
+    let volume = format!("{}_data", world.prefix);
+    let stranger = world.name("stranger");
+    let mount = format!("--volume={volume}:/data");
+    world.docker(["create", "--name", &stranger, &mount, &image()]);
+    let mut arguments = json!({"project_name": world.prefix, "remove_volumes": true});
+    let plan = session.done("compose-down", arguments.clone()).await;
+    assert!(plan["plan"].to_string().contains(&stranger), "who uses it is told: {plan}");
+    arguments["confirm"] = plan["confirm"].clone();
+    let result = session.wire.call("compose-down", arguments).await;
+    assert!(result.to_string().contains(&stranger), "{result}");
+    assert!(world.exists("volume", &volume));
+}

@@ -1,0 +1,200 @@
+//! Stacks that do not come up, each told with its cause; and files that are wrong, which create
+//! nothing.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::compose::service;
+use super::world::image;
+use super::{OBEDIENT, World, free_port};
+
+#[tokio::test]
+async fn a_service_that_crashes_is_the_root_and_its_last_words_are_told() {
+    let Some(world) = World::enter("crashing") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        r#"
+services:
+  api:
+    image: {image}
+    command: ["sleep", "600"]
+    stop_signal: SIGKILL
+    depends_on: {{ db: {{ condition: service_healthy }} }}
+  db:
+    image: {image}
+    command: ["sh", "-c", "echo loading; echo 'FATAL: no password given' >&2; exit 3"]
+    healthcheck: {{ test: "true", interval: 1s }}
+"#,
+        image = image()
+    );
+    let begun = Instant::now();
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let down = session.done("deploy-compose", arguments).await;
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("db")), "{down}");
+    let db = service(&down, "db");
+    assert_eq!(db["exit_code"], 3, "{down}");
+    assert!(db["log_tail"].as_str().unwrap().contains("FATAL: no password given"), "{down}");
+    assert!(service(&down, "api")["problem"].as_str().unwrap().contains("db"), "{down}");
+}
+
+#[tokio::test]
+async fn a_service_that_keeps_restarting_is_told() {
+    let Some(world) = World::enter("looping") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        r#"
+services:
+  api: {{ image: {image}, command: ["sh", "-c", "echo no config; exit 1"], restart: always }}
+"#,
+        image = image()
+    );
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let down = session.done("deploy-compose", arguments).await;
+    assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("api")), "{down}");
+    assert!(service(&down, "api")["log_tail"].as_str().unwrap().contains("no config"), "{down}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_told_with_the_service_that_wanted_it() {
+    let Some(world) = World::enter("compose-port") else { return };
+    let mut session = world.session().await;
+    let (holder, port) = (world.name("holder"), free_port());
+    let publish = format!("--publish=127.0.0.1:{port}:80");
+    world.docker(["run", "-d", "--name", &holder, &publish, &image(), "sh", "-c", OBEDIENT]);
+    let yaml = format!(
+        r#"
+services:
+  web:
+    image: {image}
+    command: ["sleep", "600"]
+    stop_signal: SIGKILL
+    ports: ["127.0.0.1:{port}:80"]
+"#,
+        image = image()
+    );
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let down = session.done("deploy-compose", arguments).await;
+    assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("web")), "{down}");
+    assert_eq!(down["error"]["code"], "DKR-006", "{down}");
+    assert!(down["error"].to_string().contains(&port.to_string()), "{down}");
+}
+
+#[tokio::test]
+async fn a_service_that_never_gets_healthy_ends_the_waiting() {
+    let Some(world) = World::enter("never") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        r#"
+services:
+  db:
+    image: {image}
+    command: ["sleep", "600"]
+    stop_signal: SIGKILL
+    healthcheck: {{ test: "echo not yet; exit 1", interval: 1s, retries: 100 }}
+"#,
+        image = image()
+    );
+    let arguments =
+        json!({"project_name": world.prefix, "compose_yaml": yaml, "timeout_seconds": 4});
+    let begun = Instant::now();
+    let down = session.done("deploy-compose", arguments).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!((&down["ok"], &down["timed_out"]), (&json!(false), &json!(true)), "{down}");
+    assert_eq!(down["root"], "db", "{down}");
+    assert!(service(&down, "db")["problem"].as_str().unwrap().contains("not yet"), "{down}");
+    assert_eq!(world.state(&format!("{}-db-1", world.prefix)), "running", "it stays, to be seen");
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_had_creates_nothing() {
+    let Some(world) = World::enter("compose-image") else { return };
+    let mut session = world.session().await;
+    let missing = format!("127.0.0.1:{}/{}:1", free_port(), world.prefix);
+    let yaml = format!("services: {{ web: {{ image: '{missing}', command: ['true'] }} }}");
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let result = session.wire.call("deploy-compose", arguments).await;
+    let told = result.to_string();
+    assert!(result["isError"] == true || result["structuredContent"]["ok"] == false, "{told}");
+    assert!(told.contains("DKR-011") && told.contains("service=web"), "{told}");
+    assert!(
+        world
+            .docker(["ps", "--all", "--quiet", "--filter", &format!("name={}", world.prefix)])
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_is_refused_with_its_place_and_creates_nothing() {
+    let Some(world) = World::enter("wrong-file") else { return };
+    let mut session = world.session().await;
+    for (yaml, place) in [
+        ("services:\n  web:\n    image: x\n   command: y\n", "line"),
+        ("services:\n  web:\n    image: [x\n", "line"),
+        ("services:\n\tweb: {}\n", "line"),
+        ("services:\n  web:\n    imgae: x\n", "imgae"),
+        ("services:\n  web:\n    image: x\n    ports: 80\n", "ports"),
+        ("services:\n  web:\n    image: x\n    ports: ['eighty']\n", "eighty"),
+        ("services:\n  web:\n    image: x\n    depends_on: [absent]\n", "absent"),
+        ("services:\n  web:\n    image: x\n    volumes: ['absent:/data']\n", "absent"),
+        ("services:\n  web:\n    image: x\n    networks: [absent]\n", "absent"),
+        ("services:\n  web: {}\n", "web"),
+        ("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n", "a"),
+        ("just words", "mapping"),
+        ("[]", ""),
+        ("services: {}\n", ""),
+    ] {
+        let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+        let error = session.fails("DKR-004", "deploy-compose", arguments).await;
+        assert!(error.contains(place), "{yaml:?} does not tell {place:?}: {error}");
+    }
+    let yaml = format!("services: {{ web: {{ image: '{}' }} }}", image());
+    let base = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    for (parameter, value, told) in [
+        ("services", json!(["absent"]), "absent"),
+        ("scale", json!({"absent": 2}), "absent"),
+        ("scale", json!({"web": -1}), "scale"),
+        ("scale", json!({"web": 1000}), "scale"),
+        ("timeout_seconds", json!(0), "timeout_seconds"),
+        ("pull", json!("sometimes"), "pull"),
+        ("compose_file", json!("compose.yaml"), "compose_file"),
+        ("profiles", json!(["-x"]), "profiles"),
+        ("environment", json!({"A=B": "x"}), "environment"),
+    ] {
+        let mut arguments = base.clone();
+        arguments[parameter] = value;
+        let error = session.fails("DKR-004", "deploy-compose", arguments).await;
+        assert!(error.contains(told), "{parameter}: {error}");
+    }
+    for name in ["UPPER", "-x", "a b", "../x", ""] {
+        let mut arguments = base.clone();
+        arguments["project_name"] = name.into();
+        let error = session.fails("DKR-004", "deploy-compose", arguments).await;
+        assert!(error.contains("project_name"), "{error}");
+    }
+    let nothing = json!({"project_name": world.prefix, "compose_file": "absent.yaml"});
+    let error = session.fails("DKR-008", "deploy-compose", nothing).await;
+    assert!(error.contains("absent.yaml"), "{error}");
+    assert!(world.left().is_empty(), "{:?}", world.left());
+}
+
+#[tokio::test]
+async fn a_build_that_fails_is_told_with_its_step_and_creates_nothing() {
+    let Some(world) = World::enter("build") else { return };
+    let mut session = world.session().await;
+    let dockerfile = format!(
+        "FROM {}\nLABEL {}\nRUN echo preparing && echo 'the cause' >&2 && exit 9\n",
+        image(),
+        world.label
+    );
+    world.file("app/Dockerfile", &dockerfile);
+    let yaml = format!("services: {{ app: {{ build: ./app, image: {}-app }} }}", world.prefix);
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let result = session.wire.call("deploy-compose", arguments).await;
+    let told = result.to_string();
+    assert!(result["isError"] == true || result["structuredContent"]["ok"] == false, "{told}");
+    assert!(told.contains("DKR-021") && told.contains("the cause"), "{told}");
+    assert!(told.contains("exit 9") || told.contains("code: 9"), "{told}");
+    assert!(!world.exists("container", &format!("{}-app-1", world.prefix)));
+}
