@@ -42,6 +42,14 @@ impl Policy {
         rights::ports(&mut findings, published as u64, &Place::at("--publish"));
         judge_operands(&mut findings, invocation, operands.get(1..).unwrap_or_default());
         for hazard in invocation.hazards() {
+            // A folder of the host that is an existing volume: judged as that volume's device.
+            if let Hazard::DriverOption { key, value } = hazard
+                && key == "device"
+            {
+                mounted.push(PathBuf::from(value));
+            }
+        }
+        for hazard in invocation.hazards() {
             judge_hazard(&mut findings, hazard, &mounted);
         }
         findings.finish()

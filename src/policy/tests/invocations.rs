@@ -165,6 +165,17 @@ fn all_violations_come_at_once_and_each_once() {
 }
 
 #[test]
+fn an_existing_volume_that_is_a_folder_is_told_once() {
+    let volume = create()
+        .hazard(Hazard::HostPath { path: "/etc".into(), read_only: false })
+        .hazard(Hazard::DriverOption { key: "device".into(), value: "/etc".into() })
+        .hazard(Hazard::DriverOption { key: "o".into(), value: "bind".into() });
+    let refusal = standard().check(&volume, &Machine::ann()).unwrap_err();
+    assert_eq!(refusal.violations.len(), 1);
+    assert_eq!(refusal.rules(), ["mount.outside_roots"]);
+}
+
+#[test]
 fn what_leaves_or_enters_the_machine_unseen() {
     let push = Invocation::docker(Effect::Change, ["image", "push"]).operands(["shop/web"]);
     assert_eq!(check(&push), ["image.push"]);
