@@ -42,6 +42,14 @@ impl Policy {
         rights::ports(&mut findings, published as u64, &Place::at("--publish"));
         judge_operands(&mut findings, invocation, operands.get(1..).unwrap_or_default());
         for hazard in invocation.hazards() {
+            // A folder of the host that is an existing volume: judged as that volume's device.
+            if let Hazard::DriverOption { key, value } = hazard
+                && key == "device"
+            {
+                mounted.push(PathBuf::from(value));
+            }
+        }
+        for hazard in invocation.hazards() {
             judge_hazard(&mut findings, hazard, &mounted);
         }
         findings.finish()
@@ -95,6 +103,11 @@ fn judge_option(
         }
         "--oom-score-adj" if value.starts_with('-') => {
             findings.refuse(&rule::PRIORITY, name, &place);
+        }
+        "--driver" => rights::driver(findings, value, &place),
+        "--opt" => {
+            let (key, value) = value.split_once('=').unwrap_or((value, ""));
+            rights::driver_option(findings, key, value, &place);
         }
         "--mount" => judge_mount(findings, value, mounted, &place),
         // The builder never writes it; its fields shift with every colon.
@@ -221,8 +234,8 @@ fn judge_hazard(findings: &mut Findings<'_>, hazard: &Hazard, mounted: &[PathBuf
         // Warned about, not denied: docker's own default is every address.
         Hazard::PublicPort(_) => {}
         Hazard::DriverOption { key, value } => {
-            rights::driver_option(findings, key, value, &Place::at("driver_opts"));
+            rights::driver_option(findings, key, value, &Place::at("--opt"));
         }
-        Hazard::Driver(driver) => rights::driver(findings, driver, &Place::at("driver")),
+        Hazard::Driver(driver) => rights::driver(findings, driver, &Place::at("--driver")),
     }
 }

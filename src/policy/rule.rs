@@ -303,7 +303,7 @@ rules! {
         UNRESTRICTED;
     VARIABLE_PATH "compose.variable_path",
         "compose reads this file before its variables can be checked.",
-        "write the path itself, without \"$\" and \"~\".",
+        "write the path itself on one line, without \"$\" and \"~\".",
         UNRESTRICTED;
     REMOTE_FILE "compose.remote_file",
         "it would be fetched from another machine and run before anybody can look at it.",

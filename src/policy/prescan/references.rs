@@ -89,7 +89,14 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
         let Reference { kind, value, line, folder } = &reference;
         let texts = || [Some(value), folder.as_ref()].into_iter().flatten();
         let subject = format!("{} {}", kind.key(), plain(value));
-        if texts().any(|text| text.contains('$') || text.starts_with('~')) {
+        // A line's end at the end is there for one reader, and not for the other.
+        let is_literal = |text: &str| {
+            text.trim() == text
+                && !text.contains('$')
+                && !text.starts_with('~')
+                && !text.contains(char::is_control)
+        };
+        if texts().any(|text| !is_literal(text)) {
             tree.find(&rule::VARIABLE_PATH, subject, *line);
         } else if texts().any(|text| is_remote(text)) {
             tree.find(&rule::REMOTE_FILE, subject, *line);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr_parser::{Event, Parser, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::{Found, MAX_BYTES, MAX_DEPTH};
 use crate::policy::refusal::plain;
@@ -88,7 +88,11 @@ impl Tree {
                     continue;
                 }
                 Event::Alias(anchor) => (Node::Alias(tree.anchors.get(&anchor).copied()), 0, None),
-                Event::Scalar(text, _, anchor, tag) => {
+                Event::Scalar(text, style, anchor, tag) => {
+                    // `{?env_file: x}` is this key to Go's reader (YAML 1.1), and another to ours.
+                    if style == ScalarStyle::Plain && text.starts_with('?') {
+                        tree.find(&rule::ALIAS_KEY, "a text that begins with \"?\"", line);
+                    }
                     (Node::Scalar(text.into_owned()), anchor, tag)
                 }
                 Event::SequenceStart(anchor, tag) => (Node::List(vec![]), anchor, tag),
@@ -149,7 +153,9 @@ impl Tree {
         };
         let is_map = matches!(self.node(parent.id), Some(Node::Map(_)));
         match (std::mem::take(&mut parent.next), &node) {
-            (Next::Key, Node::Scalar(key)) if is_map => parent.next = Next::Value(key.clone()),
+            (Next::Key, Node::Scalar(key)) if is_map => {
+                parent.next = Next::Value(key.trim().to_owned());
+            }
             (Next::Key, _) if is_map => {
                 self.find(&rule::ALIAS_KEY, "a key that is an alias, a list or a map", line);
                 parent.next = Next::Ignored;

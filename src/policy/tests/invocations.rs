@@ -67,6 +67,9 @@ fn options_are_judged_even_when_their_hazard_was_forgotten() {
         ("--runtime", "crun", "container.runtime"),
         ("--annotation", "run.oci.x=y", "container.runtime"),
         ("--sysctl", "kernel.core_pattern=|/x", "container.sysctl"),
+        ("--driver", "macvlan", "driver.plugin"),
+        ("--opt", "device=/", "mount.outside_roots"),
+        ("--opt", "o=username=u,password=p", "driver.option"),
         ("--storage-opt", "size=1g", "container.storage_option"),
         ("--oom-score-adj", "-1000", "container.priority"),
         ("--volume", "/:/h", "invocation.unrecorded_hazard"),
@@ -159,6 +162,17 @@ fn all_violations_come_at_once_and_each_once() {
     );
     let refusal = standard().check(&invocation, &Machine::ann()).unwrap_err();
     assert_eq!(refusal.violations.len(), 3);
+}
+
+#[test]
+fn an_existing_volume_that_is_a_folder_is_told_once() {
+    let volume = create()
+        .hazard(Hazard::HostPath { path: "/etc".into(), read_only: false })
+        .hazard(Hazard::DriverOption { key: "device".into(), value: "/etc".into() })
+        .hazard(Hazard::DriverOption { key: "o".into(), value: "bind".into() });
+    let refusal = standard().check(&volume, &Machine::ann()).unwrap_err();
+    assert_eq!(refusal.violations.len(), 1);
+    assert_eq!(refusal.rules(), ["mount.outside_roots"]);
 }
 
 #[test]

@@ -193,7 +193,8 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
 /// Lists of aliases of lists of aliases …, each of which has to be followed for every use.
 fn bomb() -> String {
     let list = |count: usize| (0..count).map(|_| "[]").collect::<Vec<_>>().join(",");
-    let uses = (0..1000).map(|i| format!("s{i}: {{env_file: *a}}\n")).collect::<String>();
+    let uses: Vec<String> = (0..1000).map(|i| format!("s{i}: {{env_file: *a}}\n")).collect();
+    let uses = uses.concat();
     format!("x: &a [{}]\n{uses}", list(1000))
 }
 
