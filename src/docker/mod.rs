@@ -81,7 +81,7 @@ impl Docker {
         Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress }
     }
 
-    /// A handle that outlives the cancellation of its call by `grace`: to undo what was begun.
+    /// A handle that the cancellation of its call does not reach: to undo what was begun.
     pub fn for_cleanup(&self) -> Self {
         Self { cancel: CancellationToken::new(), ..self.clone() }
     }
