@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use crate::command::Effect;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::policy::Policy;
 use crate::workspace::Workspace;
 use confirm::Confirmations;
 use reply::{Answer, IntoAnswer};
@@ -62,6 +63,11 @@ pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     type Reply: IntoAnswer;
 
+    /// Whether it can work at all with this policy; if not, it is not listed.
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect)
+    }
+
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 }
 
@@ -80,12 +86,18 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 pub struct Entry {
     pub spec: Spec,
     pub input_schema: Arc<Map<String, Value>>,
+    pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        Self { spec: T::SPEC, input_schema: Arc::new(schema::of::<T>()), run: run::<T> }
+        Self {
+            spec: T::SPEC,
+            input_schema: Arc::new(schema::of::<T>()),
+            can_work: T::can_work,
+            run: run::<T>,
+        }
     }
 
     /// Reads the arguments and runs the tool.

@@ -19,6 +19,7 @@ use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::filters::word;
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -134,11 +135,12 @@ impl Tool for DeployCompose {
         )?;
         let resolved = self.resolve(docker, &source).await?;
         let mut notes = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
         let up = self.up(&vetted);
         let before = project::containers(docker, &self.project_name).await?;
+        judge_changes(docker, &before)?;
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before).await?;

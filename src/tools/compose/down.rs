@@ -11,10 +11,11 @@ use super::project;
 use crate::command::compose::Project;
 use crate::command::containers::ListContainers;
 use crate::command::values::{Bounded, ProjectName};
-use crate::command::{Command, Effect, Invocation, Output, labels};
+use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -123,7 +124,7 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        self.refuse_protected(&before)?;
+        self.judge(docker, &before)?;
         let command = self.command(before.containers.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
@@ -161,27 +162,16 @@ impl ComposeDown {
             .timeout(Duration::from_secs(seconds.min(1800)))
     }
 
-    /// The person has marked what must stay.
-    fn refuse_protected(&self, before: &Holdings) -> Result<(), Error> {
-        let volumes = before
-            .volumes
-            .iter()
-            .filter(|_| self.remove_volumes)
-            .map(|volume| ("volume", volume.name.as_str(), &volume.labels));
-        let containers = before
-            .containers
-            .iter()
-            .map(|container| ("container", container.name(), &container.config.labels));
-        let protected = volumes
-            .chain(containers)
-            .find(|(_, _, labels)| labels.get(labels::PROTECT).is_some_and(|on| on == "true"));
-        let Some((kind, name, _)) = protected else { return Ok(()) };
-        let message =
-            format!("protected: the {kind} {name} carries the label {}=true", labels::PROTECT);
-        let error = Error::new(Code::RefusedByPolicy, message).with("rule", "protected");
-        Err(error
-            .with(kind, name)
-            .hint("the person has marked it as not to be removed through this server; ask them"))
+    /// What the operator wants to stay. The networks and volumes of a project are ours when its
+    /// containers are.
+    fn judge(&self, docker: &Docker, before: &Holdings) -> Result<(), Error> {
+        for container in &before.containers {
+            judge_removal(docker, "container", container.name(), &container.config.labels)?;
+        }
+        for volume in before.volumes.iter().filter(|_| self.remove_volumes) {
+            judge_protection(docker, "volume", &volume.name, &volume.labels)?;
+        }
+        Ok(())
     }
 
     async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {

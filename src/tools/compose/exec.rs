@@ -14,6 +14,7 @@ use crate::command::{Capture, Command, Effect, Invocation, Output, Streams};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
+use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -87,6 +88,8 @@ impl Tool for ComposeExec {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
         let container = self.container(&containers)?;
+        judge_changes(docker, [container])?;
+        judge_target(docker, &container.id).await?;
         let mark = token()?;
         let shown = self.invocation(container.name(), None);
         if self.dry_run {

@@ -213,7 +213,7 @@ impl Request<'_> {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        Ok((vet(resolved, &context.workspace)?, warnings))
+        Ok((vet(docker, resolved).await?, warnings))
     }
 
     /// The images that are built, or those that are pulled, by service.

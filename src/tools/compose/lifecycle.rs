@@ -16,6 +16,7 @@ use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -73,6 +74,7 @@ impl Request<'_> {
     async fn run(&self, context: &Context) -> Result<Change<Reply>, Error> {
         let docker = &context.docker;
         let mut before = project::containers(docker, self.project).await?;
+        judge_changes(docker, &before)?;
         if before.is_empty() {
             return Err(project::no_such_project(docker, self.project).await);
         }

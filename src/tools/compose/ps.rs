@@ -178,8 +178,11 @@ impl Definitions {
         containers: &[Container],
     ) -> Option<Self> {
         let source = Source::of_project(&context.workspace, containers)?;
+        let policy = context.docker.policy();
+        let everything = ["*".to_owned()];
         let config =
-            Config::new(Some(project), &source, &["*".to_owned()], &Environment::default()).ok()?;
+            Config::new(policy, Some(project), &source, &everything, &Environment::default())
+                .ok()?;
         let hashes = Hashes(config.question());
         let docker = &context.docker;
         let (version, (hashes, warnings)) =

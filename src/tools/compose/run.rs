@@ -87,7 +87,7 @@ impl Tool for ComposeRun {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
         let token = token()?;
         let one_off = OneOff {
             docker,

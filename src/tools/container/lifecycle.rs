@@ -9,6 +9,7 @@ use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -53,6 +54,7 @@ async fn act(
     invocation: impl Fn(&str) -> Invocation + Send,
 ) -> Result<Change<Reply>, Error> {
     let before = inspect(context, container).await?;
+    judge_changes(&context.docker, [&before])?;
     let shown = invocation(before.name());
     if dry_run {
         return Ok(Change::DryRun(DryRun::new([shown])));

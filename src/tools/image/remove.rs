@@ -9,7 +9,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_protection;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -64,7 +64,8 @@ impl Tool for RemoveImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let image = inspect_one(context, &self.image).await?;
-        refuse_protected("image", self.image.as_str(), &image.config.labels)?;
+        let (name, labels) = (self.image.as_str(), &image.config.labels);
+        judge_protection(&context.docker, "image", name, labels)?;
         let target = Target::of(&self.image, &image);
         let users = match target {
             // Another tag keeps the image, so nobody loses anything.

@@ -10,6 +10,7 @@ use crate::command::networks::Network;
 use crate::command::values::{ContainerRef, NetworkAlias, NetworkName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -130,6 +131,7 @@ impl Pair {
             Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
                 .with("container", container.as_str())
         })?;
+        judge_changes(&context.docker, [&container])?;
         Ok(Self { network, container })
     }
 

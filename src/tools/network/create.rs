@@ -64,7 +64,9 @@ impl Tool for CreateNetwork {
         self.check_that_it_is_new(context).await?;
         let request = token()?;
         let creation = Creation { tool: &self, request: &request };
-        let shown = creation.invocation().to_string();
+        let invocation = creation.invocation();
+        context.docker.permit(&invocation)?;
+        let shown = invocation.to_string();
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }

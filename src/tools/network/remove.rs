@@ -7,7 +7,7 @@ use crate::command::values::NetworkName;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -55,7 +55,7 @@ impl Tool for RemoveNetwork {
             let message = format!("{name} is one of docker's own networks and stays");
             return Err(Error::invalid("name", message).with("network", name));
         }
-        refuse_protected("network", name, &network.labels)?;
+        judge_removal(&context.docker, "network", name, &network.labels)?;
         // Docker minds only running ones, and a stopped one whose network is gone does not start.
         let users = users_of(context, &network).await?;
         if !users.is_empty() {

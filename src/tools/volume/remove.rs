@@ -7,7 +7,7 @@ use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -46,7 +46,7 @@ impl Tool for RemoveVolume {
         let name = self.name.as_str();
         let volume = inspect_one(context, name).await?;
         let users = users_of(context, name).await?;
-        refuse_protected("volume", name, &volume.labels)?;
+        judge_removal(&context.docker, "volume", name, &volume.labels)?;
         if !users.is_empty() {
             return Err(users.in_the_way("volume", name).hint(
                 "remove those containers first (remove-container); stopped ones hold their volumes too",

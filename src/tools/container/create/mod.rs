@@ -192,6 +192,8 @@ impl Tool for CreateContainer {
         let world = preflight::look(context, &self, &settings).await?;
         let request = confirm::token()?;
         let steps = self.steps(&settings, &world, &request)?;
+        // Before a pull: what is refused leaves nothing behind.
+        context.docker.permit(&steps.create.0)?;
         if self.dry_run {
             let name = self.name.as_ref().map_or("<id>", ContainerName::as_str);
             return Ok(Change::DryRun(DryRun::new(steps.shown(name))));
