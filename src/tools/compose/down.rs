@@ -11,10 +11,11 @@ use super::project;
 use crate::command::compose::Project;
 use crate::command::containers::ListContainers;
 use crate::command::values::{Bounded, ProjectName};
-use crate::command::{Command, Effect, Invocation, Output, labels};
+use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::refuse_protected;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -163,25 +164,15 @@ impl ComposeDown {
 
     /// The person has marked what must stay.
     fn refuse_protected(&self, before: &Holdings) -> Result<(), Error> {
-        let volumes = before
-            .volumes
-            .iter()
-            .filter(|_| self.remove_volumes)
-            .map(|volume| ("volume", volume.name.as_str(), &volume.labels));
-        let containers = before
-            .containers
-            .iter()
-            .map(|container| ("container", container.name(), &container.config.labels));
-        let protected = volumes
-            .chain(containers)
-            .find(|(_, _, labels)| labels.get(labels::PROTECT).is_some_and(|on| on == "true"));
-        let Some((kind, name, _)) = protected else { return Ok(()) };
-        let message =
-            format!("protected: the {kind} {name} carries the label {}=true", labels::PROTECT);
-        let error = Error::new(Code::RefusedByPolicy, message).with("rule", "protected");
-        Err(error
-            .with(kind, name)
-            .hint("the person has marked it as not to be removed through this server; ask them"))
+        if self.remove_volumes {
+            before
+                .volumes
+                .iter()
+                .try_for_each(|volume| refuse_protected("volume", &volume.name, &volume.labels))?;
+        }
+        before.containers.iter().try_for_each(|container| {
+            refuse_protected("container", container.name(), &container.config.labels)
+        })
     }
 
     async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {

@@ -9,9 +9,10 @@ use super::lifecycle::inspect;
 use super::volumes::{ExistingVolumes, Volume};
 use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
 use crate::command::values::ContainerRef;
-use crate::command::{Command, Effect, Invocation, Output, labels, time};
+use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error, Repeat};
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::refuse_protected;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -57,7 +58,7 @@ impl Tool for RemoveContainer {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let container = inspect(context, &self.container_name).await?;
-        refuse_protected("container", container.name(), container.label(labels::PROTECT))?;
+        refuse_protected("container", container.name(), &container.config.labels)?;
         self.refuse_running(&container)?;
         let volumes =
             if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
@@ -123,22 +124,10 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
         !others.any(|other| other.mounts.contains(&volume.name))
     });
     for volume in &volumes {
-        let label = volume.labels.get(labels::PROTECT).map(String::as_str);
-        refuse_protected("volume", &volume.name, label)?;
+        refuse_protected("volume", &volume.name, &volume.labels)?;
     }
     volumes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(volumes)
-}
-
-fn refuse_protected(kind: &'static str, name: &str, label: Option<&str>) -> Result<(), Error> {
-    if label != Some("true") {
-        return Ok(());
-    }
-    let message = format!("{name} has the label {}=true and is not removed", labels::PROTECT);
-    Err(Error::new(Code::RefusedByPolicy, message)
-        .with("rule", "protected")
-        .with(kind, name)
-        .hint("whoever set the label can remove it with docker itself"))
 }
 
 fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
@@ -285,16 +274,5 @@ mod tests {
         assert_eq!(error.code, Code::WrongState);
         assert!(remove(true).refuse_running(&container("running")).is_ok());
         assert!(remove(false).refuse_running(&container("exited")).is_ok());
-    }
-
-    #[test]
-    fn what_is_protected_is_refused() {
-        assert!(refuse_protected("container", "web", None).is_ok());
-        assert!(refuse_protected("container", "web", Some("false")).is_ok());
-        let error = refuse_protected("container", "web", Some("true")).unwrap_err();
-        assert_snapshot!(error, @r"
-        Error: DKR-014 refused_by_policy: web has the label docker-mcp-server.protect=true and is not removed | Context: rule=protected; container=web
-        hint: whoever set the label can remove it with docker itself
-        ");
     }
 }
