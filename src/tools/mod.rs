@@ -85,16 +85,21 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
+    /// As clients see it.
     pub input_schema: Arc<Map<String, Value>>,
+    /// All that is accepted, by which arguments are repaired.
+    full_schema: Map<String, Value>,
     pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
+        let full_schema = schema::of::<T>();
         Self {
             spec: T::SPEC,
-            input_schema: Arc::new(schema::of::<T>()),
+            input_schema: Arc::new(schema::advertised(&full_schema)),
+            full_schema,
             can_work: T::can_work,
             run: run::<T>,
         }
@@ -105,7 +110,7 @@ impl Entry {
     /// # Errors
     /// DKR-004 for arguments that do not fit, and whatever the tool says.
     pub async fn call(&self, arguments: Arguments, context: Context) -> Result<Answer, Error> {
-        let arguments = arguments::fit(&self.input_schema, arguments)?;
+        let arguments = arguments::fit(&self.full_schema, arguments)?;
         (self.run)(arguments, context).await
     }
 }

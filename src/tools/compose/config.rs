@@ -16,19 +16,19 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// Text of a compose file; give this or `compose_file`.
+    /// Compose file as text.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Compose project (default: the file's).
+    /// Project (default: the file's).
     project_name: Option<ProjectName>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Profiles to switch on.
+    /// Profiles.
     #[serde(default)]
     profiles: Vec<ServiceName>,
-    /// model: the whole file as compose resolves it.
+    /// The whole resolved file.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -77,7 +77,7 @@ impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
         title: "Check a compose file",
-        description: "Check a compose file without creating anything: whether it is valid, its services, images, volumes, networks, ports, and all problems at once. deploy-compose deploys it.",
+        description: "Check a compose file without creating anything: what it defines, and all problems at once. To run it use deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

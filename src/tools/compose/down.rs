@@ -22,22 +22,22 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeDown {
-    /// Compose project; its files are not needed.
+    /// Compose project.
     project_name: ProjectName,
-    /// Also its volumes with all their data; first answers with a plan.
+    /// Also its volumes and their data; gives a plan first.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also its images: true or all, or local for built ones without a name.
+    /// Also its images: all, or local (built, unnamed).
     #[serde(default)]
     remove_images: Images,
-    /// Also remove leftovers of compose-run.
+    /// Also leftovers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Token from the plan, after the person's yes.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -110,7 +110,7 @@ impl Tool for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
         title: "Take a compose project down",
-        description: "Stop and remove all containers and networks of a compose project, by its name alone. Volumes stay unless remove_volumes, which destroys data and has to be confirmed. To stop without removing use compose-stop.",
+        description: "Remove the containers and networks of a compose project. Volumes stay unless remove_volumes, which destroys data after a confirmed plan. To only stop it: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,

@@ -27,25 +27,25 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are built).
+    /// Only these (default all that are built).
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Do not use the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Ask the registry for newer base images.
+    /// Look for newer base images.
     #[serde(default)]
     pull: bool,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -55,19 +55,19 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are not built).
+    /// Only these (default all that are not built).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -96,7 +96,7 @@ impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build the images of a compose project",
-        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
+        description: "Build images of a compose project; a failure names step, line and last output. deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -142,7 +142,7 @@ impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull the images of a compose project",
-        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
+        description: "Pull images of a compose project; deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,

@@ -22,7 +22,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposePs {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -55,7 +55,7 @@ impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
         title: "Containers of a compose project",
-        description: "State, health, exit code and ports of a compose project's containers, and drift: whether one runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
+        description: "State, health, exit code, ports of a compose project's containers, and drift from file, image or source. All projects: list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -21,7 +21,7 @@ const LINES: usize = 100;
 pub(super) struct InspectContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Further parts (default none); `raw` is docker's whole document.
+    /// Further parts.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -101,7 +101,7 @@ impl Tool for InspectContainer {
     const SPEC: Spec = Spec {
         name: "inspect-container",
         title: "Inspect a container",
-        description: "One container in detail: state, exit code and its meaning, health, ports, mounts, networks, limits, names of variables. `include` adds more. For its output use get-logs.",
+        description: "One container in detail: state, exit code, health, ports, mounts, networks, limits. For its output: get-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

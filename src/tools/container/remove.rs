@@ -24,15 +24,15 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Also when it runs: it is killed.
+    /// Kill it when it runs.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes, with their data.
+    /// Also its anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// The token of the plan that the first call gave.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove a container",
-        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys its anonymous ones, after a plan to confirm. For a compose project use compose-down.",
+        description: "Remove a container; a running one needs force. volumes: true destroys its anonymous volumes after a confirmed plan. For a project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

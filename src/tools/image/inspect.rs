@@ -23,9 +23,9 @@ const CREATED_BY_MAX: usize = 300;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectImage {
-    /// Name with tag (default latest) or digest, or ID.
+    /// Name[:tag], digest or ID.
     image: ImageRef,
-    /// Further parts (default none); `raw` is docker's whole document.
+    /// Further parts.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -85,7 +85,7 @@ impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
         title: "Inspect an image",
-        description: "One local image in detail: tags, digests, size, platform, entrypoint, command, user, ports, volumes, health check, names of variables. `include` adds more, such as layers. For all use list-images.",
+        description: "One local image in detail: size, platform, command, user, ports, volumes; with layers if asked. For all: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -40,7 +40,7 @@ impl Tool for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove a network",
-        description: "Remove a network that no container is on, stopped ones included: those could not be started again. Take containers off it with disconnect-network.",
+        description: "Remove a network that no container is on; disconnect-network takes them off. Nothing is destroyed but the network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: false,
