@@ -10,6 +10,7 @@ use docker_mcp_server::config::{self, Cli, Settings, Subcommands};
 use docker_mcp_server::docker::{Docker, Runner, Shared, reap};
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
+use docker_mcp_server::server::audit::Audit;
 use docker_mcp_server::server::call::{Dispatcher, UnknownTool};
 use docker_mcp_server::server::render::Renderer;
 use docker_mcp_server::server::{Server, definitions, serve};
@@ -76,7 +77,15 @@ fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatche
         workspace: Arc::new(Workspace::new(settings.project_folder()?, policy)),
         confirmations: Arc::new(Confirmations::new(settings.confirm)),
     };
-    Ok(Dispatcher::new(context, Renderer::new(Arc::clone(redactor)), &settings.toolsets))
+    let renderer = Renderer::new(Arc::clone(redactor));
+    let dispatcher = Dispatcher::new(context, renderer, &settings.toolsets);
+    match &settings.audit_file {
+        None => Ok(dispatcher),
+        Some(file) => {
+            let audit = Audit::open(file, Arc::clone(redactor));
+            Ok(dispatcher.audited(audit.with_context(|| file.display().to_string())?))
+        }
+    }
 }
 
 /// A token that the first SIGTERM, SIGINT or SIGHUP cancels. Hosts kill a server half a second

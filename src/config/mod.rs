@@ -101,6 +101,9 @@ pub struct Settings {
     /// When a call that removes something has to be confirmed.
     #[arg(long, env = "DOCKER_MCP_CONFIRM", default_value = "data-loss", global = true)]
     pub confirm: confirm::When,
+    /// Append one JSON line per call to this file: tool, outcome, rule, commands, objects.
+    #[arg(long, env = "DOCKER_MCP_AUDIT_FILE", value_name = "FILE", global = true)]
+    pub audit_file: Option<PathBuf>,
     /// Do not hide secrets in answers and logs.
     #[arg(long, env = "DOCKER_MCP_NO_REDACT", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub no_redact: bool,

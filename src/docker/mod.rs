@@ -11,7 +11,7 @@ pub use runner::{Line, Runner, Settings};
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -66,6 +66,34 @@ pub struct Docker {
     ceiling: Effect,
     cancel: CancellationToken,
     progress: Progress,
+    trail: Trail,
+}
+
+/// The commands of one call that change something, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Arc<Mutex<Vec<Step>>>);
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// As it may be shown.
+    pub command: String,
+    /// Its operands.
+    pub objects: Vec<String>,
+}
+
+impl Trail {
+    fn leave(&self, invocation: &Invocation) {
+        if invocation.effect() > Effect::Read {
+            let objects = invocation.argv().into_iter().skip_while(|word| word != "--").skip(1);
+            let step = Step { command: invocation.to_string(), objects: objects.collect() };
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+        }
+    }
+
+    /// All of them, which are forgotten.
+    pub fn taken(&self) -> Vec<Step> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Docker {
@@ -75,12 +103,14 @@ impl Docker {
             ceiling: Effect::Destroy,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            trail: Trail::default(),
         }
     }
 
     /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
-        Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress }
+        let (shared, trail) = (Arc::clone(&self.shared), Trail::default());
+        Self { shared, ceiling, cancel, progress, trail }
     }
 
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
@@ -90,6 +120,10 @@ impl Docker {
 
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -187,13 +221,19 @@ impl Docker {
         accepts: &(dyn Fn(&Output) -> bool + Sync),
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
+        self.trail.leave(invocation);
         self.permit(invocation)?;
         let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
         let mut attempt = 1;
         loop {
             let error =
                 match self.shared.runner.run(invocation, deadline, &self.cancel, is_enough).await {
-                    Ok(output) if accepts(&output) => return Ok(output),
+                    Ok(output) if accepts(&output) => {
+                        if holds_secrets(invocation) {
+                            self.redactor().learn_from_text(&output.stdout);
+                        }
+                        return Ok(output);
+                    }
                     Ok(output) => failure(invocation, &output),
                     Err(error) => error,
                 };
@@ -205,6 +245,14 @@ impl Docker {
             }
             attempt += 1;
         }
+    }
+}
+
+/// Documents that have the environment of containers in them, whole.
+fn holds_secrets(invocation: &Invocation) -> bool {
+    match invocation.program() {
+        Program::Compose => invocation.verb() == "config",
+        _ => invocation.verb() == "inspect",
     }
 }
 

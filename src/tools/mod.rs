@@ -9,6 +9,7 @@ pub mod filters;
 mod image;
 mod lines;
 mod network;
+mod owners;
 mod protect;
 pub mod reply;
 mod schema;
@@ -118,7 +119,11 @@ impl Entry {
 fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
     Box::pin(async move {
         let tool: T = arguments::read(arguments)?;
-        Ok(tool.call(&context).await?.into_answer())
+        let mut answer = tool.call(&context).await?.into_answer();
+        if let Answer::Plan { value, asked } = &mut answer {
+            owners::name_foreign_projects(&context, value, asked).await;
+        }
+        Ok(answer)
     })
 }
 

@@ -132,8 +132,8 @@ impl Tool for ComposeLogs {
             followed,
             states: idle.map(Account::state).collect(),
         };
-        let separator = if selected.text.is_empty() { "" } else { "\n" };
-        Ok(Text(format!("{}{separator}{account}", selected.text)))
+        let account = account.to_string();
+        Ok(Text { output: selected.text, account })
     }
 }
 

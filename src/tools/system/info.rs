@@ -5,6 +5,7 @@ use crate::command::text::human_bytes;
 use crate::command::version::VersionQuery;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::{Code, Error};
+use crate::policy::{Policy, Root};
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -33,7 +34,38 @@ pub(super) struct Reply {
     storage: Option<String>,
     rootless: Option<bool>,
     project_folder: String,
+    policy: Allowed,
     warnings: Vec<String>,
+}
+
+/// What the operator allows.
+#[derive(Debug, Default, Serialize)]
+struct Allowed {
+    level: &'static str,
+    /// Folders that containers may mount and tools may read.
+    folders: Vec<String>,
+    /// Why the project folder is not among them.
+    no_project_folder: Option<String>,
+    exceptions: Vec<String>,
+    protected: Vec<String>,
+    only_ours: Option<bool>,
+}
+
+impl Allowed {
+    fn by(policy: &Policy) -> Self {
+        let folder = |root: &Root| {
+            let suffix = if root.read_only { ":ro" } else { "" };
+            format!("{}{suffix}", root.path.display())
+        };
+        Self {
+            level: policy.level.name(),
+            folders: policy.roots.iter().map(folder).collect(),
+            no_project_folder: policy.no_project.clone(),
+            exceptions: policy.allowed.iter().map(ToString::to_string).collect(),
+            protected: policy.protect.iter().map(ToString::to_string).collect(),
+            only_ours: policy.only_ours.then_some(true),
+        }
+    }
 }
 
 impl Tool for DockerInfo {
@@ -59,6 +91,7 @@ impl Tool for DockerInfo {
             docker: docker.program(),
             endpoint: endpoint.ok(),
             project_folder: context.workspace.folder.display().to_string(),
+            policy: Allowed::by(docker.policy()),
             ..Reply::default()
         };
         match info {

@@ -122,8 +122,8 @@ impl Tool for GetLogs {
             followed,
             states: vec![Account::state(&container)],
         };
-        let separator = if selected.text.is_empty() { "" } else { "\n" };
-        Ok(Text(format!("{}{separator}{account}", selected.text)))
+        let account = account.to_string();
+        Ok(Text { output: selected.text, account })
     }
 }
 
