@@ -73,6 +73,8 @@ impl World {
     pub(super) fn server(&self) -> tokio::process::Command {
         let mut command = program(env!("CARGO_BIN_EXE_docker-mcp-server"));
         command.envs(PASSED.iter().filter_map(|name| Some((*name, variable(name)?))));
+        // Not the settings file of whoever runs the tests.
+        command.env("XDG_CONFIG_HOME", self.folder.path());
         command.current_dir(self.workspace()).stderr(std::process::Stdio::null());
         command
     }
