@@ -31,7 +31,6 @@ const PLANNED: &[&str] = &[
     "create-volume",
     "deploy-compose",
     "disconnect-network",
-    "exec-container",
     "get-logs",
     "inspect-image",
     "inspect-network",
@@ -53,7 +52,6 @@ const PLANNED: &[&str] = &[
     "search-images",
     "tag-image",
     "update-container",
-    "wait-container",
 ];
 
 /// The definitions as they are on the wire.

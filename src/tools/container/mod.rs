@@ -1,6 +1,7 @@
 //! Containers: list, look, create, start, stop, remove, read.
 
 mod create;
+mod exec;
 mod inspect;
 mod lifecycle;
 mod list;
@@ -15,6 +16,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<list::ListContainers>(),
         Entry::of::<inspect::InspectContainer>(),
         Entry::of::<create::CreateContainer>(),
+        Entry::of::<exec::ExecContainer>(),
         Entry::of::<logs::GetLogs>(),
         Entry::of::<remove::RemoveContainer>(),
         Entry::of::<lifecycle::StartContainer>(),

@@ -14,6 +14,7 @@ mod compose_fails;
 mod compose_tools;
 mod create;
 mod create_fails;
+mod exec;
 mod images;
 mod life_cycle;
 mod logs;
