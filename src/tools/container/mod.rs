@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod remove;
 mod volumes;
+mod wait;
 
 use super::Entry;
 
@@ -25,5 +26,6 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<lifecycle::KillContainer>(),
         Entry::of::<lifecycle::PauseContainer>(),
         Entry::of::<lifecycle::UnpauseContainer>(),
+        Entry::of::<wait::WaitContainer>(),
     ]
 }

@@ -25,6 +25,7 @@ mod registry;
 mod session;
 mod system;
 mod volumes;
+mod wait;
 mod world;
 
 use session::Session;
