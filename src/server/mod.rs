@@ -74,7 +74,7 @@ fn definition(entry: &Entry) -> Definition {
         .destructive(spec.effect == Effect::Destroy)
         .idempotent(spec.idempotent)
         .open_world(spec.open_world);
-    Definition::new(spec.name, spec.description, Arc::clone(&entry.input_schema))
+    Definition::new(spec.name, spec.description, Arc::clone(&entry.advertised))
         .with_annotations(annotations)
 }
 

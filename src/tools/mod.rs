@@ -63,9 +63,20 @@ pub enum Toolset {
 /// A tool is its parameters: a struct whose doc comments a model reads.
 pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
+    /// For a tool that shares most of its parameters with another one.
+    const BRIEF: Option<Brief> = None;
     type Reply: IntoAnswer;
 
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// The definition describes some of the parameters and only names the others, which another tool
+/// describes: every client pays for every word of every definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    pub described: &'static [&'static str],
+    /// What is said of the others.
+    pub others: &'static str,
 }
 
 /// What a call may use.
@@ -82,13 +93,21 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
+    /// All parameters, by which arguments are read.
     pub input_schema: Arc<Map<String, Value>>,
+    /// The same as clients see it; shorter where the tool says so.
+    pub advertised: Arc<Map<String, Value>>,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        Self { spec: T::SPEC, input_schema: Arc::new(schema::of::<T>()), run: run::<T> }
+        let input_schema = Arc::new(schema::of::<T>());
+        let advertised = match T::BRIEF {
+            Some(brief) => Arc::new(schema::shortened(&input_schema, brief)),
+            None => Arc::clone(&input_schema),
+        };
+        Self { spec: T::SPEC, input_schema, advertised, run: run::<T> }
     }
 
     /// Reads the arguments and runs the tool.

@@ -2,11 +2,29 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::Brief;
 
 /// The schema of a parameter struct: inlined, and without titles, formats and nulls.
 pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
     trimmed(generator().into_root_schema_for::<T>())
+}
+
+/// The same parameters, most of them only by name.
+pub(super) fn shortened(schema: &Map<String, Value>, brief: Brief) -> Map<String, Value> {
+    let mut schema = schema.clone();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return schema;
+    };
+    let is_described = |name: &str| brief.described.contains(&name);
+    let others: Vec<&str> =
+        properties.keys().map(String::as_str).filter(|name| !is_described(name)).collect();
+    let pattern = format!("^({})$", others.join("|"));
+    properties.retain(|name, _| is_described(name));
+    let named = json!({pattern: {"description": brief.others}});
+    schema.insert("patternProperties".to_owned(), named);
+    schema
 }
 
 fn generator() -> SchemaGenerator {

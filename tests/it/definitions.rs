@@ -24,8 +24,6 @@ const PLANNED: &[&str] = &[
     "compose-start",
     "compose-stop",
     "connect-network",
-    "container-stats",
-    "copy-files",
     "create-container",
     "create-network",
     "create-volume",
@@ -47,11 +45,9 @@ const PLANNED: &[&str] = &[
     "remove-image",
     "remove-network",
     "remove-volume",
-    "run-container",
     "save-image",
     "search-images",
     "tag-image",
-    "update-container",
 ];
 
 /// The definitions as they are on the wire.

@@ -7,6 +7,7 @@ mod lifecycle;
 mod list;
 mod logs;
 mod remove;
+mod run;
 mod volumes;
 mod wait;
 
@@ -20,6 +21,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<exec::ExecContainer>(),
         Entry::of::<logs::GetLogs>(),
         Entry::of::<remove::RemoveContainer>(),
+        Entry::of::<run::RunContainer>(),
         Entry::of::<lifecycle::StartContainer>(),
         Entry::of::<lifecycle::StopContainer>(),
         Entry::of::<lifecycle::RestartContainer>(),

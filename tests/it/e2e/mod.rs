@@ -22,6 +22,7 @@ mod networks;
 mod processes;
 mod recorder;
 mod registry;
+mod run;
 mod session;
 mod system;
 mod volumes;

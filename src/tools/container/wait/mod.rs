@@ -102,7 +102,7 @@ impl Tool for WaitContainer {
             container: inspect(context, &self.container_name).await?,
             exit_code: None,
         };
-        watch.to_its_end().await.map(Structured)
+        watch.run().await.map(Structured)
     }
 }
 
@@ -140,7 +140,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn to_its_end(mut self) -> Result<Reply, Error> {
+    async fn run(mut self) -> Result<Reply, Error> {
         let mut pause = FIRST_LOOK;
         loop {
             let stand = self.stand().await?;
@@ -255,48 +255,38 @@ impl Watch<'_> {
 
 /// What its state alone decides.
 fn stand(container: &Container, until: Until) -> Option<Stand> {
-    let state = container.state.status.as_str();
-    let is_over = matches!(state, "exited" | "dead" | "removed");
-    match (until, state) {
-        (Until::Exited, "exited" | "dead") => return Some(Stand::Met(None)),
-        (Until::Exited, "removed") => return Some(Stand::Met(Some("it was removed".to_owned()))),
-        (Until::Exited, "created") => {
-            return Some(Stand::NotYet("it was never started".to_owned()));
+    let not_yet = |why: &str| Some(Stand::NotYet(why.to_owned()));
+    let never = |why: String| Some(Stand::Never(why));
+    match (until, container.state.status.as_str()) {
+        (Until::Exited, "exited" | "dead") | (Until::Running, "running") => Some(Stand::Met(None)),
+        (Until::Exited, "removed") => Some(Stand::Met(Some("it was removed".to_owned()))),
+        (Until::Exited, "created") => not_yet("it was never started"),
+        (Until::Healthy, "running") => Some(health(container)),
+        // What it has logged it has logged, also when it is over.
+        (Until::Exited, _) | (Until::Log, "exited" | "dead") | (_, "running") => None,
+        (_, "paused") => never("it is paused: unpause-container lets it go on".to_owned()),
+        (_, "created") if !container.state.error.is_empty() => {
+            never(format!("it could not start: {}", container.state.error))
         }
-        (Until::Exited, _) => return None,
-        (Until::Running, "running") => return Some(Stand::Met(None)),
-        // What it has logged it has logged.
-        (Until::Log, "exited" | "dead") => return None,
-        (_, "paused") => {
-            return Some(Stand::Never("it is paused: unpause-container lets it go on".to_owned()));
+        (_, state @ ("exited" | "dead" | "removed")) => {
+            never(format!("it is {state} and does not start again by itself"))
         }
-        _ => {}
-    }
-    let failed_to_start = state == "created" && !container.state.error.is_empty();
-    if failed_to_start {
-        return Some(Stand::Never(format!("it could not start: {}", container.state.error)));
-    }
-    if is_over {
-        let why = format!("it is {state} and does not start again by itself");
-        return Some(Stand::Never(why));
-    }
-    if state != "running" {
-        return Some(Stand::NotYet(format!("it is {state}")));
-    }
-    match (until, container.health()) {
-        (Until::Healthy, Some("healthy")) => Some(Stand::Met(None)),
-        (Until::Healthy, Some(health)) => {
-            let probe = last_probe(container).unwrap_or_default();
-            Some(Stand::NotYet(format!("its health check says {health}{probe}")))
-        }
-        (Until::Healthy, None) => {
-            Some(Stand::Never("it has no health check: wait for log or port".to_owned()))
-        }
-        _ => None,
+        (_, state) => not_yet(&format!("it is {state}")),
     }
 }
 
-/// `; last: connection refused`.
+fn health(container: &Container) -> Stand {
+    match container.health() {
+        Some("healthy") => Stand::Met(None),
+        Some(health) => {
+            let probe = last_probe(container).unwrap_or_default();
+            Stand::NotYet(format!("its health check says {health}{probe}"))
+        }
+        None => Stand::Never("it has no health check: wait for log or port".to_owned()),
+    }
+}
+
+/// `; exit code 1: connection refused`.
 fn last_probe(container: &Container) -> Option<String> {
     let probe = container.state.health.as_ref()?.log.last()?;
     let output: String = probe.output.trim().chars().take(PROBE_CHARS).collect();
@@ -337,14 +327,14 @@ mod tests {
 
     use super::*;
 
-    fn of(until: Until, state: Value) -> Option<Stand> {
+    fn of(until: Until, state: &Value) -> Option<Stand> {
         let container: Container = serde_json::from_value(json!({"State": state})).unwrap();
         stand(&container, until)
     }
 
     #[test]
     fn what_can_no_longer_happen_is_not_waited_for() {
-        let never = |until, state| match of(until, state) {
+        let never = |until, state: Value| match of(until, &state) {
             Some(Stand::Never(reason)) => reason,
             other => format!("{other:?}"),
         };
@@ -358,16 +348,16 @@ mod tests {
     #[test]
     fn what_may_still_happen_is_waited_for() {
         let unhealthy = json!({"Status": "running", "Health": {"Status": "unhealthy", "Log": [{"ExitCode": 1, "Output": "refused\n"}]}});
-        let Some(Stand::NotYet(reason)) = of(Until::Healthy, unhealthy) else { panic!() };
+        let Some(Stand::NotYet(reason)) = of(Until::Healthy, &unhealthy) else { panic!() };
         assert_eq!(reason, "its health check says unhealthy; exit code 1: refused");
         assert!(matches!(
-            of(Until::Running, json!({"Status": "restarting"})),
+            of(Until::Running, &json!({"Status": "restarting"})),
             Some(Stand::NotYet(_))
         ));
-        assert!(matches!(of(Until::Exited, json!({"Status": "created"})), Some(Stand::NotYet(_))));
-        assert_eq!(of(Until::Log, json!({"Status": "exited"})), None);
-        assert_eq!(of(Until::Exited, json!({"Status": "running"})), None);
-        assert_eq!(of(Until::Running, json!({"Status": "running"})), Some(Stand::Met(None)));
+        assert!(matches!(of(Until::Exited, &json!({"Status": "created"})), Some(Stand::NotYet(_))));
+        assert_eq!(of(Until::Log, &json!({"Status": "exited"})), None);
+        assert_eq!(of(Until::Exited, &json!({"Status": "running"})), None);
+        assert_eq!(of(Until::Running, &json!({"Status": "running"})), Some(Stand::Met(None)));
     }
 
     #[test]
