@@ -1,5 +1,6 @@
 //! Containers: list, look, create, start, stop, remove, read.
 
+mod copy;
 mod create;
 mod exec;
 mod inspect;
@@ -8,6 +9,8 @@ mod list;
 mod logs;
 mod remove;
 mod run;
+mod stats;
+mod update;
 mod volumes;
 mod wait;
 
@@ -29,5 +32,8 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<lifecycle::PauseContainer>(),
         Entry::of::<lifecycle::UnpauseContainer>(),
         Entry::of::<wait::WaitContainer>(),
+        Entry::of::<stats::ContainerStats>(),
+        Entry::of::<update::UpdateContainer>(),
+        Entry::of::<copy::CopyFiles>(),
     ]
 }

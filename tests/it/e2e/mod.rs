@@ -8,6 +8,7 @@
 //! States are asked of the plain docker client, never only of our own answers.
 
 mod bad_input;
+mod change;
 mod compose;
 mod compose_down;
 mod compose_fails;

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+pub(super) use preflight::name_conflict;
 pub(super) use settings::Settings;
 pub(super) use steps::Act;
 pub(super) use undo::RemoveOwn;
