@@ -5,17 +5,20 @@ mod batches;
 mod compose;
 pub mod confirm;
 mod container;
+mod execution;
 pub mod filters;
 mod image;
 mod lines;
 mod network;
 mod owners;
+mod outcome;
 mod protect;
 pub mod reply;
 mod schema;
 mod system;
 mod users;
 mod volume;
+mod with;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -62,6 +65,8 @@ pub enum Toolset {
 /// A tool is its parameters: a struct whose doc comments a model reads.
 pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
+    /// For a tool that shares most of its parameters with another one.
+    const BRIEF: Option<Brief> = None;
     type Reply: IntoAnswer;
 
     /// Whether it can work at all with this policy; if not, it is not listed.
@@ -70,6 +75,15 @@ pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     }
 
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// The definition describes some of the parameters and only names the others, which another tool
+/// describes: every client pays for every word of every definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    pub described: &'static [&'static str],
+    /// What is said of the others.
+    pub others: &'static str,
 }
 
 /// What a call may use.
@@ -86,7 +100,7 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
-    /// As clients see it.
+    /// As clients see it: shorter.
     pub input_schema: Arc<Map<String, Value>>,
     /// All that is accepted, by which arguments are repaired.
     full_schema: Map<String, Value>,
@@ -97,9 +111,10 @@ pub struct Entry {
 impl Entry {
     pub fn of<T: Tool>() -> Self {
         let full_schema = schema::of::<T>();
+        let advertised = schema::advertised(&full_schema, T::BRIEF);
         Self {
             spec: T::SPEC,
-            input_schema: Arc::new(schema::advertised(&full_schema)),
+            input_schema: Arc::new(advertised),
             full_schema,
             can_work: T::can_work,
             run: run::<T>,

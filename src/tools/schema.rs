@@ -2,7 +2,9 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::Brief;
 
 /// The schema of a parameter struct: inlined, and without titles, formats and nulls.
 pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
@@ -13,7 +15,7 @@ pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
 /// once: the first of several accepted types, and no members of inner objects, which the
 /// description of the parameter lists. (A single type is also all that some clients can pass on to
 /// their models.)
-pub(super) fn advertised(full: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map<String, Value> {
     let mut schema = full.clone();
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     for property in
@@ -31,7 +33,24 @@ pub(super) fn advertised(full: &Map<String, Value>) -> Map<String, Value> {
             property.remove("items");
         }
     }
+    if let Some(brief) = brief {
+        shorten(&mut schema, brief);
+    }
     schema
+}
+
+/// Most of the parameters only by name.
+fn shorten(schema: &mut Map<String, Value>, brief: Brief) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let is_described = |name: &str| brief.described.contains(&name);
+    let others: Vec<&str> =
+        properties.keys().map(String::as_str).filter(|name| !is_described(name)).collect();
+    let pattern = format!("^({})$", others.join("|"));
+    properties.retain(|name, _| is_described(name));
+    let named = json!({pattern: {"description": brief.others}});
+    schema.insert("patternProperties".to_owned(), named);
 }
 
 fn generator() -> SchemaGenerator {

@@ -24,14 +24,11 @@ const PLANNED: &[&str] = &[
     "compose-start",
     "compose-stop",
     "connect-network",
-    "container-stats",
-    "copy-files",
     "create-container",
     "create-network",
     "create-volume",
     "deploy-compose",
     "disconnect-network",
-    "exec-container",
     "get-logs",
     "inspect-image",
     "inspect-network",
@@ -48,12 +45,9 @@ const PLANNED: &[&str] = &[
     "remove-image",
     "remove-network",
     "remove-volume",
-    "run-container",
     "save-image",
     "search-images",
     "tag-image",
-    "update-container",
-    "wait-container",
 ];
 
 /// The definitions as they are on the wire.

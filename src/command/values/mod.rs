@@ -15,6 +15,7 @@ mod mounts;
 mod names;
 mod network;
 mod path;
+mod place;
 mod ports;
 #[cfg(test)]
 mod properties;
@@ -35,6 +36,7 @@ pub use names::{
 };
 pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};
+pub use place::Place;
 pub use ports::{PortMapping, Ports, Protocol};
 pub use quantities::{Bounded, ByteSize, Cpus, Memory, RestartPolicy};
 pub use time::{DockerDuration, TimePoint};

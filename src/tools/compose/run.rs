@@ -4,17 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build_log::BuildLog;
-use super::exec::{SHOWN, ends_of};
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
-use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, labels};
+use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
+use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -168,7 +168,7 @@ impl OneOff<'_> {
         let output = docker.run(&Printed { container: self.name.clone() }).await?;
         let container = self.inspect().await?;
         let exit_code = container.exit_code().filter(|_| !timed_out);
-        let (stdout, stderr, mut notes) = ends_of(output);
+        let mut notes = vec![];
         if timed_out {
             notes.push(format!("it was killed after {} s", self.limit.as_secs()));
         }
@@ -176,10 +176,10 @@ impl OneOff<'_> {
             exit_code,
             exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
             timed_out: timed_out.then_some(true),
-            stdout,
-            stderr,
+            stdout: output.stdout,
+            stderr: output.stderr,
             notes,
-            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(elapsed),
             ..Reply::default()
         })
     }
@@ -252,39 +252,13 @@ impl Command for Printed {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["container", "logs"])
             .option("--tail", 10_000)
-            .streams(Streams::Split {
-                stdout: Capture::Tail { max: SHOWN },
-                stderr: Capture::Tail { max: SHOWN },
-            })
+            .streams(both_ends(SHOWN))
             .operands([&self.container])
     }
 
     fn parse(&self, output: &Output) -> Result<Output, Error> {
         Ok(output.clone())
     }
-}
-
-/// Lines around the first one that looks like a failure: it is seldom the last one.
-fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
-    const BEFORE: usize = 2;
-    const AFTER: usize = 10;
-    static FAILURE: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
-        regex_lite::Regex::new(
-            r"(?i)(\w*(error|exception)\b|\b(fatal|panic(ked)?|traceback|segfault)\b|\bFAIL(ED|URE)?\b|✗|✕|not ok \d|\bdenied\b|no such file|cannot |undefined )",
-        )
-        .expect("a valid pattern")
-    });
-    // `0 failed` and `no errors` are good news.
-    static GOOD: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
-        regex_lite::Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b")
-            .expect("a valid pattern")
-    });
-    [stdout, stderr].into_iter().find_map(|text| {
-        let lines: Vec<&str> = text.lines().collect();
-        let at = lines.iter().position(|line| FAILURE.is_match(line) && !GOOD.is_match(line))?;
-        let (from, to) = (at.saturating_sub(BEFORE), (at + AFTER).min(lines.len()));
-        Some(lines.get(from..to)?.join("\n"))
-    })
 }
 
 #[cfg(test)]
@@ -311,18 +285,5 @@ mod tests {
         }));
         assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
         assert_eq!(all.env().keys().collect::<Vec<_>>(), ["KEY"]);
-    }
-
-    #[test]
-    fn the_first_failure_is_found_and_good_news_is_not() {
-        let stdout = "test a ok\n0 failed, no errors so far\ntest b\nAssertionError: 1 != 2\n at b.py:3\ntest c FAILED\n";
-        assert_snapshot!(first_failure("warning: x", stdout).unwrap(), @r"
-        0 failed, no errors so far
-        test b
-        AssertionError: 1 != 2
-         at b.py:3
-        test c FAILED
-        ");
-        assert_eq!(first_failure("", "all good\n"), None);
     }
 }

@@ -8,6 +8,7 @@
 //! States are asked of the plain docker client, never only of our own answers.
 
 mod bad_input;
+mod change;
 mod compose;
 mod compose_down;
 mod compose_fails;
@@ -15,6 +16,7 @@ mod compose_tools;
 mod create;
 mod create_fails;
 mod escapes;
+mod exec;
 mod images;
 mod life_cycle;
 mod logs;
@@ -23,9 +25,11 @@ mod person;
 mod processes;
 mod recorder;
 mod registry;
+mod run;
 mod session;
 mod system;
 mod volumes;
+mod wait;
 mod world;
 
 use session::Session;

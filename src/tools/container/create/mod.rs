@@ -4,36 +4,35 @@ mod env_file;
 mod image;
 mod parameters;
 mod preflight;
+mod resolved;
 mod settings;
 mod steps;
 mod undo;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+pub(super) use preflight::name_conflict;
+pub(super) use settings::Settings;
+pub(super) use steps::Act;
+pub(super) use undo::RemoveOwn;
+
 use crate::command::containers::{
     Container, InspectContainers, ListContainers, exit_meaning, short_id,
 };
 use crate::command::logs::Logs;
-use crate::command::values::{
-    Bounded, ByteSize, Capability, CommandLine, ContainerName, ContainerPath, Cpus, DeviceSpec,
-    DriverOptions, Environment, ExtraHosts, GpuRequest, HostName, HostPath, ImageRef, Labels,
-    LogDriver, Memory, Mounts, NetworkMode, NetworkName, Platform, Ports, RestartPolicy,
-    SecurityOption, Signal, Tmpfs, Ulimits, UserSpec,
-};
-use crate::command::{Effect, text};
+use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
+use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
-use crate::tools::confirm;
 use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
-use parameters::{Healthcheck, PullPolicy, Resources};
-use preflight::World;
-use settings::Settings;
+use crate::tools::with::With;
+use crate::tools::{Context, Spec, Tool, Toolset, confirm, outcome};
+use resolved::Resolved;
 use steps::{Created, Steps};
+use undo::undo;
 
 /// What is shown of the output of a container that died at once.
 const LOG_LINES: u32 = 20;
@@ -42,106 +41,16 @@ const LOG_BYTES: usize = 4000;
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+pub(super) type CreateContainer = With<Own, Settings>;
+
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CreateContainer {
+pub(super) struct Own {
     /// Image; pulled when missing.
     image: ImageRef,
     /// Name (default: a random one).
     name: Option<ContainerName>,
-    /// Container to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}` (default address 127.0.0.1).
-    #[serde(default)]
-    ports: Ports,
-    /// Variables.
-    #[serde(default)]
-    environment: Environment,
-    /// File of KEY=VALUE lines.
-    env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data"]`: folders, named volumes.
-    #[serde(default)]
-    volumes: Mounts,
-    /// Network, none, host or container:NAME (default bridge).
-    network: Option<NetworkMode>,
-    /// Further networks.
-    #[serde(default)]
-    networks: Vec<NetworkName>,
     /// no, always, unless-stopped, on-failure[:5] (default no).
     restart: Option<RestartPolicy>,
-    /// Command and arguments; no shell.
-    command: Option<CommandLine>,
-    /// Program that gets the command.
-    entrypoint: Option<CommandLine>,
-    /// User[:group].
-    user: Option<UserSpec>,
-    /// Folder to run in.
-    working_dir: Option<ContainerPath>,
-    /// Host name.
-    hostname: Option<HostName>,
-    /// Labels.
-    #[serde(default)]
-    labels: Labels,
-    /// Limit: "512m".
-    memory: Option<Memory>,
-    /// Limit: 1.5.
-    cpus: Option<Cpus>,
-    /// As in compose: limits, reservations {cpus, memory}.
-    #[serde(default)]
-    resources: Resources,
-    /// As in compose: test, interval, timeout, retries, start_period, disable.
-    healthcheck: Option<Healthcheck>,
-    /// `{"host.docker.internal": "host-gateway"}`.
-    #[serde(default)]
-    extra_hosts: ExtraHosts,
-    /// linux/arm64 …
-    platform: Option<Platform>,
-    /// Default missing.
-    #[serde(default)]
-    pull: PullPolicy,
-    /// Init as process 1.
-    #[serde(default)]
-    init: bool,
-    /// Read-only root.
-    #[serde(default)]
-    read_only: bool,
-    /// `["/run:size=64m"]`.
-    #[serde(default)]
-    tmpfs: Tmpfs,
-    /// "128m" (default 64m).
-    shm_size: Option<ByteSize>,
-    /// Most processes.
-    pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// `{"nofile": "1024:2048"}`.
-    #[serde(default)]
-    ulimits: Ulimits,
-    /// Capabilities.
-    #[serde(default)]
-    cap_add: Vec<Capability>,
-    /// Capabilities, or ALL.
-    #[serde(default)]
-    cap_drop: Vec<Capability>,
-    /// `["no-new-privileges"]`.
-    #[serde(default)]
-    security_opt: Vec<SecurityOption>,
-    /// All rights.
-    #[serde(default)]
-    privileged: bool,
-    /// all, a number, device=0,1.
-    gpus: Option<GpuRequest>,
-    /// `["/dev/fuse"]`.
-    #[serde(default)]
-    devices: Vec<DeviceSpec>,
-    /// Servers.
-    #[serde(default)]
-    dns: Vec<IpAddr>,
-    /// Log driver.
-    log_driver: Option<LogDriver>,
-    /// `{"max-size": "10m"}`.
-    #[serde(default)]
-    log_options: DriverOptions,
-    /// Default SIGTERM.
-    stop_signal: Option<Signal>,
-    /// Seconds to SIGKILL (default 10).
-    stop_timeout_seconds: Option<u16>,
     /// Default true.
     #[serde(default = "yes")]
     start: bool,
@@ -152,7 +61,7 @@ pub(super) struct CreateContainer {
     dry_run: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
@@ -187,60 +96,130 @@ impl Tool for CreateContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let settings = Settings::resolve(&self, &context.workspace)?;
-        settings.secrets().for_each(|secret| context.docker.redactor().learn(secret));
-        let world = preflight::look(context, &self, &settings).await?;
-        let request = confirm::token()?;
-        let steps = self.steps(&settings, &world, &request)?;
-        // Before a pull: what is refused leaves nothing behind.
-        context.docker.permit(&steps.create.0)?;
-        if self.dry_run {
-            let name = self.name.as_ref().map_or("<id>", ContainerName::as_str);
-            return Ok(Change::DryRun(DryRun::new(steps.shown(name))));
+        let order = self.order();
+        let prepared = order.prepare(context).await?;
+        if self.own.dry_run {
+            return Ok(Change::DryRun(DryRun::new(prepared.shown(order.name))));
         }
-
-        if let Some(pull) = &steps.pull {
-            pull.run(&context.docker).await?;
-        }
-        let created = create(context, &steps, &request).await?;
-        let name = self.name.as_ref().map_or(short_id(&created.id), ContainerName::as_str);
-        let lost = match steps.bring_up(context, &created.id, name).await {
+        let created = prepared.make(context).await?;
+        let name = order.name.map_or(short_id(&created.id), ContainerName::as_str);
+        let lost = match prepared.bring_up(context, &created, name).await {
             Ok(lost) => lost,
+            Err(error) => return Err(prepared.take_back(context, &created, error).await),
+        };
+        let wait = Duration::from_secs(self.own.wait_seconds.map_or(1, Bounded::get).into());
+        let wait = if order.start { wait } else { Duration::ZERO };
+        let container = match watch(context, &created.id, wait).await {
+            Ok(container) => container,
+            Err(error) if error.code == Code::Cancelled => {
+                return Err(undo(context, Some(&created.id), &prepared.request, error).await);
+            }
             Err(error) => {
-                let error = explain(context, error).await;
-                return Err(undo::undo(context, Some(&created.id), &request, error).await);
+                return Err(error.with("container", name).hint(
+                    "it was created and started; inspect-container tells what became of it",
+                ));
             }
         };
-        let wait = Duration::from_secs(self.wait_seconds.map_or(1, Bounded::get).into());
-        let container =
-            match watch(context, &created.id, if self.start { wait } else { Duration::ZERO }).await
-            {
-                Ok(container) => container,
-                Err(error) if error.code == Code::Cancelled => {
-                    return Err(undo::undo(context, Some(&created.id), &request, error).await);
-                }
-                Err(error) => {
-                    return Err(error.with("container", name).hint(
-                        "it was created and started; inspect-container tells what became of it",
-                    ));
-                }
-            };
-        let mut warnings = settings.warnings;
+        let mut warnings = prepared.warnings;
         warnings.extend(created.warnings);
         warnings.extend(lost);
-        Ok(Change::Done(reply(context, &container, warnings, &steps).await))
+        Ok(Change::Done(reply(context, &container, warnings, &prepared.steps).await))
     }
 }
 
 impl CreateContainer {
-    fn steps(&self, settings: &Settings, world: &World, request: &str) -> Result<Steps, Error> {
-        let (platform, local) = (self.platform.as_ref(), world.image.as_ref());
-        let pull = image::pull_needed(&self.image, platform, self.pull, local)?;
-        let mut steps = Steps::new(self, settings, pull, request);
+    fn order(&self) -> Order<'_> {
+        Order {
+            image: &self.own.image,
+            name: self.own.name.as_ref(),
+            restart: self.own.restart,
+            interactive: false,
+            start: self.own.start,
+            settings: &self.shared,
+        }
+    }
+}
+
+/// A container to be made.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) image: &'a ImageRef,
+    pub(super) name: Option<&'a ContainerName>,
+    pub(super) restart: Option<RestartPolicy>,
+    /// It gets standard input.
+    pub(super) interactive: bool,
+    pub(super) start: bool,
+    pub(super) settings: &'a Settings,
+}
+
+/// Everything has been looked up and decided, nothing has been changed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    steps: Steps,
+    pub(super) warnings: Vec<String>,
+    /// The mark of what this call makes.
+    pub(super) request: String,
+}
+
+impl Order<'_> {
+    /// # Errors
+    /// DKR-003, DKR-004, DKR-007 and DKR-008 for what cannot be made.
+    pub(super) async fn prepare(&self, context: &Context) -> Result<Prepared, Error> {
+        let resolved = Resolved::resolve(self.settings, &context.workspace)?;
+        outcome::learn(&context.docker, resolved.environment());
+        let world = preflight::look(context, self, &resolved).await?;
+        let request = confirm::token()?;
+        let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
+        let pull = image::pull_needed(self.image, platform, self.settings.pull, local)?;
+        let mut steps = Steps::new(self, &resolved, pull, &request);
         for hazard in world.hazards() {
             steps.create.0 = steps.create.0.hazard(hazard);
         }
-        Ok(steps)
+        // Before a pull: what is refused leaves nothing behind.
+        context.docker.permit(&steps.create.0)?;
+        Ok(Prepared { steps, warnings: resolved.warnings, request })
+    }
+}
+
+impl Prepared {
+    /// The command lines, for a container that may have no name yet.
+    pub(super) fn shown(&self, name: Option<&ContainerName>) -> Vec<Invocation> {
+        self.steps.shown(name.map_or("<id>", ContainerName::as_str))
+    }
+
+    /// Fetches the image when it has to be, and creates the container.
+    ///
+    /// # Errors
+    /// What docker says; nothing is left behind.
+    pub(super) async fn make(&self, context: &Context) -> Result<Created, Error> {
+        if let Some(pull) = &self.steps.pull {
+            pull.run(&context.docker).await?;
+        }
+        create(context, &self.steps, &self.request).await
+    }
+
+    /// Joins the further networks, and starts it when that was ordered.
+    ///
+    /// # Errors
+    /// What docker says.
+    pub(super) async fn bring_up(
+        &self,
+        context: &Context,
+        created: &Created,
+        name: &str,
+    ) -> Result<Option<String>, Error> {
+        self.steps.bring_up(context, &created.id, name).await
+    }
+
+    /// After a failure: nothing is left behind, and the error says who is in the way.
+    pub(super) async fn take_back(
+        &self,
+        context: &Context,
+        created: &Created,
+        error: Error,
+    ) -> Error {
+        let error = explain(context, error).await;
+        undo(context, Some(&created.id), &self.request, error).await
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::CreateContainer;
+use super::Order;
 use super::image::{Image, LocalImage};
 use super::parameters::PullPolicy;
-use super::settings::Settings;
+use super::resolved::Resolved;
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::NetworkMode;
 use crate::command::{Command, Effect, Hazard, Invocation, Output, json};
@@ -28,17 +28,17 @@ pub(super) struct World {
 /// DKR-007 when the name is taken, DKR-008 for a network that does not exist.
 pub(super) async fn look(
     context: &Context,
-    tool: &CreateContainer,
-    settings: &Settings,
+    order: &Order<'_>,
+    resolved: &Resolved,
 ) -> Result<World, Error> {
-    let holder = tool.name.as_ref().map(|name| InspectContainers::listed([name.to_string()]));
-    let image = (tool.pull != PullPolicy::Always).then_some(LocalImage(&tool.image));
-    let is_a_network = tool.network.as_ref().is_none_or(NetworkMode::is_a_network);
-    let first = tool.first_network().filter(|_| is_a_network);
-    let further = settings.further_networks.iter().map(AsRef::as_ref);
+    let holder = order.name.map(|name| InspectContainers::listed([name.to_string()]));
+    let image = (order.settings.pull != PullPolicy::Always).then_some(LocalImage(order.image));
+    let is_a_network = order.settings.network.as_ref().is_none_or(NetworkMode::is_a_network);
+    let first = order.settings.first_network().filter(|_| is_a_network);
+    let further = resolved.further_networks.iter().map(AsRef::as_ref);
     let networks: Vec<_> = first.into_iter().chain(further).map(str::to_owned).collect();
     let networks = (!networks.is_empty()).then_some(Networks(networks));
-    let volumes: Vec<_> = tool.named_volumes().map(ToString::to_string).collect();
+    let volumes: Vec<_> = order.settings.named_volumes().map(ToString::to_string).collect();
     let volumes = (!volumes.is_empty()).then_some(ExistingVolumes(volumes));
 
     let docker = &context.docker;
@@ -52,7 +52,7 @@ pub(super) async fn look(
     let holder = holder
         .unwrap_or_default()
         .into_iter()
-        .find(|container| tool.name.as_ref().is_some_and(|name| name.as_str() == container.name()));
+        .find(|container| order.name.is_some_and(|name| name.as_str() == container.name()));
     if let Some(holder) = holder {
         return Err(name_conflict(&holder));
     }
@@ -64,7 +64,7 @@ pub(super) async fn look(
 }
 
 /// An agent that repeats itself learns that its container is there.
-pub(super) fn name_conflict(holder: &Container) -> Error {
+pub(in crate::tools::container) fn name_conflict(holder: &Container) -> Error {
     let name = holder.name();
     let (state, image) = (&holder.state.status, &holder.config.image);
     Error::new(Code::NameConflict, format!("there is a container {name} already"))
