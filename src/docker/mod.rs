@@ -64,6 +64,8 @@ pub struct Docker {
     ceiling: Effect,
     cancel: CancellationToken,
     progress: Progress,
+    /// Whether a passing fault is waited for.
+    patient: bool,
 }
 
 impl Docker {
@@ -73,17 +75,23 @@ impl Docker {
             ceiling: Effect::Destroy,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            patient: true,
         }
     }
 
     /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
-        Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress }
+        Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress, patient: true }
     }
 
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
     pub fn for_cleanup(&self) -> Self {
         Self { cancel: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// A handle that tries once: that docker does not answer is an answer too.
+    pub fn impatient(&self) -> Self {
+        Self { patient: false, ..self.clone() }
     }
 
     pub fn progress(&self) -> &Progress {
@@ -180,7 +188,9 @@ impl Docker {
             let error = error.command(invocation.to_string());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
             match self.shared.retry.pause(invocation, attempt, &error) {
-                Some(pause) if Instant::now() + pause < deadline => self.sleep(pause).await?,
+                Some(pause) if self.patient && Instant::now() + pause < deadline => {
+                    self.sleep(pause).await?;
+                }
                 _ => return Err(error),
             }
             attempt += 1;

@@ -5,10 +5,12 @@ mod batches;
 mod compose;
 pub mod confirm;
 mod container;
+mod diagnose;
 pub mod filters;
 mod image;
 mod lines;
 mod network;
+mod ports;
 mod protect;
 pub mod reply;
 mod schema;
@@ -110,6 +112,7 @@ pub fn all() -> Vec<Entry> {
     let families = [
         compose::tools(),
         container::tools(),
+        diagnose::tools(),
         image::tools(),
         network::tools(),
         system::tools(),

@@ -14,6 +14,8 @@ mod compose_fails;
 mod compose_tools;
 mod create;
 mod create_fails;
+mod diagnose;
+mod diagnose_stacks;
 mod images;
 mod life_cycle;
 mod logs;
