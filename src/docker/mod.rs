@@ -5,13 +5,15 @@ mod reaper;
 mod runner;
 mod search;
 mod streams;
+mod trail;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
+pub use trail::Trail;
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -67,33 +69,8 @@ pub struct Docker {
     cancel: CancellationToken,
     progress: Progress,
     trail: Trail,
-}
-
-/// The commands of one call that change something, in their order.
-#[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<Vec<Step>>>);
-
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// As it may be shown.
-    pub command: String,
-    /// Its operands.
-    pub objects: Vec<String>,
-}
-
-impl Trail {
-    fn leave(&self, invocation: &Invocation) {
-        if invocation.effect() > Effect::Read {
-            let objects = invocation.argv().into_iter().skip_while(|word| word != "--").skip(1);
-            let step = Step { command: invocation.to_string(), objects: objects.collect() };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
-        }
-    }
-
-    /// All of them, which are forgotten.
-    pub fn taken(&self) -> Vec<Step> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+    /// Whether a passing fault is waited for.
+    patient: bool,
 }
 
 impl Docker {
@@ -104,18 +81,24 @@ impl Docker {
             cancel: CancellationToken::new(),
             progress: Progress::default(),
             trail: Trail::default(),
+            patient: true,
         }
     }
 
     /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
         let (shared, trail) = (Arc::clone(&self.shared), Trail::default());
-        Self { shared, ceiling, cancel, progress, trail }
+        Self { shared, ceiling, cancel, progress, trail, patient: true }
     }
 
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
     pub fn for_cleanup(&self) -> Self {
         Self { cancel: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// A handle that tries once: that docker does not answer is an answer too.
+    pub fn impatient(&self) -> Self {
+        Self { patient: false, ..self.clone() }
     }
 
     pub fn progress(&self) -> &Progress {
@@ -240,7 +223,9 @@ impl Docker {
             let error = error.command(invocation.to_string());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
             match self.shared.retry.pause(invocation, attempt, &error) {
-                Some(pause) if Instant::now() + pause < deadline => self.sleep(pause).await?,
+                Some(pause) if self.patient && Instant::now() + pause < deadline => {
+                    self.sleep(pause).await?;
+                }
                 _ => return Err(error),
             }
             attempt += 1;

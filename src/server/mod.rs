@@ -43,8 +43,8 @@ Docker on this machine: containers, images, volumes, networks and compose stacks
 instead of `docker` in a shell: they answer in little context, say why something failed and what \
 to do next, hide secrets, and lose no data without the person's word.\n\
 Start with list-all-resources (what is there) or docker-info (is docker well). Run one container \
-with create-container, a stack with deploy-compose; read get-logs and inspect-container when \
-something fails.\n\
+with create-container, a stack with deploy-compose. When something fails call diagnose first: it \
+names the cause, the evidence and the next call; then get-logs and inspect-container.\n\
 Switches are off unless a tool says otherwise. Every changing tool takes dry_run: true, which shows the exact command and changes nothing. A call \
 that would lose data answers with a plan first: show it to the person, and repeat the call with \
 its confirm token only after their yes.\n\

@@ -5,6 +5,7 @@ mod batches;
 mod compose;
 pub mod confirm;
 mod container;
+mod diagnose;
 mod execution;
 pub mod filters;
 mod image;
@@ -12,6 +13,7 @@ mod lines;
 mod network;
 mod owners;
 mod outcome;
+mod ports;
 mod protect;
 pub mod reply;
 mod schema;
@@ -147,6 +149,7 @@ pub fn all() -> Vec<Entry> {
     let families = [
         compose::tools(),
         container::tools(),
+        diagnose::tools(),
         image::tools(),
         network::tools(),
         system::tools(),

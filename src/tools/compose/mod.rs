@@ -13,6 +13,7 @@ mod lifecycle;
 mod list;
 mod logs;
 mod model;
+pub(super) mod outlook;
 mod project;
 mod ps;
 mod report;

@@ -124,7 +124,7 @@ fn listed(container: &Container, drift: Vec<String>) -> Listed {
     }
 }
 
-fn drift(
+pub(super) fn drift(
     container: &Container,
     images: &BTreeMap<String, String>,
     definitions: Option<&Definitions>,
@@ -162,7 +162,7 @@ fn core(version: &str) -> &str {
 }
 
 /// What the files of a project say now.
-struct Definitions {
+pub(super) struct Definitions {
     version: String,
     hashes: BTreeMap<String, String>,
     /// What to say of a service whose hash is another.
@@ -172,7 +172,7 @@ struct Definitions {
 impl Definitions {
     /// Nothing unless the files are in the project folder and compose can read them without
     /// values that only a deployment knew.
-    async fn now(
+    pub(super) async fn now(
         context: &Context,
         project: &ProjectName,
         containers: &[Container],
@@ -185,8 +185,17 @@ impl Definitions {
                 .ok()?;
         let hashes = Hashes(config.question());
         let docker = &context.docker;
-        let (version, (hashes, warnings)) =
-            tokio::try_join!(docker.run(&ComposeVersionQuery), docker.run(&hashes)).ok()?;
+        let (hashes, warnings) = docker.run(&hashes).await.ok()?;
+        // The version only matters where a hash is another.
+        let is_same = |container: &Container| {
+            let own = container.label(project::HASH_LABEL);
+            own == hashes.get(project::service(container)).map(String::as_str)
+        };
+        let version = if containers.iter().all(is_same) {
+            String::new()
+        } else {
+            docker.run(&ComposeVersionQuery).await.ok()?
+        };
         if warnings.iter().any(|warning| warning.contains("variable is not set")) {
             return None;
         }

@@ -172,6 +172,14 @@ impl Source {
         }
     }
 
+    /// The usual file of the project folder.
+    pub(super) fn usual(workspace: &Workspace) -> Option<Self> {
+        let name = USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file())?;
+        let path = name.parse::<HostPath>().ok()?;
+        let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+        Some(Self { directory: workspace.folder.clone(), from: From::File(path, text) })
+    }
+
     /// The files that the containers name, or, where they were deployed from standard input, the
     /// usual one in their folder. Nothing that is outside of the project folder.
     pub(super) fn of_project(workspace: &Workspace, containers: &[Container]) -> Option<Self> {

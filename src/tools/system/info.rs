@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::text::human_bytes;
-use crate::command::version::VersionQuery;
+use crate::command::version::{EndpointQuery, VersionQuery};
 use crate::command::{Command, Effect, Invocation, Output, json};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::policy::{Policy, Root};
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -192,23 +192,5 @@ impl Command for InfoQuery {
 
     fn parse(&self, output: &Output) -> Result<Info, Error> {
         json::document(&output.stdout)
-    }
-}
-
-/// `docker context inspect`: where the daemon is looked for.
-struct EndpointQuery;
-
-impl Command for EndpointQuery {
-    type Reply = String;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["context", "inspect"])
-            .option("--format", "{{json .Endpoints.docker.Host}}")
-    }
-
-    fn parse(&self, output: &Output) -> Result<String, Error> {
-        let endpoint: Option<String> = json::document(&output.stdout)?;
-        endpoint
-            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "the docker context has no endpoint"))
     }
 }

@@ -15,6 +15,8 @@ mod compose_fails;
 mod compose_tools;
 mod create;
 mod create_fails;
+mod diagnose;
+mod diagnose_stacks;
 mod escapes;
 mod exec;
 mod images;

@@ -98,6 +98,18 @@ impl World {
         docker(&arguments)
     }
 
+    /// A container made by the plain client, with these options; it need not start.
+    pub(super) fn make(&self, of: &str, options: &[&str], command: &[&str]) -> String {
+        let name = self.name(of);
+        let label = format!("--label={}", self.label);
+        let image = image();
+        let first = ["run", "--detach", "--name", &name, &label];
+        let has_image = options.last().is_some_and(|last| !last.starts_with('-'));
+        let image: &[&str] = if has_image { &[] } else { &[&image] };
+        docker(&[&first[..], options, image, command].concat());
+        name
+    }
+
     /// One field of a container, as the plain client tells it.
     pub(super) fn look(&self, container: &str, template: &str) -> String {
         let format = format!("--format={template}");
