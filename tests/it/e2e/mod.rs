@@ -10,6 +10,7 @@
 mod bad_input;
 mod compose;
 mod compose_down;
+mod compose_drift;
 mod compose_fails;
 mod compose_tools;
 mod create;
