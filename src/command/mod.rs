@@ -3,6 +3,8 @@
 pub mod compose;
 pub mod containers;
 pub mod diagnose;
+pub mod disk;
+pub mod events;
 pub mod images;
 pub mod invocation;
 pub mod json;

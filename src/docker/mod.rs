@@ -5,9 +5,11 @@ mod reaper;
 mod runner;
 mod search;
 mod streams;
+mod watch;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
+pub use watch::Heard;
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -24,6 +26,7 @@ use crate::error::{Code, Error};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
+use watch::Watch;
 
 /// Everything that all calls share.
 pub struct Shared {
@@ -31,11 +34,12 @@ pub struct Shared {
     pub retry: Retry,
     pub redactor: Arc<Redactor>,
     versions: OnceCell<Versions>,
+    watch: Watch,
 }
 
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>) -> Self {
-        Self { runner, retry, redactor, versions: OnceCell::new() }
+        Self { runner, retry, redactor, versions: OnceCell::new(), watch: Watch::default() }
     }
 }
 
@@ -130,6 +134,21 @@ impl Docker {
     /// As [`Self::run`]; a failure is not kept.
     pub async fn versions(&self) -> Result<&Versions, Error> {
         self.shared.versions.get_or_try_init(|| self.run(&VersionQuery)).await
+    }
+
+    /// Allows a client that listens to the daemon's events until then, beside all calls.
+    pub fn may_listen(&self, until: CancellationToken) {
+        self.shared.watch.allow(until);
+    }
+
+    /// Begins to listen where [`Self::may_listen`] has allowed it: docker is used in this session.
+    pub fn begin_to_listen(&self) {
+        Watch::begin(self);
+    }
+
+    /// The events that were heard so far.
+    pub fn heard(&self) -> Heard {
+        self.shared.watch.heard()
     }
 
     /// Waits, unless the call is cancelled first.

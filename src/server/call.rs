@@ -70,6 +70,7 @@ impl Dispatcher {
         let Some(tool) = self.entries.get(name).map(|entry| entry.spec.name) else {
             return Err(self.unknown(name));
         };
+        self.context.docker.begin_to_listen();
         let started = Instant::now();
         let effect =
             self.entries.get(tool).map_or(crate::command::Effect::Read, |entry| entry.spec.effect);

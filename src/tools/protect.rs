@@ -15,7 +15,7 @@ pub(super) fn refuse_protected(
     name: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    if labels.get(PROTECT).map(String::as_str) != Some("true") {
+    if !is_protected(labels) {
         return Ok(());
     }
     let message = format!(
@@ -25,6 +25,11 @@ pub(super) fn refuse_protected(
         .with("rule", "protected")
         .with(kind, name)
         .hint("only the person can remove it, with docker itself; ask them"))
+}
+
+/// For what removes many things: it goes on without this one.
+pub(super) fn is_protected(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(PROTECT).map(String::as_str) == Some("true")
 }
 
 /// Refuses a label by which this server finds its own objects again.
