@@ -51,7 +51,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let code = runtime.block_on(async {
         let stop = stop_on_signals()?;
         match cli.command {
-            None => serve(Server::new(dispatcher), stop).await.map(|()| ExitCode::SUCCESS),
+            None => {
+                dispatcher.context().docker.may_listen(stop.clone());
+                serve(Server::new(dispatcher), stop).await.map(|()| ExitCode::SUCCESS)
+            }
             Some(Subcommands::Call { tool, arguments }) => {
                 call(&dispatcher, &tool, &arguments, stop).await
             }

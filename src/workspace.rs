@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::command::values::HostPath;
 use crate::error::{Code, Error};
@@ -10,6 +11,10 @@ use crate::policy::{Disk, Policy};
 
 /// No compose file or environment file that a person wrote is larger.
 const TEXT_FILE_MAX: u64 = 256 << 10;
+/// Looking at so many entries of a folder takes some 30 ms; what comes after them is not seen.
+const ENTRIES_MAX: usize = 10_000;
+/// Folders that tools fill: what is new in them says nothing about what a person has changed.
+const FILLED_BY_TOOLS: [&str; 5] = [".git", "node_modules", "target", "__pycache__", ".venv"];
 
 /// Where relative paths begin.
 #[derive(Clone, Debug)]
@@ -65,6 +70,37 @@ impl Workspace {
         self.read_text_file(parameter, path)
     }
 
+    /// The file below a folder that changed last, apart from these. Nothing for what is no folder
+    /// of the project. Links are not followed.
+    pub fn newest_file(
+        &self,
+        folder: &Path,
+        apart_from: &[PathBuf],
+    ) -> Option<(PathBuf, SystemTime)> {
+        let folder = folder.canonicalize().ok().filter(|it| it.starts_with(&self.folder))?;
+        let (mut newest, mut left) = (None, ENTRIES_MAX);
+        let mut open = vec![folder];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if left == 0 {
+                    return newest;
+                }
+                left -= 1;
+                let Ok(metadata) = entry.metadata() else { continue };
+                let is_filled = FILLED_BY_TOOLS.iter().any(|name| entry.file_name() == *name);
+                if metadata.is_dir() {
+                    open.extend((!is_filled).then(|| entry.path()));
+                } else if let Ok(changed) = metadata.modified()
+                    && newest.as_ref().is_none_or(|(_, known)| changed > *known)
+                    && !apart_from.contains(&entry.path())
+                {
+                    newest = Some((entry.path(), changed));
+                }
+            }
+        }
+        newest
+    }
+
     fn read_text_file(&self, parameter: &str, path: &HostPath) -> Result<(PathBuf, String), Error> {
         let path = self.existing(parameter, path)?;
         // Before it is read: a complaint about what is wrong in a file tells what is in it.
@@ -95,4 +131,36 @@ fn read_text(path: &Path, max: u64) -> Result<String, String> {
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_file_is_found_apart_from_what_tools_fill() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let put = |name: &str, seconds: u64| {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = std::fs::File::create(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
+                .unwrap();
+            path
+        };
+        let app = put("web/src/app.py", 20);
+        put("web/Dockerfile", 10);
+        put("web/node_modules/x/index.js", 40);
+        let compose = put("web/compose.yaml", 30);
+        put("other.txt", 50);
+        let workspace = Workspace::new(root.clone());
+        let newest = |folder: &Path| {
+            workspace.newest_file(folder, std::slice::from_ref(&compose)).map(|it| it.0)
+        };
+        assert_eq!(newest(&root.join("web")), Some(app));
+        assert_eq!(newest(&root.join("absent")), None);
+        assert_eq!(newest(Path::new("/")), None, "it is outside of the project folder");
+        assert_eq!(newest(&root.join("web/..")), Some(root.join("other.txt")));
+    }
 }

@@ -201,6 +201,16 @@ pub struct Image {
     pub variant: String,
     #[serde(deserialize_with = "or_default")]
     pub config: Config,
+    #[serde(deserialize_with = "or_default")]
+    pub metadata: Metadata,
+}
+
+/// What the daemon knows of an image that is not in it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Metadata {
+    /// When it last got a name here, also the one that it had already.
+    pub last_tag_time: String,
 }
 
 /// What containers of the image get unless they say otherwise.

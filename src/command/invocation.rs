@@ -128,10 +128,13 @@ pub struct Invocation {
     /// How long it is watched; see [`Self::follow`].
     follow: Option<Duration>,
     killed_means_undone: bool,
+    in_background: bool,
 }
 
 /// A client that is followed gets this much longer to start and to end.
 const FOLLOW_MARGIN: Duration = Duration::from_secs(15);
+/// What runs in the background lives as long as the server.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Invocation {
     /// `docker VERB…`.
@@ -150,6 +153,7 @@ impl Invocation {
             timeout: None,
             follow: None,
             killed_means_undone: false,
+            in_background: false,
         }
     }
 
@@ -270,6 +274,12 @@ impl Invocation {
         self.timeout(duration + FOLLOW_MARGIN)
     }
 
+    /// It belongs to no call: it takes none of their slots and runs until it is cancelled.
+    pub fn in_background(mut self) -> Self {
+        self.in_background = true;
+        self.timeout(NO_LIMIT)
+    }
+
     /// Ending the client also ends the work (true for a pull, which the daemon then drops).
     pub fn killed_means_undone(mut self) -> Self {
         self.killed_means_undone = true;
@@ -313,6 +323,10 @@ impl Invocation {
     /// How long it is watched before it is ended without a complaint.
     pub fn follow_limit(&self) -> Option<Duration> {
         self.follow
+    }
+
+    pub fn is_in_background(&self) -> bool {
+        self.in_background
     }
 
     pub fn is_undone_when_killed(&self) -> bool {

@@ -6,10 +6,12 @@ mod runner;
 mod search;
 mod streams;
 mod trail;
+mod watch;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
 pub use trail::Trail;
+pub use watch::Heard;
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -27,6 +29,7 @@ use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
+use watch::Watch;
 
 /// Everything that all calls share.
 pub struct Shared {
@@ -35,11 +38,12 @@ pub struct Shared {
     pub redactor: Arc<Redactor>,
     pub policy: Arc<Policy>,
     versions: OnceCell<Versions>,
+    watch: Watch,
 }
 
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
-        Self { runner, retry, redactor, policy, versions: OnceCell::new() }
+        Self { runner, retry, redactor, policy, versions: OnceCell::new(), watch: Watch::default() }
     }
 }
 
@@ -174,6 +178,21 @@ impl Docker {
     /// As [`Self::run`]; a failure is not kept.
     pub async fn versions(&self) -> Result<&Versions, Error> {
         self.shared.versions.get_or_try_init(|| self.run(&VersionQuery)).await
+    }
+
+    /// Allows a client that listens to the daemon's events until then, beside all calls.
+    pub fn may_listen(&self, until: CancellationToken) {
+        self.shared.watch.allow(until);
+    }
+
+    /// Begins to listen where [`Self::may_listen`] has allowed it: docker is used in this session.
+    pub fn begin_to_listen(&self) {
+        Watch::begin(self);
+    }
+
+    /// The events that were heard so far.
+    pub fn heard(&self) -> Heard {
+        self.shared.watch.heard()
     }
 
     /// Waits, unless the call is cancelled first.

@@ -110,7 +110,8 @@ impl Runner {
         let _slot = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(None)),
-            slot = self.slots.acquire() => slot.expect("the semaphore is never closed"),
+            () = std::future::ready(()), if invocation.is_in_background() => None,
+            slot = self.slots.acquire() => Some(slot.expect("the semaphore is never closed")),
             () = tokio::time::sleep_until(deadline) => return Err(self.timed_out(invocation, None)
                 .hint("other docker calls are still running; try again when they have ended")),
         };

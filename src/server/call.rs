@@ -80,6 +80,7 @@ impl Dispatcher {
         let Some(tool) = self.entries.get(name).map(|entry| entry.spec.name) else {
             return Err(self.unknown(name));
         };
+        self.context.docker.begin_to_listen();
         let started = Instant::now();
         let effect = self.entries.get(tool).map_or(Effect::Read, |entry| entry.spec.effect);
         // Not to be listed is no refusal: a client can call what it has never seen.

@@ -57,6 +57,15 @@ pub struct Plan {
 struct Body {
     removes: Vec<Doomed>,
     command: Vec<String>,
+    /// What stays, and why.
+    notes: Vec<String>,
+}
+
+impl Plan {
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.plan.notes = notes;
+        self
+    }
 }
 
 impl Plan {
@@ -126,6 +135,32 @@ impl Confirmations {
             When::DataLoss => doomed.iter().any(|object| object.loses_data),
             When::Always => true,
         };
+        self.weigh(asks, tool, commands, doomed, token)
+    }
+
+    /// The same for a call that chooses its objects itself: what they are has to be seen, even
+    /// where no data is lost.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn decide_after_a_plan(
+        &self,
+        tool: &str,
+        commands: &[Invocation],
+        doomed: Vec<Doomed>,
+        token: Option<&str>,
+    ) -> Result<Decision, Error> {
+        self.weigh(self.when != When::Never, tool, commands, doomed, token)
+    }
+
+    fn weigh(
+        &self,
+        asks: bool,
+        tool: &str,
+        commands: &[Invocation],
+        doomed: Vec<Doomed>,
+        token: Option<&str>,
+    ) -> Result<Decision, Error> {
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
         let bound_to = bound_to(tool, &commands, &doomed);
         if let Some(token) = token {
@@ -136,7 +171,7 @@ impl Confirmations {
         }
         Ok(Decision::Ask(Plan {
             confirm: self.promise(bound_to)?,
-            plan: Body { removes: doomed, command: commands },
+            plan: Body { removes: doomed, command: commands, notes: vec![] },
             expires_in_seconds: LIFETIME.as_secs(),
             next: "nothing was done yet: show this plan to the person, and only after their yes repeat the same call with this `confirm`",
         }))

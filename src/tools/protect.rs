@@ -82,6 +82,16 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
     Ok(docker.policy().target(&document, &Disk)?)
 }
 
+/// [`judge_removal`] for what removes many things: it goes on without this one.
+pub(super) fn stays(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    judge_removal(docker, kind, name, labels).is_err()
+}
+
 /// Refuses a label by which this server finds its own objects again.
 ///
 /// # Errors

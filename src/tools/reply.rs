@@ -44,6 +44,23 @@ fn value(reply: impl Serialize) -> Value {
     value
 }
 
+/// A reply whose list is an answer even when it is empty and something else is told beside it.
+#[derive(Debug)]
+pub struct Listing<T> {
+    pub list: &'static str,
+    pub reply: T,
+}
+
+impl<T: Serialize + Send> IntoAnswer for Listing<T> {
+    fn into_answer(self) -> Answer {
+        let mut answer = Structured(self.reply).into_answer();
+        if let Answer::Structured(Value::Object(members)) = &mut answer {
+            members.entry(self.list).or_insert_with(|| Value::Array(vec![]));
+        }
+        answer
+    }
+}
+
 /// Text, for output that JSON would only inflate (logs).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {

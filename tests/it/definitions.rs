@@ -239,7 +239,10 @@ fn the_common_parameters_are_called_the_same_everywhere() {
     .unwrap();
     demand(tools().iter().flat_map(|tool| {
         let properties = tool["inputSchema"]["properties"].as_object().unwrap();
-        let wrong = properties.keys().filter_map(|key| Some((key, names.get(key)?)));
+        // What prune may remove is chosen as lists are filtered, and filters have a `project`.
+        let is_filter = |key: &str| name(tool) == "prune" && key == "project";
+        let keys = properties.keys().filter(|key| !is_filter(key));
+        let wrong = keys.filter_map(|key| Some((key, names.get(key)?)));
         wrong.map(|(key, right)| format!("{}: {key} is {right}", name(tool))).collect::<Vec<_>>()
     }));
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
 use super::forecast::{Planned, open_ports, planned};
+use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
 use super::project;
 use super::report::{self, Before, Report};
@@ -138,6 +139,7 @@ impl Tool for DeployCompose {
         let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
+        notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted);
         let before = project::containers(docker, &self.project_name).await?;
         judge_changes(docker, &before)?;
@@ -299,6 +301,25 @@ impl DeployCompose {
             warnings: notes,
             command: up.0.to_string(),
         })
+    }
+
+    /// Images that are older than what they are built from, and such as nobody here builds. These
+    /// are extras: a failure to look is none of the deployment.
+    async fn about_images(
+        &self,
+        context: &Context,
+        source: &Source,
+        model: &Model,
+        expected: &BTreeMap<String, Expected>,
+    ) -> Vec<String> {
+        let images = Images::of(context, model, expected.keys().map(String::as_str)).await;
+        let Ok(images) = images else { return vec![] };
+        let mut notes: Vec<String> = images.not_from_here().into_iter().collect();
+        if !self.build {
+            let outdated = images.outdated(context, source).await;
+            notes.extend(outdated.into_iter().map(|(service, text)| format!("{service}: {text}")));
+        }
+        notes
     }
 
     /// Containers of the project whose service is not in the file, not even in a profile.

@@ -7,6 +7,7 @@ mod down;
 mod exec;
 mod failure;
 mod forecast;
+mod freshness;
 mod holdings;
 mod images;
 mod lifecycle;

@@ -47,7 +47,7 @@ pub(in crate::tools) async fn outlook(
     let asked = (!containers.is_empty()).then_some(project);
     let (resolved, definitions) = tokio::join!(
         model::resolve(docker, asked, &source, &[], &empty),
-        Definitions::now(context, project, containers),
+        Definitions::now(docker, project, Some(&source), containers),
     );
     let resolved = resolved.ok()?;
     // Which images they run is known without compose.

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forecast::Hashes;
+use super::freshness::Images;
 use super::holdings::images_by_name;
-use super::model::Config;
+use super::model::{Config, resolve};
 use super::project;
 use super::source::{From, Source};
 use super::view::no_such_service;
@@ -13,6 +14,7 @@ use crate::command::Effect;
 use crate::command::containers::{Container, exit_meaning, short_id};
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::version::ComposeVersionQuery;
+use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -74,13 +76,21 @@ impl Tool for ComposePs {
             (project::service(container).to_owned(), project::number(container))
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
-        let definitions = Definitions::now(context, &self.project_name, &containers);
-        let (images, definitions) = tokio::join!(images_by_name(docker, names), definitions);
+        let source = Source::of_project(&context.workspace, &containers);
+        let (images, definitions, outdated) = tokio::join!(
+            images_by_name(docker, names),
+            Definitions::now(docker, &self.project_name, source.as_ref(), &containers),
+            outdated(context, &self.project_name, source.as_ref(), &containers),
+        );
         // Drift is an extra; without it the rest of the answer is still right.
         let images = images.unwrap_or_default();
         let services = containers
             .iter()
-            .map(|container| listed(container, drift(container, &images, definitions.as_ref())))
+            .map(|container| {
+                let mut drift = drift(container, &images, definitions.as_ref());
+                drift.extend(outdated.get(project::service(container)).cloned());
+                listed(container, drift)
+            })
             .collect();
         Ok(Structured(Reply { project: self.project_name.to_string(), services }))
     }
@@ -161,6 +171,25 @@ fn core(version: &str) -> &str {
     version.trim_start_matches('v').split(['-', '+', '~']).next().unwrap_or_default()
 }
 
+/// By service: which file is newer than the image that was built from it.
+async fn outdated(
+    context: &Context,
+    project: &ProjectName,
+    source: Option<&Source>,
+    containers: &[Container],
+) -> BTreeMap<String, String> {
+    let Some(source) = source else { return BTreeMap::new() };
+    let (docker, everything) = (&context.docker, ["*".to_owned()]);
+    let resolved =
+        resolve(docker, Some(project), source, &everything, &Environment::default()).await;
+    let Ok(resolved) = resolved else { return BTreeMap::new() };
+    let services = containers.iter().map(project::service);
+    match Images::of(context, resolved.model(), services).await {
+        Ok(images) => images.outdated(context, source).await,
+        Err(_) => BTreeMap::new(),
+    }
+}
+
 /// What the files of a project say now.
 pub(super) struct Definitions {
     version: String,
@@ -173,18 +202,17 @@ impl Definitions {
     /// Nothing unless the files are in the project folder and compose can read them without
     /// values that only a deployment knew.
     pub(super) async fn now(
-        context: &Context,
+        docker: &Docker,
         project: &ProjectName,
+        source: Option<&Source>,
         containers: &[Container],
     ) -> Option<Self> {
-        let source = Source::of_project(&context.workspace, containers)?;
-        let policy = context.docker.policy();
+        let source = source?;
         let everything = ["*".to_owned()];
+        let none = Environment::default();
         let config =
-            Config::new(policy, Some(project), &source, &everything, &Environment::default())
-                .ok()?;
+            Config::new(docker.policy(), Some(project), source, &everything, &none).ok()?;
         let hashes = Hashes(config.question());
-        let docker = &context.docker;
         let (hashes, warnings) = docker.run(&hashes).await.ok()?;
         // The version only matters where a hash is another.
         let is_same = |container: &Container| {

@@ -64,6 +64,11 @@ impl Service {
         self.image.clone().unwrap_or_else(|| format!("{project}-{service}"))
     }
 
+    /// The folder that its image is built from, or a URL.
+    pub(super) fn build_context(&self) -> Option<&str> {
+        self.build.as_ref()?.get("context")?.as_str()
+    }
+
     pub(super) fn replicas(&self) -> u32 {
         let deployed = self.deploy.as_ref().and_then(|deploy| deploy.replicas);
         self.scale.or(deployed).unwrap_or(1)

@@ -110,6 +110,12 @@ impl World {
         name
     }
 
+    /// The same for words that are put together.
+    #[expect(clippy::unused_self, reason = "only who has entered has an engine")]
+    pub(super) fn try_docker_with(&self, arguments: &[&str]) -> Output {
+        docker(arguments)
+    }
+
     /// One field of a container, as the plain client tells it.
     pub(super) fn look(&self, container: &str, template: &str) -> String {
         let format = format!("--format={template}");

@@ -1,0 +1,409 @@
+//! What could go, and what stays although nothing uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Prune, What};
+use crate::command::containers::{
+    Container, InspectContainers, ListContainers, PROJECT_LABEL, Row,
+};
+use crate::command::disk::DiskUsage;
+use crate::command::images::{InspectImages, ListImages, merged};
+use crate::command::networks::{InspectNetworks, ListNetworks};
+use crate::command::text::human_bytes;
+use crate::command::volumes::{InspectVolumes, ListVolumes, VolumeSizes};
+use crate::command::{Command, Effect, Invocation, Output, disk, json, time};
+use crate::docker::Docker;
+use crate::error::Error;
+use crate::tools::Context;
+use crate::tools::batches::in_batches;
+use crate::tools::confirm::Doomed;
+use crate::tools::protect::stays;
+
+/// The daemon walks through every file to measure.
+const MEASURING: Duration = Duration::from_secs(60);
+/// A size is worth telling, and not worth failing for.
+const SIZE_IN_PASSING: Duration = Duration::from_secs(5);
+
+/// One object that could go.
+pub(super) struct Candidate {
+    pub(super) doomed: Doomed,
+    /// What `rm` gets: its ID; of an image with several tags, all of them.
+    pub(super) operands: Vec<String>,
+    pub(super) bytes: u64,
+}
+
+impl Candidate {
+    /// By what it is found again: its ID; a volume has only its name.
+    pub(super) fn key(&self) -> &str {
+        if self.doomed.kind == "volume" { &self.doomed.name } else { &self.doomed.id }
+    }
+
+    /// Docker's words about it.
+    pub(super) fn complaint(&self, error: Option<&Error>) -> String {
+        let Some(error) = error else { return "docker left it without a word".to_owned() };
+        let id = self.key().trim_start_matches("sha256:");
+        let short = id.get(..12).unwrap_or(id);
+        let said = error.stderr.as_deref().unwrap_or_default();
+        let about_it = |line: &&str| line.contains(short) || line.contains(&self.doomed.name);
+        let line = said.lines().find(about_it).unwrap_or(&error.message);
+        line.trim().trim_start_matches("Error response from daemon: ").to_owned()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) candidates: Vec<Candidate>,
+    /// What stays, and why.
+    pub(super) notes: Vec<String>,
+}
+
+/// # Errors
+/// As [`Docker::run`].
+pub(super) async fn find(context: &Context, wish: &Prune) -> Result<Found, Error> {
+    let docker = &context.docker;
+    match wish.what {
+        What::Containers => containers(docker, wish).await,
+        What::Images => images(docker, wish).await,
+        What::Networks => networks(docker, wish).await,
+        What::Volumes => volumes(docker, wish).await,
+        What::BuildCache => build_cache(docker).await,
+    }
+}
+
+impl Prune {
+    fn wants(&self, labels: &BTreeMap<String, String>) -> bool {
+        let has = |wanted: &String| match wanted.split_once('=') {
+            Some((key, value)) => labels.get(key).is_some_and(|it| it == value),
+            None => labels.contains_key(wanted),
+        };
+        let project = self.project.as_ref().map(|project| format!("{PROJECT_LABEL}={project}"));
+        project.iter().all(has) && self.label.iter().flat_map(|label| &label.0).all(has)
+    }
+
+    /// Whether the newest of these times is as long ago as asked for. A time that cannot be read
+    /// proves nothing.
+    fn is_old(&self, times: &[&str]) -> bool {
+        let Some(span) = self.unused_for else { return true };
+        let before = Timestamp::now().checked_sub(span.duration()).unwrap_or(Timestamp::MIN);
+        let times = times.iter().filter(|time| !time.starts_with("0001-"));
+        let newest = times.filter_map(|text| time::parse(text)).max();
+        newest.is_some_and(|newest| newest <= before)
+    }
+}
+
+impl Found {
+    /// Counts what stays for one reason, with its names as long as they are few.
+    fn keep(&mut self, names: &[String], what: &str, why: &str) {
+        match names {
+            [] => {}
+            names if names.len() <= 5 => {
+                self.notes.push(format!("kept {}: {why}", names.join(", ")));
+            }
+            names => self.notes.push(format!("kept {} {what}: {why}", names.len())),
+        }
+    }
+
+    fn keep_protected(&mut self, names: &[String]) {
+        self.keep(names, "protected ones", "the person has protected them");
+    }
+}
+
+fn project_of(labels: &BTreeMap<String, String>) -> Option<String> {
+    labels.get(PROJECT_LABEL).cloned()
+}
+
+async fn all_containers(docker: &Docker) -> Result<Vec<Row>, Error> {
+    docker.run(&ListContainers { all: true, filters: vec![] }).await
+}
+
+async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
+    let rows = all_containers(docker).await?;
+    let is_idle = |row: &&Row| matches!(row.state.as_str(), "created" | "exited" | "dead");
+    let alive: BTreeSet<&String> =
+        rows.iter().filter(|row| !is_idle(row)).filter_map(|row| row.project.as_ref()).collect();
+    let ids: Vec<String> = rows.iter().filter(is_idle).map(|row| row.id.clone()).collect();
+    let idle = in_batches(docker, &ids, Measured).await?;
+
+    let (mut found, mut protected, mut of_running) = (Found::default(), vec![], vec![]);
+    for container in idle {
+        let labels = &container.config.labels;
+        if !wish.wants(labels) || !wish.is_old(&[&container.created, &container.state.finished_at])
+        {
+            continue;
+        }
+        let (name, project) = (container.name().to_owned(), project_of(labels));
+        if stays(docker, "container", &name, labels) {
+            protected.push(name);
+        } else if wish.project.is_none() && project.as_ref().is_some_and(|it| alive.contains(it)) {
+            of_running.push(name);
+        } else {
+            let bytes = container.size_rw.unwrap_or_default();
+            found.candidates.push(Candidate {
+                operands: vec![container.id.clone()],
+                bytes,
+                doomed: Doomed {
+                    kind: "container",
+                    name,
+                    id: container.id,
+                    project,
+                    size: (bytes > 0).then(|| human_bytes(bytes)),
+                    used_by: vec![],
+                    loses_data: true,
+                },
+            });
+        }
+    }
+    found.keep_protected(&protected);
+    let why = "their compose project is running; name it in `project` to remove them";
+    found.keep(&of_running, "stopped containers", why);
+    Ok(found)
+}
+
+/// `docker container inspect --size`.
+struct Measured(Vec<String>);
+
+impl Command for Measured {
+    type Reply = Vec<Container>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["container", "inspect"])
+            .flag("--size", true)
+            .operands(&self.0)
+            .timeout(MEASURING)
+    }
+
+    fn accepts(&self, output: &Output) -> bool {
+        InspectContainers::listed([]).accepts(output)
+    }
+
+    fn parse(&self, output: &Output) -> Result<Vec<Container>, Error> {
+        json::document(&output.stdout)
+    }
+}
+
+async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
+    // From 29 on a listing leaves out those without a name unless it is asked for them alone.
+    let (all, nameless) =
+        (ListImages::default(), ListImages { filters: vec!["dangling=true".to_owned()] });
+    let (rows, all, nameless) =
+        tokio::try_join!(all_containers(docker), docker.run(&all), docker.run(&nameless))?;
+    let users: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    let ids: Vec<String> =
+        merged(all.into_iter().chain(nameless)).into_iter().map(|row| row.id).collect();
+    let (users, images) = tokio::try_join!(
+        in_batches(docker, &users, InspectContainers::listed),
+        in_batches(docker, &ids, InspectImages::listed),
+    )?;
+    let used: BTreeSet<String> = users.into_iter().map(|container| container.image).collect();
+
+    let (mut found, mut protected, mut named) = (Found::default(), vec![], vec![]);
+    for image in images {
+        let labels = &image.config.labels;
+        let is_old = wish.is_old(&[&image.created, &image.metadata.last_tag_time]);
+        if used.contains(&image.id) || !wish.wants(labels) || !is_old {
+            continue;
+        }
+        let tags = image.tags();
+        let is_nameless = tags.is_empty() && image.digests().is_empty();
+        let name = match tags.first().or(image.digests().first()) {
+            Some(name) => name.clone(),
+            None => image.id.clone(),
+        };
+        if stays(docker, "image", &name, labels) {
+            protected.push(name);
+        } else if !is_nameless && !wish.is_chosen() && wish.unused_for.is_none() {
+            named.push(name);
+        } else {
+            found.candidates.push(Candidate {
+                // An ID with several tags would need force, which also removes what is used.
+                operands: if tags.len() > 1 { tags } else { vec![image.id.clone()] },
+                bytes: image.size,
+                doomed: Doomed {
+                    kind: "image",
+                    name,
+                    project: project_of(labels),
+                    id: image.id,
+                    size: Some(human_bytes(image.size)),
+                    ..Doomed::default()
+                },
+            });
+        }
+    }
+    found.keep_protected(&protected);
+    let why = "they have names; choose some by unused_for, project or label";
+    found.keep(&named, "unused images", why);
+    Ok(found)
+}
+
+async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
+    let list = ListNetworks { filters: vec!["type=custom".to_owned()] };
+    let (rows, listed) = tokio::try_join!(all_containers(docker), docker.run(&list))?;
+    let ids: Vec<String> = listed.into_iter().map(|row| row.id).collect();
+    let networks = in_batches(docker, &ids, InspectNetworks::listed).await?;
+    // Stopped containers too: without its network one does not start again.
+    let used: BTreeSet<&String> = rows.iter().flat_map(|row| &row.networks).collect();
+
+    let (mut found, mut protected) = (Found::default(), vec![]);
+    for network in networks {
+        let is_dockers_own = network.is_predefined()
+            || network.scope == "swarm"
+            || network.name == "docker_gwbridge";
+        let is_needed = is_dockers_own || used.contains(&network.name);
+        if is_needed || !wish.wants(&network.labels) || !wish.is_old(&[&network.created]) {
+            continue;
+        }
+        if stays(docker, "network", &network.name, &network.labels) {
+            protected.push(network.name);
+            continue;
+        }
+        found.candidates.push(Candidate {
+            operands: vec![network.id.clone()],
+            bytes: 0,
+            doomed: Doomed {
+                kind: "network",
+                project: project_of(&network.labels),
+                name: network.name,
+                id: network.id,
+                ..Doomed::default()
+            },
+        });
+    }
+    found.keep_protected(&protected);
+    Ok(found)
+}
+
+async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
+    let list = ListVolumes { filters: vec!["dangling=true".to_owned()] };
+    let sizes = async {
+        match wish.confirm {
+            // Whoever confirms has seen them.
+            Some(_) => BTreeMap::new(),
+            None => docker.run(&VolumeSizes { timeout: SIZE_IN_PASSING }).await.unwrap_or_default(),
+        }
+    };
+    let (rows, names, mut sizes) = tokio::join!(all_containers(docker), docker.run(&list), sizes);
+    let (rows, names) = (rows?, names?);
+    let volumes = in_batches(docker, &names, InspectVolumes::listed).await?;
+    let used: BTreeSet<&String> = rows.iter().flat_map(|row| &row.mounts).collect();
+    let existing: BTreeSet<&str> = rows.iter().filter_map(|row| row.project.as_deref()).collect();
+
+    let mut found = Found::default();
+    let (mut protected, mut of_existing, mut named) = (vec![], vec![], vec![]);
+    for volume in volumes {
+        if used.contains(&volume.name) || !wish.wants(&volume.labels) {
+            continue;
+        }
+        if stays(docker, "volume", &volume.name, &volume.labels) {
+            protected.push(volume.name);
+        } else if volume.project().is_some_and(|project| existing.contains(project)) {
+            of_existing.push(volume.name);
+        } else if !volume.is_anonymous() && !wish.is_chosen() {
+            named.push(volume.name);
+        } else {
+            let size = sizes.remove(&volume.name);
+            found.candidates.push(Candidate {
+                operands: vec![volume.name.clone()],
+                bytes: size.as_deref().and_then(disk::bytes).unwrap_or_default(),
+                doomed: Doomed {
+                    kind: "volume",
+                    project: project_of(&volume.labels),
+                    // It has no ID: a new one of the same name has another time of creation.
+                    id: volume.created_at.clone(),
+                    name: volume.name,
+                    size,
+                    used_by: vec![],
+                    loses_data: true,
+                },
+            });
+        }
+    }
+    found.keep_protected(&protected);
+    let why = "their compose project still has containers; compose-down removes both";
+    found.keep(&of_existing, "volumes", why);
+    let why = "somebody gave them a name; choose some by project or label, or use remove-volume";
+    found.keep(&named, "unused volumes", why);
+    Ok(found)
+}
+
+/// The exception: its pieces have no names that `rm` would take, and nothing is lost with them.
+async fn build_cache(docker: &Docker) -> Result<Found, Error> {
+    let usage = docker.run(&DiskUsage { timeout: MEASURING }).await?;
+    let unused = usage.build_cache.iter().filter(|piece| piece.users == 0);
+    let (count, bytes) =
+        unused.fold((0, 0), |(count, bytes), piece| (count + 1, bytes + piece.own_bytes));
+    let mut found = Found::default();
+    if count > 0 {
+        found
+            .notes
+            .push(format!("at most {count} pieces; those that a later build still needs may stay"));
+        found.candidates.push(Candidate {
+            operands: vec![],
+            bytes,
+            doomed: Doomed {
+                kind: "build_cache",
+                name: "build cache".to_owned(),
+                size: Some(human_bytes(bytes)),
+                ..Doomed::default()
+            },
+        });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wish(arguments: serde_json::Value) -> Prune {
+        serde_json::from_value(arguments).unwrap()
+    }
+
+    #[test]
+    fn labels_and_project_choose() {
+        let labels: BTreeMap<String, String> =
+            [(PROJECT_LABEL, "shop"), ("tier", "a=b"), ("keep", "")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into();
+        let wants = |more: serde_json::Value| {
+            let mut arguments = json!({"what": "volumes"});
+            arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            wish(arguments).wants(&labels)
+        };
+        assert!(wants(json!({})) && wants(json!({"project": "shop"})));
+        assert!(wants(json!({"label": "tier=a=b"})) && wants(json!({"label": ["keep", "tier"]})));
+        assert!(!wants(json!({"project": "sho"})) && !wants(json!({"label": "tier=a"})));
+        assert!(!wants(json!({"label": "absent"})));
+        assert!(!wants(json!({"label": "tier", "project": "other"})));
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_old_is_old() {
+        let old = wish(json!({"what": "containers", "unused_for": "1h"}));
+        let now = Timestamp::now().to_string();
+        assert!(old.is_old(&["2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]));
+        assert!(!old.is_old(&["2020-01-01T00:00:00Z", &now]));
+        assert!(!old.is_old(&["soon"]) && !old.is_old(&[]));
+        assert!(wish(json!({"what": "containers"})).is_old(&[&now]));
+    }
+
+    #[test]
+    fn a_complaint_is_the_line_about_the_object() {
+        let error = Error {
+            stderr: Some("Error response from daemon: one aaaaaaaaaaaa is used\nError response from daemon: two bbbbbbbbbbbb is used".into()),
+            ..Error::new(crate::error::Code::ResourceInUse, "one aaaaaaaaaaaa is used")
+        };
+        let doomed = Doomed {
+            kind: "image",
+            id: format!("sha256:{}", "b".repeat(64)),
+            name: "x:1".into(),
+            ..Doomed::default()
+        };
+        let candidate = Candidate { doomed, operands: vec![], bytes: 0 };
+        assert_eq!(candidate.complaint(Some(&error)), "two bbbbbbbbbbbb is used");
+    }
+}

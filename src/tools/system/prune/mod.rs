@@ -1,0 +1,318 @@
+//! prune: exactly the objects of a plan, of one kind, by their IDs. Not `docker … prune`, which
+//! removes whatever is there by the time it runs.
+
+mod candidates;
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::containers::InspectContainers;
+use crate::command::images::InspectImages;
+use crate::command::networks::InspectNetworks;
+use crate::command::text::human_bytes;
+use crate::command::values::{DockerDuration, ProjectName};
+use crate::command::volumes::InspectVolumes;
+use crate::command::{Command, Effect, Invocation, Output, disk};
+use crate::error::{Code, Error};
+use crate::tools::batches::in_batches;
+use crate::tools::confirm::Decision;
+use crate::tools::filters::Texts;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+use candidates::{Candidate, Found};
+
+/// Objects of one call: a person has to read the plan.
+const MOST: usize = 50;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prune {
+    /// One kind; images and volumes: the nameless ones.
+    what: What,
+    /// Only of this project, named ones too.
+    project: Option<ProjectName>,
+    /// Only with `key` or `key=value`, named ones too.
+    label: Option<Texts>,
+    /// Only made or stopped so long ago (168h); named images too.
+    unused_for: Option<DockerDuration>,
+    /// Token of the plan that the person agreed to.
+    confirm: Option<String>,
+    /// Only show the command.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Containers,
+    Images,
+    Networks,
+    BuildCache,
+    Volumes,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    removed: Vec<String>,
+    /// What was measured of it; layers that other images need stay.
+    reclaimed: Option<String>,
+    /// What docker did not remove, and why.
+    failed: Vec<Failed>,
+    notes: Vec<String>,
+    command: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed {
+    name: String,
+    why: String,
+}
+
+impl Tool for Prune {
+    const SPEC: Spec = Spec {
+        name: "prune",
+        title: "Remove what nothing uses",
+        description: "Remove unused objects of one kind, after a plan that lists each of them; data goes with containers and volumes. disk-usage tells what is worth it.",
+        toolset: Toolset::System,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        self.refuse_what_makes_no_sense()?;
+        let Found { mut candidates, mut notes } = candidates::find(context, &self).await?;
+        candidates.sort_by(|a, b| a.doomed.name.cmp(&b.doomed.name));
+        let more = candidates.len().saturating_sub(MOST);
+        if more > 0 {
+            candidates.truncate(MOST);
+            notes.push(format!("{more} more after these: repeat the call for them"));
+        }
+        // A plan that is confirmed had objects: then this is another world.
+        if candidates.is_empty() && self.confirm.is_none() {
+            notes.insert(0, "there is nothing to remove".to_owned());
+            return Ok(Change::Done(Reply { notes, ..Reply::default() }));
+        }
+        let command = self.removal(&candidates);
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([command])));
+        }
+        let doomed = candidates.iter().map(|candidate| candidate.doomed.clone()).collect();
+        let decision = context.confirmations.decide_after_a_plan(
+            Self::SPEC.name,
+            std::slice::from_ref(&command),
+            doomed,
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan.with_notes(notes)));
+        }
+        let mut reply = self.remove(context, command, &candidates).await?;
+        reply.notes = notes;
+        Ok(Change::Done(reply))
+    }
+}
+
+impl Prune {
+    /// Whether named images and volumes are meant too.
+    fn is_chosen(&self) -> bool {
+        self.project.is_some() || self.label.is_some()
+    }
+
+    fn refuse_what_makes_no_sense(&self) -> Result<(), Error> {
+        if self.what == What::BuildCache && self.is_chosen() {
+            let message = "the build cache belongs to no project and has no labels";
+            return Err(Error::invalid("what", message).hint("leave out project and label"));
+        }
+        if self.what == What::Volumes && self.unused_for.is_some() {
+            let message = "docker does not know since when a volume is unused";
+            return Err(Error::invalid("unused_for", message)
+                .hint("choose volumes by project or label, or name one to remove-volume"));
+        }
+        Ok(())
+    }
+
+    /// Without force: what is used by then stays.
+    fn removal(&self, candidates: &[Candidate]) -> Invocation {
+        let operands = candidates.iter().flat_map(|candidate| &candidate.operands);
+        let remove = |kind| Invocation::docker(Effect::Destroy, [kind, "rm"]).operands(operands);
+        match self.what {
+            What::Containers => remove("container"),
+            What::Images => remove("image"),
+            What::Networks => remove("network"),
+            What::Volumes => remove("volume"),
+            What::BuildCache => Invocation::docker(Effect::Destroy, ["builder", "prune"])
+                .flag("--force", true)
+                .maybe("--filter", self.unused_for.map(|span| format!("until={span}"))),
+        }
+    }
+
+    async fn remove(
+        &self,
+        context: &Context,
+        command: Invocation,
+        candidates: &[Candidate],
+    ) -> Result<Reply, Error> {
+        let shown = command.to_string();
+        let name = |candidate: &Candidate| candidate.doomed.name.clone();
+        context.docker.progress().say("removing");
+        let result = context.docker.run(&Removal(command)).await;
+        if self.what == What::BuildCache {
+            return Ok(Reply {
+                removed: candidates.iter().map(name).collect(),
+                reclaimed: reclaimed(&result?),
+                command: shown,
+                ..Reply::default()
+            });
+        }
+        // One that could not be removed does not keep docker from removing the others.
+        let problem = match result {
+            Ok(_) => None,
+            Err(error) if is_about_the_call(error.code) => return Err(error),
+            Err(error) => Some(error),
+        };
+        let left = self.left(context, candidates).await?;
+        let (left, gone): (Vec<&Candidate>, Vec<&Candidate>) =
+            candidates.iter().partition(|candidate| left.contains(candidate.key()));
+        if let (Some(error), true) = (&problem, gone.is_empty()) {
+            return Err(error.clone());
+        }
+        let bytes: u64 = gone.iter().map(|candidate| candidate.bytes).sum();
+        let failed = left.into_iter().map(|candidate| Failed {
+            name: name(candidate),
+            why: candidate.complaint(problem.as_ref()),
+        });
+        Ok(Reply {
+            reclaimed: (bytes > 0).then(|| human_bytes(bytes)),
+            failed: failed.collect(),
+            removed: gone.into_iter().map(name).collect(),
+            command: shown,
+            ..Reply::default()
+        })
+    }
+
+    /// Those that are still there.
+    async fn left(
+        &self,
+        context: &Context,
+        candidates: &[Candidate],
+    ) -> Result<BTreeSet<String>, Error> {
+        let keys: Vec<String> =
+            candidates.iter().map(|candidate| candidate.key().to_owned()).collect();
+        let docker = &context.docker;
+        Ok(match self.what {
+            What::BuildCache => BTreeSet::new(),
+            What::Containers => {
+                let left = docker.run(&InspectContainers::listed(keys)).await?;
+                left.into_iter().map(|container| container.id).collect()
+            }
+            What::Images => {
+                let left = in_batches(docker, &keys, InspectImages::listed).await?;
+                left.into_iter().map(|image| image.id).collect()
+            }
+            What::Networks => {
+                let left = in_batches(docker, &keys, InspectNetworks::listed).await?;
+                left.into_iter().map(|network| network.id).collect()
+            }
+            What::Volumes => {
+                let left = in_batches(docker, &keys, InspectVolumes::listed).await?;
+                left.into_iter().map(|volume| volume.name).collect()
+            }
+        })
+    }
+}
+
+/// Not about one of the objects.
+fn is_about_the_call(code: Code) -> bool {
+    use Code::{
+        Cancelled, DaemonNotAccessible, DockerMissing, Internal, PermissionDenied, RefusedByPolicy,
+        ResourcesExhausted, Timeout,
+    };
+    matches!(
+        code,
+        Cancelled
+            | DaemonNotAccessible
+            | DockerMissing
+            | Internal
+            | PermissionDenied
+            | RefusedByPolicy
+            | ResourcesExhausted
+            | Timeout
+    )
+}
+
+/// `Total reclaimed space: 12MB`, or only `Total:` and the size from buildx.
+fn reclaimed(output: &str) -> Option<String> {
+    let line = output.lines().rev().find(|line| line.starts_with("Total"))?;
+    let (_, size) = line.rsplit_once(':')?;
+    disk::bytes(size.trim()).map(human_bytes)
+}
+
+/// `docker … rm`, or `docker builder prune`.
+struct Removal(Invocation);
+
+impl Command for Removal {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        Ok(output.stdout.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::confirm::Doomed;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let tool: Prune = serde_json::from_value(arguments).unwrap();
+        let doomed = Doomed { name: "web".into(), id: "0a1b".into(), ..Doomed::default() };
+        let candidate = Candidate { operands: vec!["0a1b".into()], doomed, bytes: 0 };
+        tool.removal(&[candidate]).to_string()
+    }
+
+    #[test]
+    fn argv_of_prune() {
+        let shown = |what: &str| argv(json!({"what": what}));
+        assert_snapshot!(shown("containers"), @"docker container rm -- 0a1b");
+        assert_snapshot!(shown("images"), @"docker image rm -- 0a1b");
+        assert_snapshot!(shown("networks"), @"docker network rm -- 0a1b");
+        assert_snapshot!(shown("volumes"), @"docker volume rm -- 0a1b");
+        assert_snapshot!(shown("build_cache"), @"docker builder prune --force");
+        assert_snapshot!(
+            argv(json!({"what": "build_cache", "unused_for": "168h"})),
+            @"docker builder prune --force --filter=until=168h"
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let refused = |arguments: serde_json::Value| {
+            let tool: Prune = serde_json::from_value(arguments).unwrap();
+            tool.refuse_what_makes_no_sense().unwrap_err().code
+        };
+        let code = Code::InvalidConfiguration;
+        assert_eq!(refused(json!({"what": "build_cache", "project": "shop"})), code);
+        assert_eq!(refused(json!({"what": "volumes", "unused_for": "1h"})), code);
+        assert!(serde_json::from_value::<Prune>(json!({"what": "everything"})).is_err());
+        assert!(serde_json::from_value::<Prune>(json!({})).is_err());
+    }
+
+    #[test]
+    fn what_was_reclaimed_is_read() {
+        assert_eq!(reclaimed("ID\tx\nTotal reclaimed space: 12MB\n").as_deref(), Some("12 MB"));
+        assert_eq!(reclaimed("Total:\t0B\n").as_deref(), Some("0 B"));
+        assert_eq!(reclaimed(""), None);
+    }
+}
