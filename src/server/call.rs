@@ -99,6 +99,10 @@ impl Dispatcher {
         Ok(self.renderer.render(result))
     }
 
+    pub(super) fn renderer(&self) -> Renderer {
+        self.renderer.clone()
+    }
+
     fn unknown(&self, name: &str) -> UnknownTool {
         let nearest = self
             .entries

@@ -1,5 +1,6 @@
 //! Images: list, look, pull, name, remove.
 
+mod build;
 mod inspect;
 mod list;
 mod pull;
@@ -13,6 +14,7 @@ use crate::error::{Code, Error};
 
 pub(super) fn tools() -> Vec<Entry> {
     vec![
+        Entry::of::<build::BuildImage>(),
         Entry::of::<list::ListImages>(),
         Entry::of::<inspect::InspectImage>(),
         Entry::of::<pull::PullImage>(),
