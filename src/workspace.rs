@@ -2,9 +2,11 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::command::values::HostPath;
 use crate::error::{Code, Error};
+use crate::policy::{Disk, Policy};
 
 /// No compose file or environment file that a person wrote is larger.
 const TEXT_FILE_MAX: u64 = 256 << 10;
@@ -13,11 +15,12 @@ const TEXT_FILE_MAX: u64 = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Workspace {
     pub folder: PathBuf,
+    pub policy: Arc<Policy>,
 }
 
 impl Workspace {
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: PathBuf, policy: Arc<Policy>) -> Self {
+        Self { folder, policy }
     }
 
     /// The absolute, canonical form of a path that must exist.
@@ -41,7 +44,7 @@ impl Workspace {
     /// Reads a text file once, so that what is checked is what is used.
     ///
     /// # Errors
-    /// As [`Self::existing`]; DKR-004 for what is not a regular file, too large or not UTF-8.
+    /// As [`Self::existing`]; DKR-014 outside of the operator's folders; DKR-004 for what is not a regular file, too large or not UTF-8.
     pub fn read_compose_file(
         &self,
         parameter: &str,
@@ -64,6 +67,8 @@ impl Workspace {
 
     fn read_text_file(&self, parameter: &str, path: &HostPath) -> Result<(PathBuf, String), Error> {
         let path = self.existing(parameter, path)?;
+        // Before it is read: a complaint about what is wrong in a file tells what is in it.
+        self.policy.file(&path, true, parameter, &Disk)?;
         let text = read_text(&path, TEXT_FILE_MAX).map_err(|problem| {
             Error::invalid(parameter, format!("{}: {problem}", path.display()))
         })?;

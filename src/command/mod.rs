@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod containers;
 pub mod diagnose;
+pub mod documents;
 pub mod images;
 pub mod invocation;
 pub mod json;

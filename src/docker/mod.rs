@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::version::{VersionQuery, Versions};
 use crate::command::{Command, Effect, Invocation, Output, Program, Streams, diagnose};
 use crate::error::{Code, Error};
+use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
@@ -30,12 +31,13 @@ pub struct Shared {
     pub runner: Runner,
     pub retry: Retry,
     pub redactor: Arc<Redactor>,
+    pub policy: Arc<Policy>,
     versions: OnceCell<Versions>,
 }
 
 impl Shared {
-    pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>) -> Self {
-        Self { runner, retry, redactor, versions: OnceCell::new() }
+    pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
+        Self { runner, retry, redactor, policy, versions: OnceCell::new() }
     }
 }
 
@@ -99,10 +101,35 @@ impl Docker {
         self.shared.runner.program()
     }
 
+    /// What the operator allows.
+    pub fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    /// Whether this command may run: asked before every run, and by tools whose first command is
+    /// not the one that may be refused.
+    ///
+    /// # Errors
+    /// DKR-014 with every rule that it breaks; DKR-019 for a command that goes beyond what the tool
+    /// has declared, which is our bug.
+    pub fn permit(&self, invocation: &Invocation) -> Result<(), Error> {
+        if invocation.effect() > self.ceiling {
+            let message = format!(
+                "a {:?} call tried to run a {:?} command",
+                self.ceiling,
+                invocation.effect()
+            );
+            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
+        }
+        self.policy()
+            .check(invocation, &Disk)
+            .map_err(|refusal| Error::from(refusal).command(invocation.to_string()))
+    }
+
     /// Runs one command.
     ///
     /// # Errors
-    /// Whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
+    /// DKR-014 when the policy forbids it, whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
     /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
     pub async fn run<C: Command + Sync>(&self, command: &C) -> Result<C::Reply, Error> {
         self.watch(command, |_| ()).await
@@ -160,14 +187,7 @@ impl Docker {
         accepts: &(dyn Fn(&Output) -> bool + Sync),
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
-        if invocation.effect() > self.ceiling {
-            let message = format!(
-                "a {:?} call tried to run a {:?} command",
-                self.ceiling,
-                invocation.effect()
-            );
-            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
-        }
+        self.permit(invocation)?;
         let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
         let mut attempt = 1;
         loop {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::render::{Rendered, Renderer};
+use crate::command::Effect;
 use crate::error::{Code, Error};
 use crate::progress::Progress;
 use crate::tools::{Context, Entry, Toolset};
@@ -51,9 +52,9 @@ impl Dispatcher {
         &self.context
     }
 
-    /// In the order of their names.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// Those that can work, in the order of their names.
+    pub fn offered(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| (entry.can_work)(self.context.docker.policy()))
     }
 
     /// Runs one tool. Whatever happens in it, a panic included, becomes an answer.
@@ -71,8 +72,11 @@ impl Dispatcher {
             return Err(self.unknown(name));
         };
         let started = Instant::now();
-        let effect =
-            self.entries.get(tool).map_or(crate::command::Effect::Read, |entry| entry.spec.effect);
+        let effect = self.entries.get(tool).map_or(Effect::Read, |entry| entry.spec.effect);
+        // Not to be listed is no refusal: a client can call what it has never seen.
+        if let Err(refusal) = self.context.docker.policy().effect(tool, effect) {
+            return Ok(self.renderer.render(Err(refusal.into())));
+        }
         let docker = self.context.docker.limited(effect, cancel.clone(), progress);
         let context = Context { docker, ..self.context.clone() };
         let entries = Arc::clone(&self.entries);

@@ -66,7 +66,7 @@ impl Server {
 
 /// The definitions as clients see them.
 pub fn definitions(dispatcher: &Dispatcher) -> Vec<Definition> {
-    dispatcher.entries().map(definition).collect()
+    dispatcher.offered().map(definition).collect()
 }
 
 fn definition(entry: &Entry) -> Definition {

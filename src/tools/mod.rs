@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 use crate::command::Effect;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::policy::Policy;
 use crate::workspace::Workspace;
 use confirm::Confirmations;
 use reply::{Answer, IntoAnswer};
@@ -63,6 +64,11 @@ pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     type Reply: IntoAnswer;
 
+    /// Whether it can work at all with this policy; if not, it is not listed.
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect)
+    }
+
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 }
 
@@ -80,13 +86,24 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
+    /// As clients see it.
     pub input_schema: Arc<Map<String, Value>>,
+    /// All that is accepted, by which arguments are repaired.
+    full_schema: Map<String, Value>,
+    pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        Self { spec: T::SPEC, input_schema: Arc::new(schema::of::<T>()), run: run::<T> }
+        let full_schema = schema::of::<T>();
+        Self {
+            spec: T::SPEC,
+            input_schema: Arc::new(schema::advertised(&full_schema)),
+            full_schema,
+            can_work: T::can_work,
+            run: run::<T>,
+        }
     }
 
     /// Reads the arguments and runs the tool.
@@ -94,7 +111,7 @@ impl Entry {
     /// # Errors
     /// DKR-004 for arguments that do not fit, and whatever the tool says.
     pub async fn call(&self, arguments: Arguments, context: Context) -> Result<Answer, Error> {
-        let arguments = arguments::fit(&self.input_schema, arguments)?;
+        let arguments = arguments::fit(&self.full_schema, arguments)?;
         (self.run)(arguments, context).await
     }
 }

@@ -1,30 +1,85 @@
-//! What the person has put out of reach of this server.
+//! The operator's words about single objects: what stays, and what is not ours to change.
 
 use std::collections::BTreeMap;
 
-use crate::command::labels::{PROTECT, REQUEST};
+use crate::command::containers::Container;
+use crate::command::documents::Documents;
+use crate::command::labels::REQUEST;
 use crate::command::values::Labels;
-use crate::error::{Code, Error};
+use crate::docker::Docker;
+use crate::error::Error;
+use crate::policy::{Disk, Level};
 
-/// Refuses to remove what has the label `docker-mcp-server.protect=true`.
+/// Refuses to change what this server has not created, when the operator wants that.
 ///
 /// # Errors
-/// DKR-014 with the rule `protected`.
-pub(super) fn refuse_protected(
+/// DKR-014 with the rule `object.not_ours`.
+pub(super) fn judge_change(
+    docker: &Docker,
     kind: &'static str,
     name: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    if labels.get(PROTECT).map(String::as_str) != Some("true") {
+    let change = docker.policy().change(kind, name, pairs(labels));
+    change.map_err(|refusal| Error::from(refusal).with(kind, name))
+}
+
+/// [`judge_change`] of containers.
+///
+/// # Errors
+/// As [`judge_change`].
+pub(super) fn judge_changes<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> Result<(), Error> {
+    containers.into_iter().try_for_each(|container| {
+        judge_change(docker, "container", container.name(), &container.config.labels)
+    })
+}
+
+/// Refuses to remove what is protected by `--protect` or the label `docker-mcp-server.protect=true`.
+///
+/// # Errors
+/// DKR-014 with the rule `object.protected`.
+pub(super) fn judge_protection(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let removal = docker.policy().removal(kind, name, pairs(labels));
+    removal.map_err(|refusal| Error::from(refusal).with(kind, name))
+}
+
+/// Both: for the removal of an object by its own tool.
+///
+/// # Errors
+/// As [`judge_change`] and [`judge_protection`].
+pub(super) fn judge_removal(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    judge_protection(docker, kind, name, labels)?;
+    judge_change(docker, kind, name, labels)
+}
+
+fn pairs(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    labels.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// Refuses to start programs in a container that controls the machine, or to copy files into or out
+/// of it. To be asked about the full ID that is then acted on.
+///
+/// # Errors
+/// DKR-014 with the rule `target.host_powerful`; whatever docker says of the container.
+pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error> {
+    if docker.policy().level == Level::Unrestricted {
         return Ok(());
     }
-    let message = format!(
-        "{kind} {name} has the label {PROTECT}=true and is not removed through this server"
-    );
-    Err(Error::new(Code::RefusedByPolicy, message)
-        .with("rule", "protected")
-        .with(kind, name)
-        .hint("only the person can remove it, with docker itself; ask them"))
+    let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
+    Ok(docker.policy().target(&document, &Disk)?)
 }
 
 /// Refuses a label by which this server finds its own objects again.
@@ -37,22 +92,4 @@ pub(super) fn refuse_own_label(labels: &Labels) -> Result<(), Error> {
         return Err(Error::invalid("labels", message));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_label_with_the_value_true_protects() {
-        let check = |value: &str| {
-            let labels = BTreeMap::from([(PROTECT.to_owned(), value.to_owned())]);
-            refuse_protected("volume", "pg", &labels)
-        };
-        assert!(check("false").is_ok());
-        insta::assert_snapshot!(check("true").unwrap_err(), @"
-        Error: DKR-014 refused_by_policy: volume pg has the label docker-mcp-server.protect=true and is not removed through this server | Context: rule=protected; volume=pg
-        hint: only the person can remove it, with docker itself; ask them
-        ");
-    }
 }

@@ -9,6 +9,31 @@ pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
     trimmed(generator().into_root_schema_for::<T>())
 }
 
+/// The schema as clients see it. Every client pays for it with its context, so it says each thing
+/// once: the first of several accepted types, and no members of inner objects, which the
+/// description of the parameter lists. (A single type is also all that some clients can pass on to
+/// their models.)
+pub(super) fn advertised(full: &Map<String, Value>) -> Map<String, Value> {
+    let mut schema = full.clone();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in
+        properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+    {
+        let first = property.get("type").and_then(|types| types.get(0)).cloned();
+        if let Some(first) = first {
+            property.insert("type".to_owned(), first);
+        }
+        if property.get("type").is_some_and(|kind| kind == "object") {
+            property.remove("properties");
+            property.remove("required");
+        }
+        if property.get("type").is_some_and(|kind| kind != "array") {
+            property.remove("items");
+        }
+    }
+    schema
+}
+
 fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;

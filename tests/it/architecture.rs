@@ -118,8 +118,8 @@ const FORBIDDEN: &[(&str, &str, &[&str])] = &[
     ),
     (
         r"\benv::(var|vars|var_os|vars_os|args|current_dir|current_exe)\b",
-        "only config.rs reads the environment",
-        &["config.rs"],
+        "only config/ reads the environment",
+        &["config"],
     ),
     (r"\b(e?println|e?print|dbg)!", "standard output is the protocol", &[]),
     (r"\bunsafe\b", "there is no unsafe code", &[]),

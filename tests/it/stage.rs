@@ -8,6 +8,7 @@ use std::time::Duration;
 use docker_mcp_server::command::{Command, Effect, Invocation, Output};
 use docker_mcp_server::docker::{self, Docker, Runner, Shared};
 use docker_mcp_server::error::Error;
+use docker_mcp_server::policy::Policy;
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
 use docker_mcp_server::retry::Retry;
@@ -115,16 +116,22 @@ impl Stage {
         settings
     }
 
+    /// The default, for the folder of the project.
+    fn policy(&self) -> Arc<Policy> {
+        Arc::new(Policy::default().with_project(&self.workspace()))
+    }
+
     pub(crate) fn docker(&self) -> Docker {
         let redactor = Arc::new(Redactor::new(true));
         let retry = Retry { attempts: 3, delay: Duration::ZERO };
-        Docker::new(Arc::new(Shared::new(Runner::new(self.settings()), retry, redactor)))
+        let shared = Shared::new(Runner::new(self.settings()), retry, redactor, self.policy());
+        Docker::new(Arc::new(shared))
     }
 
     pub(crate) fn context(&self) -> Context {
         Context {
             docker: self.docker(),
-            workspace: Arc::new(Workspace::new(self.workspace())),
+            workspace: Arc::new(Workspace::new(self.workspace(), self.policy())),
             confirmations: Arc::new(Confirmations::default()),
         }
     }

@@ -64,7 +64,9 @@ impl Case {
                 policy.check(&verb, &machine).err()
             }
             Self::Object(name) => {
-                policy.object(Effect::Destroy, "volume", name, std::iter::empty()).err()
+                let none = std::iter::empty;
+                let removal = policy.removal("volume", name, none());
+                removal.and(policy.change("volume", name, none())).err()
             }
         };
         refusal.map(Error::from)

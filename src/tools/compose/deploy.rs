@@ -19,6 +19,7 @@ use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::filters::word;
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -27,39 +28,39 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; give this or `compose_file`.
+    /// Compose file as text.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services and what they depend on (default all).
+    /// Only these and what they need (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Profiles to switch on.
+    /// Profiles.
     #[serde(default)]
     profiles: Vec<ServiceName>,
-    /// Build images even if they exist.
+    /// Build again.
     #[serde(default)]
     build: bool,
-    /// When to pull images (default: what the file says).
+    /// Default: as the file says.
     pull: Option<Pull>,
-    /// Recreate containers that have not changed.
+    /// Also unchanged ones.
     #[serde(default)]
     force_recreate: bool,
     /// Remove services not in the file.
     #[serde(default)]
     remove_orphans: bool,
-    /// Number of containers by service.
+    /// Containers by service.
     #[serde(default)]
     scale: BTreeMap<ServiceName, Bounded<0, 100>>,
-    /// Wait until all are healthy, running or done (default true).
+    /// Default true.
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait once images are there (default 120).
+    /// Seconds to wait (default 120).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show what would be done.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -117,7 +118,7 @@ impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy a compose project",
-        description: "Bring a compose project up and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last words of what failed. Changed containers are recreated; volumes stay. To take it down use compose-down.",
+        description: "Bring a compose project up and wait until each service is healthy, running or done; tells state, URLs, and the last words of what failed. Volumes stay. Undo: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -134,11 +135,12 @@ impl Tool for DeployCompose {
         )?;
         let resolved = self.resolve(docker, &source).await?;
         let mut notes = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
         let up = self.up(&vetted);
         let before = project::containers(docker, &self.project_name).await?;
+        judge_changes(docker, &before)?;
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before).await?;

@@ -11,32 +11,33 @@ use super::project;
 use crate::command::compose::Project;
 use crate::command::containers::ListContainers;
 use crate::command::values::{Bounded, ProjectName};
-use crate::command::{Command, Effect, Invocation, Output, labels};
+use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeDown {
-    /// Compose project; its files are not needed.
+    /// Compose project.
     project_name: ProjectName,
-    /// Also its volumes with all their data; first answers with a plan.
+    /// Also its volumes and their data; gives a plan first.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also its images: true or all, or local for built ones without a name.
+    /// Also its images: all, or local (built, unnamed).
     #[serde(default)]
     remove_images: Images,
-    /// Also remove leftovers of compose-run.
+    /// Also leftovers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Token from the plan, after the person's yes.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -109,7 +110,7 @@ impl Tool for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
         title: "Take a compose project down",
-        description: "Stop and remove all containers and networks of a compose project, by its name alone. Volumes stay unless remove_volumes, which destroys data and has to be confirmed. To stop without removing use compose-stop.",
+        description: "Remove the containers and networks of a compose project. Volumes stay unless remove_volumes, which destroys data after a confirmed plan. To only stop it: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,
@@ -123,7 +124,7 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        self.refuse_protected(&before)?;
+        self.judge(docker, &before)?;
         let command = self.command(before.containers.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
@@ -161,27 +162,16 @@ impl ComposeDown {
             .timeout(Duration::from_secs(seconds.min(1800)))
     }
 
-    /// The person has marked what must stay.
-    fn refuse_protected(&self, before: &Holdings) -> Result<(), Error> {
-        let volumes = before
-            .volumes
-            .iter()
-            .filter(|_| self.remove_volumes)
-            .map(|volume| ("volume", volume.name.as_str(), &volume.labels));
-        let containers = before
-            .containers
-            .iter()
-            .map(|container| ("container", container.name(), &container.config.labels));
-        let protected = volumes
-            .chain(containers)
-            .find(|(_, _, labels)| labels.get(labels::PROTECT).is_some_and(|on| on == "true"));
-        let Some((kind, name, _)) = protected else { return Ok(()) };
-        let message =
-            format!("protected: the {kind} {name} carries the label {}=true", labels::PROTECT);
-        let error = Error::new(Code::RefusedByPolicy, message).with("rule", "protected");
-        Err(error
-            .with(kind, name)
-            .hint("the person has marked it as not to be removed through this server; ask them"))
+    /// What the operator wants to stay. The networks and volumes of a project are ours when its
+    /// containers are.
+    fn judge(&self, docker: &Docker, before: &Holdings) -> Result<(), Error> {
+        for container in &before.containers {
+            judge_removal(docker, "container", container.name(), &container.config.labels)?;
+        }
+        for volume in before.volumes.iter().filter(|_| self.remove_volumes) {
+            judge_protection(docker, "volume", &volume.name, &volume.labels)?;
+        }
+        Ok(())
     }
 
     async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {

@@ -14,6 +14,7 @@ use crate::command::{Capture, Command, Effect, Invocation, Output, Streams};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
+use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -29,27 +30,27 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct ComposeExec {
     /// Compose project.
     project_name: ProjectName,
-    /// Service of which a container runs.
+    /// Service.
     service: ServiceName,
-    /// Program and arguments; no shell runs it.
+    /// Program and arguments; no shell.
     command: CommandLine,
-    /// Which of its containers (default the first that runs).
+    /// Which container (default: the first running).
     index: Option<Bounded<1, 1000>>,
-    /// User or UID[:group] (default the container's).
+    /// User[:group].
     user: Option<UserSpec>,
-    /// Folder to run it in (default the container's).
+    /// Folder to run in.
     working_dir: Option<ContainerPath>,
-    /// Further environment variables.
+    /// Further variables.
     #[serde(default)]
     environment: Environment,
-    /// Text for its standard input (default none).
+    /// Standard input.
     stdin: Option<String>,
     /// Seconds until it is killed (default 60).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Do not wait for it.
+    /// Do not wait.
     #[serde(default)]
     detach: bool,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -72,7 +73,7 @@ impl Tool for ComposeExec {
     const SPEC: Spec = Spec {
         name: "compose-exec",
         title: "Run a command in a compose service",
-        description: "Run a command in a running container of a compose service and get its exit code and output. For a container of its own use compose-run.",
+        description: "Run a command in a running compose service: exit code, stdout, stderr. In a new container: compose-run.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -87,6 +88,8 @@ impl Tool for ComposeExec {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
         let container = self.container(&containers)?;
+        judge_changes(docker, [container])?;
+        judge_target(docker, &container.id).await?;
         let mark = token()?;
         let shown = self.invocation(container.name(), None);
         if self.dry_run {

@@ -28,25 +28,25 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are built).
+    /// Only these (default all that are built).
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Do not use the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Ask the registry for newer base images.
+    /// Look for newer base images.
     #[serde(default)]
     pull: bool,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -56,19 +56,19 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are not built).
+    /// Only these (default all that are not built).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -97,7 +97,7 @@ impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build the images of a compose project",
-        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
+        description: "Build images of a compose project; a failure names step, line and last output. deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -147,7 +147,7 @@ impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull the images of a compose project",
-        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
+        description: "Pull images of a compose project; deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -218,7 +218,7 @@ impl Request<'_> {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        Ok((vet(resolved, &context.workspace)?, warnings))
+        Ok((vet(docker, resolved).await?, warnings))
     }
 
     /// The images that are built, or those that are pulled, by service.

@@ -1,20 +1,23 @@
 //! A compose project as compose itself understands it: resolved, checked, and then deployed from
 //! exactly the bytes that were checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use regex_lite::Regex;
+use serde_json::Value;
 
 use super::source::{From, Source};
-use super::view::Model;
+use super::view::{Model, Named};
 use crate::command::compose::Project;
+use crate::command::documents::Documents;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::workspace::Workspace;
+use crate::policy::{Disk, Policy, Refusal};
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -40,17 +43,43 @@ pub(super) struct Vetted(Resolved);
 ///
 /// This is the one gate between a compose file and docker. Every key of every service, network,
 /// volume, secret and config is judged here, on the resolved model (aliases, merges, `extends` and
-/// interpolation can hide nothing there), and all findings are told at once. Today it accepts
-/// everything.
+/// interpolation can hide nothing there), and all findings are told at once. What the model only
+/// names, docker is asked about: a volume that exists can be a folder of the host.
 ///
 /// # Errors
 /// DKR-014 that lists every violation.
-#[expect(clippy::unnecessary_wraps, reason = "the policy decides here")]
-pub(super) fn vet(resolved: Resolved, _workspace: &Workspace) -> Result<Vetted, Error> {
-    Ok(Vetted(resolved))
+pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, Error> {
+    let policy = docker.policy();
+    let in_model = judge(policy, &resolved)?;
+    let (volumes, networks) = existing(docker, &resolved.model).await?;
+    let findings = std::iter::once(in_model)
+        .chain(volumes.iter().map(|volume| policy.volume(volume, &Disk)))
+        .chain(networks.iter().map(|network| policy.network(network, &Disk)));
+    match findings.filter_map(Result::err).reduce(Refusal::and) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(Vetted(resolved)),
+    }
 }
 
-/// Asks compose what a source means.
+/// What the policy says of the model alone.
+///
+/// # Errors
+/// DKR-016 when it is no JSON.
+pub(super) fn judge(policy: &Policy, resolved: &Resolved) -> Result<Result<(), Refusal>, Error> {
+    Ok(policy.vet(&resolved.document()?, &resolved.model.name, &Disk))
+}
+
+/// The volumes and networks of the model that are there already.
+async fn existing(docker: &Docker, model: &Model) -> Result<(Vec<Value>, Vec<Value>), Error> {
+    let find = async |kind, named: &BTreeMap<String, Option<Named>>| {
+        let names = named.values().flatten().map(|named| named.name.clone()).collect();
+        let query = Documents::existing(kind, names);
+        if query.names.is_empty() { Ok(vec![]) } else { docker.run(&query).await }
+    };
+    tokio::try_join!(find("volume", &model.volumes), find("network", &model.networks))
+}
+
+/// Asks compose what a source means, once it is certain that it reads nothing foreign for it.
 ///
 /// # Errors
 /// DKR-004 with line and key for a file that is wrong; nothing has been created then.
@@ -61,7 +90,7 @@ pub(super) async fn resolve(
     profiles: &[String],
     environment: &Environment,
 ) -> Result<Resolved, Error> {
-    let question = Config::new(project_name, source, profiles, environment)?;
+    let question = Config::new(docker.policy(), project_name, source, profiles, environment)?;
     let (model_text, warnings) =
         docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
     let model = json::document(&model_text)?;
@@ -117,7 +146,7 @@ impl Resolved {
     ///
     /// # Errors
     /// DKR-016 when it is no JSON.
-    pub(super) fn document(&self) -> Result<serde_json::Value, Error> {
+    pub(super) fn document(&self) -> Result<Value, Error> {
         json::document(&String::from_utf8_lossy(&self.model_text))
     }
 
@@ -156,8 +185,10 @@ pub(super) struct Config {
 
 impl Config {
     /// # Errors
-    /// DKR-004 for a variable that would steer the docker client itself.
+    /// DKR-004 for a variable that would steer the docker client itself; DKR-014 for a source that
+    /// makes compose read what the policy does not allow.
     pub(super) fn new(
+        policy: &Policy,
         project_name: Option<&ProjectName>,
         source: &Source,
         profiles: &[String],
@@ -169,6 +200,7 @@ impl Config {
             return Err(Error::invalid("environment", message)
                 .hint("give the variable another name in the compose file, or write it into the .env file beside it"));
         }
+        policy.prescan(source.texts()?, &source.directory, &Disk)?;
         let (files, text) = match &source.from {
             From::Text(text) | From::File(_, text) => {
                 (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
@@ -279,11 +311,15 @@ mod tests {
         Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
     }
 
+    fn config(profiles: &[String], environment: &Environment) -> Result<Config, Error> {
+        let name = "shop".parse().unwrap();
+        Config::new(&Policy::default(), Some(&name), &source(), profiles, environment)
+    }
+
     #[test]
     fn argv_of_config() {
         let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
-        let config =
-            Config::new(Some(&"shop".parse().unwrap()), &source(), &["dev".into()], &environment);
+        let config = config(&["dev".into()], &environment);
         let invocation = config.unwrap().invocation();
         insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
         assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
@@ -293,7 +329,7 @@ mod tests {
     #[test]
     fn a_variable_that_steers_the_client_is_refused() {
         let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
-        let config = Config::new(Some(&"shop".parse().unwrap()), &source(), &[], &environment);
+        let config = config(&[], &environment);
         assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
     }
 

@@ -17,7 +17,7 @@ pub(super) const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER_LABEL: &str = "com.docker.compose.container-number";
 pub(super) const HASH_LABEL: &str = "com.docker.compose.config-hash";
 pub(super) const VERSION_LABEL: &str = "com.docker.compose.version";
-pub(super) const FILES_LABEL: &str = "com.docker.compose.project.config_files";
+pub(super) use crate::command::labels::COMPOSE_FILES as FILES_LABEL;
 pub(super) const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
 
 /// More IDs in one call would pass the limit of a command line some day.

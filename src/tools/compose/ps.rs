@@ -22,7 +22,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposePs {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -55,7 +55,7 @@ impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
         title: "Containers of a compose project",
-        description: "State, health, exit code and ports of a compose project's containers, and drift: whether one runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
+        description: "State, health, exit code, ports of a compose project's containers, and drift from file, image or source. All projects: list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
@@ -178,8 +178,11 @@ impl Definitions {
         containers: &[Container],
     ) -> Option<Self> {
         let source = Source::of_project(&context.workspace, containers)?;
+        let policy = context.docker.policy();
+        let everything = ["*".to_owned()];
         let config =
-            Config::new(Some(project), &source, &["*".to_owned()], &Environment::default()).ok()?;
+            Config::new(policy, Some(project), &source, &everything, &Environment::default())
+                .ok()?;
         let hashes = Hashes(config.question());
         let docker = &context.docker;
         let (version, (hashes, warnings)) =

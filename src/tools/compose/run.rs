@@ -24,23 +24,23 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeRun {
     /// Compose project.
     project_name: ProjectName,
-    /// Service to take the settings from.
+    /// Service.
     service: ServiceName,
-    /// Program and arguments instead of the service's own; no shell runs it.
+    /// Program and arguments; no shell (default: its own).
     command: Option<CommandLine>,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Variables for the command, and for `${…}` in the file.
+    /// Its variables, also for `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Do not start what it depends on.
+    /// Without what it depends on.
     #[serde(default)]
     no_deps: bool,
-    /// Seconds until it is killed, once it runs (default 300).
+    /// Seconds until it is killed (default 300).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -66,7 +66,7 @@ impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run a one-off command of a compose service",
-        description: "Run a command in a new container of a compose service (tests, migrations) and get its exit code, output and first failure; it is removed afterwards. For a container that runs already use compose-exec.",
+        description: "Run a one-off command (tests, migrations) in a new container of a compose service: exit code, output, first failure. In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -88,7 +88,7 @@ impl Tool for ComposeRun {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
         let token = token()?;
         let one_off = OneOff {
             docker,

@@ -9,9 +9,10 @@ use super::lifecycle::inspect;
 use super::volumes::{ExistingVolumes, Volume};
 use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
 use crate::command::values::ContainerRef;
-use crate::command::{Command, Effect, Invocation, Output, labels, time};
+use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error, Repeat};
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -23,15 +24,15 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Also when it runs: it is killed.
+    /// Kill it when it runs.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes, with their data.
+    /// Also its anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// The token of the plan that the first call gave.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +48,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove a container",
-        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys its anonymous ones, after a plan to confirm. For a compose project use compose-down.",
+        description: "Remove a container; a running one needs force. volumes: true destroys its anonymous volumes after a confirmed plan. For a project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,
@@ -57,7 +58,8 @@ impl Tool for RemoveContainer {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let container = inspect(context, &self.container_name).await?;
-        refuse_protected("container", container.name(), container.label(labels::PROTECT))?;
+        let (docker, labels) = (&context.docker, &container.config.labels);
+        judge_removal(docker, "container", container.name(), labels)?;
         self.refuse_running(&container)?;
         let volumes =
             if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
@@ -123,22 +125,10 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
         !others.any(|other| other.mounts.contains(&volume.name))
     });
     for volume in &volumes {
-        let label = volume.labels.get(labels::PROTECT).map(String::as_str);
-        refuse_protected("volume", &volume.name, label)?;
+        judge_protection(&context.docker, "volume", &volume.name, &volume.labels)?;
     }
     volumes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(volumes)
-}
-
-fn refuse_protected(kind: &'static str, name: &str, label: Option<&str>) -> Result<(), Error> {
-    if label != Some("true") {
-        return Ok(());
-    }
-    let message = format!("{name} has the label {}=true and is not removed", labels::PROTECT);
-    Err(Error::new(Code::RefusedByPolicy, message)
-        .with("rule", "protected")
-        .with(kind, name)
-        .hint("whoever set the label can remove it with docker itself"))
 }
 
 fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
@@ -285,16 +275,5 @@ mod tests {
         assert_eq!(error.code, Code::WrongState);
         assert!(remove(true).refuse_running(&container("running")).is_ok());
         assert!(remove(false).refuse_running(&container("exited")).is_ok());
-    }
-
-    #[test]
-    fn what_is_protected_is_refused() {
-        assert!(refuse_protected("container", "web", None).is_ok());
-        assert!(refuse_protected("container", "web", Some("false")).is_ok());
-        let error = refuse_protected("container", "web", Some("true")).unwrap_err();
-        assert_snapshot!(error, @r"
-        Error: DKR-014 refused_by_policy: web has the label docker-mcp-server.protect=true and is not removed | Context: rule=protected; container=web
-        hint: whoever set the label can remove it with docker itself
-        ");
     }
 }

@@ -9,7 +9,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_protection;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -17,14 +17,14 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveImage {
-    /// Name with tag (default latest) or digest, or ID.
+    /// Name[:tag], digest or ID.
     image: ImageRef,
     /// Also when containers use it.
     #[serde(default)]
     force: bool,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -54,7 +54,7 @@ impl Tool for RemoveImage {
     const SPEC: Spec = Spec {
         name: "remove-image",
         title: "Remove an image",
-        description: "Remove a tag, and the image itself with its last tag. An image that containers use needs force, and then first answers with a plan to be confirmed by the person.",
+        description: "Remove a tag, and the image with its last tag. One that containers use needs force and a confirmed plan. To see users: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Destroy,
         idempotent: false,
@@ -64,7 +64,8 @@ impl Tool for RemoveImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let image = inspect_one(context, &self.image).await?;
-        refuse_protected("image", self.image.as_str(), &image.config.labels)?;
+        let (name, labels) = (self.image.as_str(), &image.config.labels);
+        judge_protection(&context.docker, "image", name, labels)?;
         let target = Target::of(&self.image, &image);
         let users = match target {
             // Another tag keeps the image, so nobody loses anything.

@@ -40,7 +40,7 @@ impl Tool for DockerInfo {
     const SPEC: Spec = Spec {
         name: "docker-info",
         title: "Docker's own state",
-        description: "Whether docker works here and what it is: context, endpoint, versions, processors, memory, storage, warnings. When it does not work it says why and what to do.",
+        description: "Whether docker works here, or why not: versions, context, resources, warnings, what the operator allows.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

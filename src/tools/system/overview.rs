@@ -57,7 +57,7 @@ impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
         title: "Overview of everything",
-        description: "What is on this host, in one small answer: compose projects and loose containers by state, counts of everything, and the most urgent problems. The first call of a session.",
+        description: "This host in one small answer: projects and containers by state, counts, most urgent problems. Call it first.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

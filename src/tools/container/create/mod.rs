@@ -45,109 +45,109 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateContainer {
-    /// Image; pulled when it is missing.
+    /// Image; pulled when missing.
     image: ImageRef,
-    /// Name (default: docker invents one).
+    /// Name (default: a random one).
     name: Option<ContainerName>,
-    /// Container port to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}`; on 127.0.0.1 unless it says otherwise.
+    /// Container to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}` (default address 127.0.0.1).
     #[serde(default)]
     ports: Ports,
-    /// Variables: `{"KEY": "value"}`.
+    /// Variables.
     #[serde(default)]
     environment: Environment,
-    /// File of KEY=VALUE lines; environment wins over it.
+    /// File of KEY=VALUE lines.
     env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data"]`: a path that exists, a named volume.
+    /// `["./src:/app:ro", "data:/data"]`: folders, named volumes.
     #[serde(default)]
     volumes: Mounts,
-    /// Network to join, or none, host, container:NAME (default bridge).
+    /// Network, none, host or container:NAME (default bridge).
     network: Option<NetworkMode>,
-    /// Further networks to join.
+    /// Further networks.
     #[serde(default)]
     networks: Vec<NetworkName>,
-    /// no, always, unless-stopped, on-failure or on-failure:5 (default no).
+    /// no, always, unless-stopped, on-failure[:5] (default no).
     restart: Option<RestartPolicy>,
-    /// Command with its arguments; no shell reads it (default: the image's).
+    /// Command and arguments; no shell.
     command: Option<CommandLine>,
-    /// Program that gets the command (default: the image's).
+    /// Program that gets the command.
     entrypoint: Option<CommandLine>,
-    /// User or user:group (default: the image's).
+    /// User[:group].
     user: Option<UserSpec>,
-    /// Folder in the container (default: the image's).
+    /// Folder to run in.
     working_dir: Option<ContainerPath>,
-    /// Host name in the container (default: its ID).
+    /// Host name.
     hostname: Option<HostName>,
-    /// Labels: `{"key": "value"}`.
+    /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Memory limit: "512m" (default none).
+    /// Limit: "512m".
     memory: Option<Memory>,
-    /// Processors: 1.5 (default all).
+    /// Limit: 1.5.
     cpus: Option<Cpus>,
-    /// As compose writes it.
+    /// As in compose: limits, reservations {cpus, memory}.
     #[serde(default)]
     resources: Resources,
-    /// Replaces the image's health check.
+    /// As in compose: test, interval, timeout, retries, start_period, disable.
     healthcheck: Option<Healthcheck>,
-    /// Names for addresses: `{"host.docker.internal": "host-gateway"}`.
+    /// `{"host.docker.internal": "host-gateway"}`.
     #[serde(default)]
     extra_hosts: ExtraHosts,
-    /// os/architecture (default: this machine's).
+    /// linux/arm64 …
     platform: Option<Platform>,
-    /// When to pull it (default missing).
+    /// Default missing.
     #[serde(default)]
     pull: PullPolicy,
-    /// Run an init that reaps zombies.
+    /// Init as process 1.
     #[serde(default)]
     init: bool,
-    /// Read-only root file system.
+    /// Read-only root.
     #[serde(default)]
     read_only: bool,
-    /// Folders in memory: `["/run:size=64m"]`.
+    /// `["/run:size=64m"]`.
     #[serde(default)]
     tmpfs: Tmpfs,
-    /// Size of /dev/shm: "128m" (default 64m).
+    /// "128m" (default 64m).
     shm_size: Option<ByteSize>,
-    /// Most processes and threads (default none).
+    /// Most processes.
     pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// Limits: `{"nofile": "1024:2048"}`.
+    /// `{"nofile": "1024:2048"}`.
     #[serde(default)]
     ulimits: Ulimits,
-    /// Linux capabilities to add.
+    /// Capabilities.
     #[serde(default)]
     cap_add: Vec<Capability>,
-    /// Linux capabilities to drop, or ALL.
+    /// Capabilities, or ALL.
     #[serde(default)]
     cap_drop: Vec<Capability>,
-    /// Security options: `["no-new-privileges"]`.
+    /// `["no-new-privileges"]`.
     #[serde(default)]
     security_opt: Vec<SecurityOption>,
-    /// All rights on the host.
+    /// All rights.
     #[serde(default)]
     privileged: bool,
-    /// `all`, a number, or `device=0,1` (default none).
+    /// all, a number, device=0,1.
     gpus: Option<GpuRequest>,
-    /// Devices: `["/dev/fuse"]`.
+    /// `["/dev/fuse"]`.
     #[serde(default)]
     devices: Vec<DeviceSpec>,
-    /// Addresses of DNS servers.
+    /// Servers.
     #[serde(default)]
     dns: Vec<IpAddr>,
-    /// Where its output goes (default: docker's setting).
+    /// Log driver.
     log_driver: Option<LogDriver>,
-    /// Options of the log driver: `{"max-size": "10m"}`.
+    /// `{"max-size": "10m"}`.
     #[serde(default)]
     log_options: DriverOptions,
-    /// Signal that asks it to stop (default SIGTERM).
+    /// Default SIGTERM.
     stop_signal: Option<Signal>,
-    /// Seconds from that signal to SIGKILL (default 10).
+    /// Seconds to SIGKILL (default 10).
     stop_timeout_seconds: Option<u16>,
-    /// Start it (default true).
+    /// Default true.
     #[serde(default = "yes")]
     start: bool,
-    /// Seconds to watch whether it stays up (default 1).
+    /// Seconds to watch it (default 1).
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Only check and show the commands.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -178,7 +178,7 @@ impl Tool for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
         title: "Create and start a container",
-        description: "Create a container and start it (docker run -d); tells whether it stayed up, and why not. Nothing is left behind when it cannot start. For several services use deploy-compose.",
+        description: "Create and start a container (docker run -d) and tell whether it stayed up, or why not. For several services: deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,
@@ -192,6 +192,8 @@ impl Tool for CreateContainer {
         let world = preflight::look(context, &self, &settings).await?;
         let request = confirm::token()?;
         let steps = self.steps(&settings, &world, &request)?;
+        // Before a pull: what is refused leaves nothing behind.
+        context.docker.permit(&steps.create.0)?;
         if self.dry_run {
             let name = self.name.as_ref().map_or("<id>", ContainerName::as_str);
             return Ok(Change::DryRun(DryRun::new(steps.shown(name))));

@@ -364,6 +364,8 @@ fn pair(invocation: Invocation, name: &str, key: &str, value: &str) -> Invocatio
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use insta::assert_snapshot;
     use serde_json::{Value, json};
 
@@ -372,7 +374,7 @@ mod tests {
 
     fn resolved(arguments: Value) -> Result<(CreateContainer, Settings), Error> {
         let tool: CreateContainer = serde_json::from_value(arguments).unwrap();
-        let settings = Settings::resolve(&tool, &Workspace::new("/".into()))?;
+        let settings = Settings::resolve(&tool, &Workspace::new("/".into(), Arc::default()))?;
         Ok((tool, settings))
     }
 

@@ -1,5 +1,8 @@
-//! What the operator decided: flags, then the environment, then defaults. The only reader of the
-//! environment.
+//! What the operator decided: flags, then the settings file, then the environment, then defaults.
+//! The only reader of the environment.
+
+mod file;
+mod policy;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::docker;
+use crate::policy::Policy;
 use crate::retry::Retry;
 use crate::tools::{Toolset, confirm};
 
@@ -16,12 +20,27 @@ use crate::tools::{Toolset, confirm};
 ///
 /// Without a command it serves the Model Context Protocol on standard input and output.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, args_override_self = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Subcommands>,
     #[command(flatten)]
     pub settings: Settings,
+}
+
+impl Cli {
+    /// Reads the command line, with the flags of the settings file before its own; ends the
+    /// program when they cannot be read, or when somebody asked for help.
+    ///
+    /// # Errors
+    /// When the settings file cannot be read.
+    pub fn read() -> Result<Self> {
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        if let Some(file) = file::path() {
+            words.splice(1..1, file::words(&file)?);
+        }
+        Ok(Self::parse_from(words))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,12 +89,15 @@ pub struct Settings {
     /// The docker command, split like a shell would: `sudo -n docker`, `ssh build docker`.
     #[arg(long, env = "DOCKER_MCP_DOCKER", default_value = "docker", global = true)]
     pub docker: String,
-    /// The project folder: where relative paths begin. Default: the folder the server is started in.
+    /// The project folder: where relative paths begin, and what containers may mount. Default: the
+    /// folder the server is started in.
     #[arg(long, env = "CLAUDE_PROJECT_DIR", global = true)]
     pub project_dir: Option<PathBuf>,
     /// The toolsets to offer, separated by commas. Default: all.
     #[arg(long, env = "DOCKER_MCP_TOOLSETS", value_delimiter = ',', global = true)]
     pub toolsets: Vec<Toolset>,
+    #[command(flatten)]
+    pub policy: policy::PolicySettings,
     /// When a call that removes something has to be confirmed.
     #[arg(long, env = "DOCKER_MCP_CONFIRM", default_value = "data-loss", global = true)]
     pub confirm: confirm::When,
@@ -144,6 +166,14 @@ impl Settings {
 
     pub fn retry(&self) -> Retry {
         Retry { attempts: self.retry_attempts, delay: Duration::from_millis(self.retry_delay_ms) }
+    }
+
+    /// What an agent may do in the project folder.
+    ///
+    /// # Errors
+    /// As [`Self::project_folder`]; for an `--allow-path` that leads nowhere.
+    pub fn policy(&self) -> Result<Policy> {
+        self.policy.policy(&self.project_folder()?, file::path().as_deref())
     }
 
     /// The project folder, absolute.
