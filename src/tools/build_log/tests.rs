@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
 
+use super::explain::{EXPLANATION_BYTES, line_of_instruction};
 use super::*;
 use crate::command::{Program, diagnose};
 
@@ -10,8 +11,12 @@ fn heard(stdout: &str, stderr: &str) -> BuildLog {
         let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
         lines.map(str::to_owned).collect()
     };
-    lines(stdout).iter().for_each(|line| log.hear(Line::Stdout(line)));
-    lines(stderr).iter().for_each(|line| log.hear(Line::Stderr(line)));
+    for line in lines(stdout) {
+        log.hear(Line::Stdout(&line));
+    }
+    for line in lines(stderr) {
+        log.hear(Line::Stderr(&line));
+    }
     log
 }
 
@@ -122,7 +127,7 @@ fn a_step_cannot_speak_for_another_one() {
 fn a_base_image_that_comes_down_is_told_in_bytes() {
     let (progress, told) = Progress::channel();
     let mut log = BuildLog::default();
-    let json = r#"{"vertexes":[{"digest":"v","name":"[1/2] FROM node:22","started":"2026-11-24T12:00:00Z"}],"statuses":[{"id":"sha256:a","vertex":"v","current":12000000,"total":40000000},{"id":"sha256:b","vertex":"v","current":0,"total":8000000}]}"#;
+    let json = r#"{"vertexes":[{"digest":"v","name":"[1/2] FROM node:22","started":"2026-11-24T12:00:00Z"},{"digest":"w","name":"[2/2] RUN x"}],"statuses":[{"id":"sha256:a","vertex":"v","current":12000000,"total":40000000},{"id":"sha256:b","vertex":"v","current":0,"total":8000000}]}"#;
     log.hear(Line::Stderr(json));
     log.tell(&progress);
     assert_eq!(told.borrow().message, "1/2 FROM node:22 (12 MB of 48 MB)");

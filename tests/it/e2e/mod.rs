@@ -8,6 +8,7 @@
 //! States are asked of the plain docker client, never only of our own answers.
 
 mod bad_input;
+mod builds;
 mod compose;
 mod compose_down;
 mod compose_fails;
@@ -19,6 +20,8 @@ mod life_cycle;
 mod logs;
 mod networks;
 mod processes;
+mod progress;
+mod pushes;
 mod recorder;
 mod registry;
 mod session;

@@ -34,34 +34,34 @@ const RAW_JSON_SINCE: (u32, u32) = (0, 13);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BuildImage {
-    /// Folder that is built from.
+    /// Folder to build from.
     context: HostPath,
-    /// Names for it: `shop/app:1`.
+    /// Names[:tag] for it.
     #[serde(default)]
     tags: Vec<ImageRef>,
-    /// Path in the context (default `Dockerfile`).
+    /// Its path in the context (default `Dockerfile`).
     dockerfile: Option<HostPath>,
-    /// Text of the Dockerfile instead.
+    /// Or its text.
     dockerfile_inline: Option<String>,
-    /// Values of its `ARG`s.
+    /// Values of `ARG`s.
     #[serde(default)]
     build_args: Environment,
     /// Stage (default the last).
     target: Option<StageName>,
-    /// Platform: `linux/arm64`.
+    /// linux/arm64 …
     platform: Option<Platform>,
     /// Do not use the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Ask the registry for newer base images.
+    /// Look for newer base images.
     #[serde(default)]
     pull: bool,
-    /// Labels, by key.
+    /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -85,7 +85,7 @@ impl Tool for BuildImage {
     const SPEC: Spec = Spec {
         name: "build-image",
         title: "Build an image",
-        description: "Build an image from a Dockerfile. A failure tells step, line, exit code and last output. For compose services use compose-build.",
+        description: "Build an image from a Dockerfile; a failure tells step, line, exit code and output. For compose services: compose-build.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,
@@ -100,6 +100,7 @@ impl Tool for BuildImage {
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
         let build = Build(self.invocation(&source, builder));
+        context.docker.permit(&build.0)?;
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([build.0])));
         }
@@ -150,7 +151,8 @@ impl BuildImage {
         // of this machine cannot read.
         let mut names = self.build_args.iter().map(|(name, _)| name);
         if let Some(name) = names.find(|name| name.is_reserved()) {
-            let message = format!("{name} would steer docker itself: give the argument another name");
+            let message =
+                format!("{name} would steer docker itself: give the argument another name");
             return Err(Error::invalid("build_args", message)
                 .hint("docker gives builds the proxies of its own config.json"));
         }

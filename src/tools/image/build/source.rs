@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::BuildImage;
 use crate::error::Error;
+use crate::policy::Disk;
 use crate::tools::Context;
 use crate::tools::build_log::Dockerfile;
 
@@ -45,6 +46,8 @@ impl Source {
             return Ok(source);
         }
         let folder = context.workspace.existing("context", &tool.context)?;
+        let policy = context.docker.policy();
+        policy.file(&folder, true, "context", &Disk)?;
         if !folder.is_dir() {
             let message = format!("{} is not a folder", folder.display());
             return Err(Error::invalid("context", message));
@@ -53,6 +56,7 @@ impl Source {
         if inline.is_none() {
             let name = tool.dockerfile.as_ref().map_or("Dockerfile", |path| path.as_str());
             let file = within(&folder, name)?;
+            policy.file(&file, true, "dockerfile", &Disk)?;
             let text = read(&file).unwrap_or_default();
             source.dockerfile = Some((name.to_owned(), text));
             source.file = tool.dockerfile.is_some().then_some(file);
