@@ -46,6 +46,29 @@ impl Workspace {
         })
     }
 
+    /// The absolute form of a file that is to be made, in a folder that must exist.
+    ///
+    /// # Errors
+    /// As [`Self::existing`]; DKR-014 outside of the operator's folders; DKR-004 for what exists:
+    /// nothing is written over.
+    pub fn absent(&self, parameter: &str, path: &HostPath) -> Result<PathBuf, Error> {
+        let absolute = self.folder.join(path.as_str());
+        let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+            return Err(Error::invalid(parameter, format!("{path} does not name a file")));
+        };
+        let folder = folder.to_string_lossy().parse().map_err(|problem: String| {
+            Error::invalid(parameter, format!("the folder of {path}: {problem}"))
+        })?;
+        let absolute = self.existing(parameter, &folder)?.join(name);
+        self.policy.file(&absolute, false, parameter, &Disk)?;
+        if absolute.symlink_metadata().is_ok() {
+            let message = format!("{} exists already", absolute.display());
+            return Err(Error::invalid(parameter, message)
+                .hint("choose another path: nothing is written over"));
+        }
+        Ok(absolute)
+    }
+
     /// Reads a text file once, so that what is checked is what is used.
     ///
     /// # Errors
@@ -154,7 +177,7 @@ mod tests {
         put("web/node_modules/x/index.js", 40);
         let compose = put("web/compose.yaml", 30);
         put("other.txt", 50);
-        let workspace = Workspace::new(root.clone());
+        let workspace = Workspace::new(root.clone(), Arc::default());
         let newest = |folder: &Path| {
             workspace.newest_file(folder, std::slice::from_ref(&compose)).map(|it| it.0)
         };

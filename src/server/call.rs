@@ -139,6 +139,10 @@ impl Dispatcher {
         self.finish(tool, Err(error), &Trail::default(), Instant::now())
     }
 
+    pub(super) fn renderer(&self) -> Renderer {
+        self.renderer.clone()
+    }
+
     fn unknown(&self, name: &str) -> UnknownTool {
         let nearest = self
             .entries

@@ -9,7 +9,7 @@ pub mod render;
 mod stdio;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
@@ -28,12 +28,14 @@ use crate::command::Effect;
 use crate::progress::{Progress, Step};
 use crate::tools::Entry;
 use call::{Dispatcher, UnknownTool};
-use render::Rendered;
+use render::{Rendered, Renderer};
 
 /// After the end of input, calls that are under way may still answer for this long.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// Progress is for people: more often than this is noise.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// With the interval above, something is sent at least every second.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(700);
 /// How long a client may keep the list of tools, which never changes within a session.
 const LIST_TTL_MS: u64 = 300_000;
 
@@ -163,7 +165,7 @@ impl Server {
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Rendered, ErrorData> {
-        let (progress, forwarding) = forward_progress(context);
+        let (progress, forwarding) = forward_progress(context, self.dispatcher.renderer());
         let answer = self.dispatcher.call(tool, arguments, context.ct.clone(), progress).await;
         if let Some(forwarding) = forwarding {
             forwarding.abort();
@@ -180,9 +182,11 @@ fn result(Rendered { text, structured, is_error, .. }: Rendered) -> CallToolResu
     result
 }
 
-/// Sends progress to a client that asked for it, at its own pace.
+/// Sends progress to a client that asked for it, at its own pace. While nothing new is said, the
+/// last message is repeated with the time that it holds already, so that a client sees life.
 fn forward_progress(
     context: &RequestContext<RoleServer>,
+    renderer: Renderer,
 ) -> (Progress, Option<tokio::task::JoinHandle<()>>) {
     let Some(token) = context.meta.get_progress_token() else { return (Progress::default(), None) };
     let (progress, mut steps) = Progress::channel();
@@ -190,11 +194,24 @@ fn forward_progress(
     let task = tokio::spawn(async move {
         // The protocol wants a value that grows with every notification.
         let mut sent = 0.0;
-        while steps.changed().await.is_ok() {
+        let mut said_at = Instant::now();
+        loop {
+            match tokio::time::timeout(SIGN_OF_LIFE, steps.changed()).await {
+                Ok(Ok(())) => said_at = Instant::now(),
+                Ok(Err(_)) => return,
+                Err(_) if steps.borrow().message.is_empty() => continue,
+                Err(_) => {}
+            }
             let Step { message, done } = steps.borrow_and_update().clone();
+            let mut message = renderer.line(&message);
+            let seconds = said_at.elapsed().as_secs();
+            if seconds > 0 {
+                message = format!("{message} ({seconds} s)");
+            }
             let (value, total) = match done {
                 Some((done, total)) => (to_float(done), Some(to_float(total))),
-                None => (sent + 1.0, None),
+                // Small, because a total may become known.
+                None => (sent + 0.01, None),
             };
             sent = if value > sent { value } else { sent + 0.001 };
             let mut notification =

@@ -37,6 +37,11 @@ impl Renderer {
         Self { redactor }
     }
 
+    /// One line of progress.
+    pub fn line(&self, text: &str) -> String {
+        self.text(text).lines().next().unwrap_or_default().to_owned()
+    }
+
     /// An error is text alone: some clients check a structured value against the schema of a
     /// success, and others show the model only the text.
     pub fn render(&self, result: Result<Answer, Error>) -> Rendered {

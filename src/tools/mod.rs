@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod batches;
+mod build_log;
 mod compose;
 pub mod confirm;
 mod container;

@@ -11,7 +11,6 @@ use crate::wire::{Transport, Wire, everywhere};
 
 /// Tools of the contract that others may name before they are there. To be deleted when all are.
 const PLANNED: &[&str] = &[
-    "build-image",
     "compose-build",
     "compose-config",
     "compose-down",
@@ -37,16 +36,12 @@ const PLANNED: &[&str] = &[
     "list-images",
     "list-networks",
     "list-volumes",
-    "load-image",
     "pull-image",
-    "push-image",
     "recreate-container",
     "remove-container",
     "remove-image",
     "remove-network",
     "remove-volume",
-    "save-image",
-    "search-images",
     "tag-image",
 ];
 

@@ -244,6 +244,13 @@ impl Wire {
         }
     }
 
+    /// The next message of a request that is under way; `Err` with its answer at its end.
+    pub(crate) async fn next_of(&mut self, id: u64) -> Result<Value, Value> {
+        let message = self.receive(PATIENCE).await.expect("a message came in time");
+        let is_answer = message["id"] == id && message.get("method").is_none();
+        if is_answer { Err(message) } else { Ok(message) }
+    }
+
     /// The next message; nothing when none comes in time or the output is at its end.
     async fn receive(&mut self, within: Duration) -> Option<Value> {
         let line = tokio::time::timeout(within, self.from_server.recv()).await.ok()??;

@@ -47,6 +47,11 @@ checked_text! {
 }
 
 checked_text! {
+    /// A stage of a Dockerfile: its name, or its number.
+    StageName = "stage", 128, r"^[A-Za-z0-9][\w.-]*$", NAME
+}
+
+checked_text! {
     /// A host name after RFC 1123: labels of 1–63 characters, 253 in all.
     HostName = "host name", 253,
     r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::build_log::BuildLog;
+use super::failure;
 use super::holdings::images_by_name;
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
@@ -16,6 +16,7 @@ use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Line;
 use crate::error::Error;
+use crate::tools::build_log::BuildLog;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -126,12 +127,16 @@ impl Tool for ComposeBuild {
         let before = images_by_name(docker, images.values().cloned().collect()).await?;
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
-            say(context, line);
             log.hear(line);
+            if log.is_empty() {
+                say(context, line);
+            } else {
+                log.tell(context.docker.progress());
+            }
         };
         let is_service = |name: &str| vetted.model().services.contains_key(name);
         let result = docker.watch(&Work(build.clone()), listen).await;
-        result.map_err(|error| log.explain(error, is_service))?;
+        result.map_err(|error| failure::of_build(&log, error, is_service))?;
         let after = images_by_name(docker, images.values().cloned().collect()).await?;
         let services = outcomes(&images, &before, &after, "built", &BTreeMap::new());
         Ok(Change::Done(request.reply(&build, services, started, warnings)))

@@ -1,6 +1,5 @@
 //! Compose projects: deploy, look, take down.
 
-mod build_log;
 mod config;
 mod deploy;
 mod down;

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::build_log::BuildLog;
 use super::model::{Vetted, resolve_for, vet};
+use super::failure;
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
@@ -13,6 +13,7 @@ use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, Ser
 use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
+use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
 use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
 use crate::tools::reply::{Change, DryRun};
@@ -156,7 +157,7 @@ impl OneOff<'_> {
             log.hear(line);
         };
         let made = docker.watch(run, listen).await;
-        made.map_err(|error| log.explain(error, |_| false))?;
+        made.map_err(|error| failure::of_build(&log, error, |_| false))?;
         let started = Instant::now();
         let wait = Wait { container: self.name.clone(), limit: self.limit };
         let timed_out = match docker.run(&wait).await {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inspect_one;
+use super::{inspect_one, with_tag};
 use crate::command::containers::short_id;
 use crate::command::images::Image;
 use crate::command::pull::{Layers, Pull, Status};
@@ -105,18 +105,6 @@ fn explained(error: Error, image: &ImageRef) -> Error {
             .hint("give more timeout_seconds; the daemon drops what it has downloaded so far");
     }
     error
-}
-
-/// The whole reference: docker takes `latest` where nothing is said.
-fn with_tag(image: &ImageRef) -> Result<ImageRef, Error> {
-    if image.is_id() {
-        let message = format!("{image} is an ID, which no registry knows: give the image's name");
-        return Err(Error::invalid("image", message));
-    }
-    if image.tag().is_some() || image.digest().is_some() {
-        return Ok(image.clone());
-    }
-    format!("{image}:latest").parse().map_err(|problem: String| Error::invalid("image", problem))
 }
 
 /// An image of one platform is pulled whatever was asked for: 20.10 says nothing, 26 exits with 1

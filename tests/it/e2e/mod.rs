@@ -8,6 +8,7 @@
 //! States are asked of the plain docker client, never only of our own answers.
 
 mod bad_input;
+mod builds;
 mod change;
 mod compose;
 mod compose_down;
@@ -27,7 +28,9 @@ mod logs;
 mod networks;
 mod person;
 mod processes;
+mod progress;
 mod prune;
+mod pushes;
 mod recorder;
 mod registry;
 mod run;
