@@ -40,7 +40,6 @@ const PLANNED: &[&str] = &[
     "load-image",
     "pull-image",
     "push-image",
-    "recreate-container",
     "remove-container",
     "remove-image",
     "remove-network",

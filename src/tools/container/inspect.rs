@@ -249,9 +249,9 @@ fn health_log(container: &Container) -> Vec<Probe> {
 }
 
 /// `docker container inspect` of one container, whole.
-struct Document {
-    container: String,
-    size: bool,
+pub(super) struct Document {
+    pub(super) container: String,
+    pub(super) size: bool,
 }
 
 impl Command for Document {
@@ -272,9 +272,9 @@ impl Command for Document {
 }
 
 /// `docker container top` and `diff`, which print a line each.
-struct Lines {
-    verb: &'static str,
-    container: String,
+pub(super) struct Lines {
+    pub(super) verb: &'static str,
+    pub(super) container: String,
 }
 
 impl Command for Lines {

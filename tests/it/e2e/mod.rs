@@ -22,6 +22,7 @@ mod logs;
 mod networks;
 mod processes;
 mod recorder;
+mod recreate;
 mod registry;
 mod run;
 mod session;

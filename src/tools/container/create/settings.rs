@@ -17,7 +17,7 @@ use crate::command::values::{
 pub(in crate::tools::container) struct Settings {
     /// Container port to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}`; on 127.0.0.1 unless it says otherwise.
     #[serde(default)]
-    pub(super) ports: Ports,
+    pub(in crate::tools::container) ports: Ports,
     /// Variables: `{"KEY": "value"}`.
     #[serde(default)]
     pub(super) environment: Environment,
@@ -25,7 +25,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) env_file: Option<HostPath>,
     /// `["./src:/app:ro", "data:/data"]`: a path that exists, a named volume.
     #[serde(default)]
-    pub(super) volumes: Mounts,
+    pub(in crate::tools::container) volumes: Mounts,
     /// Network to join, or none, host, container:NAME (default bridge).
     pub(super) network: Option<NetworkMode>,
     /// Further networks to join.
@@ -43,7 +43,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) hostname: Option<HostName>,
     /// Labels: `{"key": "value"}`.
     #[serde(default)]
-    pub(super) labels: Labels,
+    pub(in crate::tools::container) labels: Labels,
     /// Memory limit: "512m" (default none).
     pub(super) memory: Option<Memory>,
     /// Processors: 1.5 (default all).
@@ -55,7 +55,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) healthcheck: Option<Healthcheck>,
     /// Names for addresses: `{"host.docker.internal": "host-gateway"}`.
     #[serde(default)]
-    pub(super) extra_hosts: ExtraHosts,
+    pub(in crate::tools::container) extra_hosts: ExtraHosts,
     /// os/architecture (default: this machine's).
     pub(super) platform: Option<Platform>,
     /// When to pull it (default missing).
@@ -76,7 +76,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) pids_limit: Option<Bounded<1, 4_194_304>>,
     /// Limits: `{"nofile": "1024:2048"}`.
     #[serde(default)]
-    pub(super) ulimits: Ulimits,
+    pub(in crate::tools::container) ulimits: Ulimits,
     /// Linux capabilities to add.
     #[serde(default)]
     pub(super) cap_add: Vec<Capability>,
@@ -101,7 +101,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) log_driver: Option<LogDriver>,
     /// Options of the log driver: `{"max-size": "10m"}`.
     #[serde(default)]
-    pub(super) log_options: DriverOptions,
+    pub(in crate::tools::container) log_options: DriverOptions,
     /// Signal that asks it to stop (default SIGTERM).
     pub(super) stop_signal: Option<Signal>,
     /// Seconds from that signal to SIGKILL (default 10).
