@@ -76,7 +76,6 @@ impl Execution {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        outcome::learn(docker, &self.environment);
         let started = Instant::now();
         let output = match docker.run(&Exec(self.invocation(&container.id, Some(&mark)))).await {
             Ok(output) => output,

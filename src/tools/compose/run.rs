@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Vetted, resolve_for, vet};
 use super::failure;
+use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;

@@ -10,6 +10,7 @@ use crate::command::values::{Bounded, ImageRef};
 use crate::command::{Command, Effect};
 use crate::docker::Line;
 use crate::error::{Code, Error};
+use crate::policy::{Allow, Policy};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -49,6 +50,10 @@ impl Tool for PushImage {
         open_world: true,
     };
     type Reply = Change<Reply>;
+
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect) && policy.allows(&Allow::Push)
+    }
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let image = with_tag(&self.image)?;

@@ -356,7 +356,10 @@ mod tests {
 
     fn resolved(arguments: Value) -> Result<(CreateContainer, Resolved), Error> {
         let tool: CreateContainer = serde_json::from_value(arguments).unwrap();
-        let resolved = Resolved::resolve(&tool.shared, &Workspace::new("/".into(), std::sync::Arc::default()))?;
+        let resolved = Resolved::resolve(
+            &tool.shared,
+            &Workspace::new("/".into(), std::sync::Arc::default()),
+        )?;
         Ok((tool, resolved))
     }
 

@@ -18,7 +18,6 @@ use crate::command::{
     Capture, Command, Effect, Hazard, Invocation, Output, Program, Streams, diagnose,
 };
 use crate::error::{Code, Error};
-use crate::redact::is_secret_key;
 use crate::tools::build_log::{BuildLog, Counts};
 use crate::tools::protect::refuse_own_label;
 use crate::tools::reply::{Change, DryRun};
@@ -95,8 +94,6 @@ impl Tool for BuildImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         self.check()?;
-        let secrets = self.build_args.iter().filter(|(name, _)| is_secret_key(name.as_str()));
-        secrets.for_each(|(_, value)| context.docker.redactor().learn(value));
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
         let build = Build(self.invocation(&source, builder));
