@@ -538,7 +538,7 @@ async fn progress_is_told_to_who_asks_for_it() {
 
 #[tokio::test]
 async fn a_silent_call_repeats_what_it_said_last_without_its_secrets() {
-    let stage = Stage::script("echo layer DB_PASSWORD=hunter2hunter2; sleep 2.5");
+    let stage = Stage::script("echo layer DB_PASSWORD=hunter2hunter2; sleep 3.2");
     for era in [LATEST_LEGACY, Era::Modern] {
         let mut wire = Wire::in_memory(stage.dispatcher_of([Entry::of::<Pulls>()]), era);
         if era != Era::Modern {
