@@ -2,9 +2,14 @@
 
 mod info;
 mod overview;
+mod users;
 
 use super::Entry;
 
 pub(super) fn tools() -> Vec<Entry> {
-    vec![Entry::of::<info::DockerInfo>(), Entry::of::<overview::ListAllResources>()]
+    vec![
+        Entry::of::<info::DockerInfo>(),
+        Entry::of::<overview::ListAllResources>(),
+        Entry::of::<users::FindUsers>(),
+    ]
 }
