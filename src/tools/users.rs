@@ -4,6 +4,19 @@ use super::Context;
 use crate::command::containers::{ListContainers, Row};
 use crate::error::{Code, Error};
 
+/// How many names a row of a list tells.
+const NAMES: usize = 5;
+
+/// The first names, and how many there are besides.
+pub(super) fn few(mut names: Vec<String>) -> Vec<String> {
+    let more = names.len().saturating_sub(NAMES);
+    if more > 0 {
+        names.truncate(NAMES);
+        names.push(format!("… {more} more"));
+    }
+    names
+}
+
 /// The containers that use one object, sorted by name.
 #[derive(Debug, Default)]
 pub(super) struct Users(Vec<Row>);

@@ -1,11 +1,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::command::Effect;
 use crate::command::containers::{self, PROJECT_LABEL, Row, short_id};
 use crate::error::Error;
 use crate::tools::filters::{Texts, limited, word};
-use crate::tools::reply::Structured;
+use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -67,6 +68,56 @@ pub(super) struct Reply {
     total: Option<usize>,
 }
 
+type LeaveOut = fn(&mut Map<String, Value>);
+
+/// From here on rows say less.
+const LARGE: usize = 4_000;
+
+/// What a row leaves out when the list is large, one after the other until it is small enough.
+/// `status` tells state, health and exit code; a compose name holds project and service.
+const LEFT_OUT: [(&str, LeaveOut); 5] = [
+    ("created", |row| drop(row.remove("created"))),
+    ("health and exit_code (see status)", |row| {
+        row.remove("health");
+        row.remove("exit_code");
+    }),
+    ("project and service (see name)", |row| {
+        let text = |key| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        if text("name").starts_with(&format!("{}-{}-", text("project"), text("service"))) {
+            row.remove("project");
+            row.remove("service");
+        }
+    }),
+    ("id (use name)", |row| drop(row.remove("id"))),
+    ("state (see status)", |row| drop(row.remove("state"))),
+];
+
+impl IntoAnswer for Reply {
+    fn into_answer(self) -> Answer {
+        match Structured(self).into_answer() {
+            Answer::Structured(value) => Answer::Structured(small(value)),
+            text @ Answer::Text(_) => text,
+        }
+    }
+}
+
+fn small(mut answer: Value) -> Value {
+    let mut left_out = vec![];
+    for (what, leave_out) in LEFT_OUT {
+        if answer.to_string().len() <= LARGE {
+            break;
+        }
+        let rows = answer.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten();
+        rows.filter_map(Value::as_object_mut).for_each(leave_out);
+        left_out.push(what);
+    }
+    if let (false, Value::Object(members)) = (left_out.is_empty(), &mut answer) {
+        let note = format!("{}: filters give fewer and whole rows", left_out.join(", "));
+        members.insert("left_out".to_owned(), note.into());
+    }
+    answer
+}
+
 #[derive(Debug, Serialize)]
 struct Listed {
     id: String,
@@ -92,12 +143,12 @@ impl Tool for ListContainers {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Reply;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = context.docker.run(&self.command()).await?;
         let (rows, total) = limited(rows, self.limit);
-        Ok(Structured(Reply { containers: rows.into_iter().map(Listed::from).collect(), total }))
+        Ok(Reply { containers: rows.into_iter().map(Listed::from).collect(), total })
     }
 }
 
@@ -144,7 +195,7 @@ mod tests {
     use insta::assert_snapshot;
     use serde_json::json;
 
-    use super::ListContainers;
+    use super::{ListContainers, small};
     use crate::command::Command as _;
 
     fn argv(arguments: serde_json::Value) -> String {
@@ -160,5 +211,25 @@ mod tests {
             argv(json!({"all": true, "filters": {"status": "exited", "label": ["a=b", "c"], "name": "we.b", "health": "unhealthy", "project": "shop"}})),
             @r"docker container ls --all --no-trunc --filter=status=exited --filter=health=unhealthy --filter=label=com.docker.compose.project=shop --filter=label=a=b --filter=label=c '--filter=name=we\.b'"
         );
+    }
+
+    #[test]
+    fn a_large_list_leaves_out_what_it_tells_twice() {
+        let row = |n: usize| {
+            json!({
+                "id": "0123456789ab", "name": format!("shop-web-{n}"), "image": "nginx:1.27",
+                "state": "running", "status": "Up 2 hours (healthy)", "health": "healthy",
+                "project": "shop", "service": "web", "created": "2026-11-22T06:00:30Z",
+            })
+        };
+        let list = |count| json!({"containers": (0..count).map(row).collect::<Vec<_>>()});
+        assert_eq!(small(list(10)), list(10));
+        let answer = small(list(30));
+        let expected = json!({
+            "id": "0123456789ab", "name": "shop-web-0", "image": "nginx:1.27", "state": "running",
+            "status": "Up 2 hours (healthy)",
+        });
+        assert_eq!(answer["containers"][0], expected);
+        assert_snapshot!(answer["left_out"].as_str().unwrap(), @"created, health and exit_code (see status), project and service (see name): filters give fewer and whole rows");
     }
 }

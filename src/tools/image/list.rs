@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
-use crate::tools::users::Users;
+use crate::tools::users::{Users, few};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -145,7 +145,7 @@ fn listed(row: &Row, image: &Image, used_by: Option<&Vec<String>>) -> Listed {
         size: human_bytes(image.size),
         size_bytes: image.size,
         created: time::from_docker(&image.created),
-        in_use_by: used_by.cloned().unwrap_or_default(),
+        in_use_by: few(used_by.cloned().unwrap_or_default()),
     }
 }
 

@@ -8,13 +8,14 @@ use crate::command::disk::bytes;
 use crate::command::text::human_bytes;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
-use crate::tools::reply::Structured;
+use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
-/// The whole answer stays below 1.5 kB, whatever there is.
-const PROJECTS: usize = 8;
-const LOOSE: usize = 5;
-const PROBLEMS: usize = 5;
+/// Bytes of the whole answer, whatever there is.
+const MOST: usize = 1_500;
+/// How many projects, and how many loose containers and problems are named: the first pair with
+/// which the answer is small enough.
+const NAMED: [(usize, usize); 5] = [(8, 5), (6, 4), (4, 3), (2, 2), (1, 1)];
 /// Characters of one entry.
 const ENTRY: usize = 80;
 
@@ -22,8 +23,17 @@ const ENTRY: usize = 80;
 #[serde(deny_unknown_fields)]
 pub(super) struct ListAllResources {}
 
+/// What there is; how much of it is named depends on how much there is.
+#[derive(Debug)]
+pub(super) struct Everything {
+    rows: Vec<Row>,
+    images: Images,
+    volumes: usize,
+    networks: usize,
+}
+
 #[derive(Debug, Serialize)]
-pub(super) struct Reply {
+struct Reply {
     containers: Counts,
     projects: BTreeMap<String, Counts>,
     more_projects: Option<usize>,
@@ -48,7 +58,7 @@ struct Counts {
     other: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Images {
     count: usize,
     size: String,
@@ -64,7 +74,7 @@ impl Tool for ListAllResources {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Everything;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
@@ -76,38 +86,52 @@ impl Tool for ListAllResources {
             docker.run(&Names("volume")),
             docker.run(&Names("network")),
         );
-        Ok(Structured(reply(&rows?, images?, volumes?, networks?)))
+        Ok(Everything { rows: rows?, images: images?, volumes: volumes?, networks: networks? })
     }
 }
 
-fn reply(rows: &[Row], images: Images, volumes: usize, networks: usize) -> Reply {
-    let mut projects: BTreeMap<String, Counts> = BTreeMap::new();
-    let mut all = Counts::default();
-    let mut loose = vec![];
-    for row in rows {
-        all.count(row);
-        match &row.project {
-            Some(project) => projects.entry(project.clone()).or_default().count(row),
-            None => loose.push(format!("{}: {}", row.name, row.status)),
-        }
+impl IntoAnswer for Everything {
+    fn into_answer(self) -> Answer {
+        let answers = NAMED.map(|named| Structured(self.reply(named)).into_answer());
+        let is_small = |answer: &Answer| match answer {
+            Answer::Structured(value) => value.to_string().len() <= MOST,
+            Answer::Text(text) => text.len() <= MOST,
+        };
+        let [.., least] = &answers;
+        answers.iter().find(|answer| is_small(answer)).unwrap_or(least).clone()
     }
-    let mut problems: Vec<(u8, String)> = rows.iter().filter_map(problem).collect();
-    problems.sort();
-    let problems = problems.into_iter().map(|(_, text)| text).collect();
-    let (problems, more_problems) = first(problems, PROBLEMS);
-    let (loose, more_loose) = first(loose, LOOSE);
-    let more_projects = more(projects.len(), PROJECTS);
-    Reply {
-        containers: all,
-        projects: projects.into_iter().take(PROJECTS).collect(),
-        more_projects,
-        loose,
-        more_loose,
-        images,
-        volumes,
-        networks,
-        problems,
-        more_problems,
+}
+
+impl Everything {
+    fn reply(&self, (most_projects, most): (usize, usize)) -> Reply {
+        let mut projects: BTreeMap<String, Counts> = BTreeMap::new();
+        let mut all = Counts::default();
+        let mut loose = vec![];
+        for row in &self.rows {
+            all.count(row);
+            match &row.project {
+                Some(project) => projects.entry(project.clone()).or_default().count(row),
+                None => loose.push(format!("{}: {}", row.name, row.status)),
+            }
+        }
+        let mut problems: Vec<(u8, String)> = self.rows.iter().filter_map(problem).collect();
+        problems.sort();
+        let problems = problems.into_iter().map(|(_, text)| text).collect();
+        let (problems, more_problems) = first(problems, most);
+        let (loose, more_loose) = first(loose, most);
+        let more_projects = more(projects.len(), most_projects);
+        Reply {
+            containers: all,
+            projects: projects.into_iter().take(most_projects).collect(),
+            more_projects,
+            loose,
+            more_loose,
+            images: self.images.clone(),
+            volumes: self.volumes,
+            networks: self.networks,
+            problems,
+            more_problems,
+        }
     }
 }
 
@@ -205,7 +229,6 @@ impl Command for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::reply::{Answer, IntoAnswer as _};
     use insta::assert_json_snapshot;
 
     fn row(name: &str, project: Option<&str>, state: &str, status: &str) -> Row {
@@ -227,7 +250,8 @@ mod tests {
             row("old", None, "exited", "Exited (143) 2 hours ago"),
         ];
         let images = Images { count: 2, size: "12 MB".into() };
-        assert_json_snapshot!(reply(&rows, images, 3, 4), { ".containers" => "[counts]", ".images" => "[images]" });
+        let everything = Everything { rows: rows.into(), images, volumes: 3, networks: 4 };
+        assert_json_snapshot!(everything.reply(NAMED[0]), { ".containers" => "[counts]", ".images" => "[images]" });
     }
 
     #[test]
@@ -240,7 +264,8 @@ mod tests {
             })
             .collect();
         let images = Images { count: 2, size: "12 MB".into() };
-        let answer = match Structured(reply(&many, images, 3, 4)).into_answer() {
+        let everything = Everything { rows: many, images, volumes: 3, networks: 4 };
+        let answer = match everything.into_answer() {
             Answer::Structured(value) => value.to_string(),
             other => format!("{other:?}"),
         };

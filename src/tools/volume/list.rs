@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
-use crate::tools::users::Users;
+use crate::tools::users::{Users, few};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 /// Docker walks every file of every volume.
@@ -114,7 +114,7 @@ fn listed(volume: &Volume, users: &Users, size: Option<String>) -> Listed {
         project: volume.project().map(str::to_owned),
         anonymous: volume.is_anonymous().then_some(true),
         created: volume.created(),
-        used_by: uses.map(|row| row.name.clone()).collect(),
+        used_by: few(uses.map(|row| row.name.clone()).collect()),
         size,
     }
 }

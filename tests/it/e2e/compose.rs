@@ -10,7 +10,7 @@ use super::{OBEDIENT, Session, World};
 use crate::processes::eventually;
 
 /// A database, a job that prepares it, a page that is built, workers, and a tool behind a profile.
-fn stack(world: &World) -> String {
+pub(super) fn stack(world: &World) -> String {
     let (image, label) = (image(), world.label.replace('=', ": "));
     world.file(
         "web/Dockerfile",
