@@ -238,6 +238,10 @@ const FORCED: &[(&str, &str)] = &[
     // 2.40 fetches git and OCI includes before anything can be checked (CVE-2025-62725).
     ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "false"),
     ("COMPOSE_EXPERIMENTAL_OCI_REMOTE", "false"),
+    // Buildx asks git about the context, and git runs what the `.git/config` of the context names:
+    // whoever can write the project folder could run programs on the host.
+    ("BUILDX_GIT_INFO", "false"),
+    ("BUILDX_GIT_CHECK_DIRTY", "false"),
 ];
 
 /// Where Docker Desktop, Homebrew and colima put the client; hosts like Claude Desktop start

@@ -70,6 +70,33 @@ impl Policy {
         findings.finish().map_err(|refusal| powerful(refusal, name))
     }
 
+    /// Whether a container that exists may be started (again): a folder of a root that it mounts can
+    /// have become a link to somewhere else. What lies outside of the roots was not ours to check
+    /// when the container was made, and cannot have been changed by one.
+    ///
+    /// `binds` are the sources, whether they are read-only, and the targets.
+    ///
+    /// # Errors
+    /// As for the bind of the place where it leads now.
+    pub fn start<'a>(
+        &self,
+        binds: impl Iterator<Item = (&'a str, bool, &'a str)>,
+        paths: &dyn Paths,
+    ) -> Result<(), Refusal> {
+        let mut findings = Findings::new(self, paths);
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        for (source, read_only, target) in binds {
+            let source = source_of_desktop(source, paths);
+            let is_in_a_root = self.roots.iter().any(|root| source.starts_with(&root.path));
+            if is_in_a_root && paths.locate(&source).path != source {
+                rights::bind(&mut findings, &source, read_only, Some(target), &Place::at("Mounts"));
+            }
+        }
+        findings.finish()
+    }
+
     /// Whether a volume that exists may be mounted: its options can make it a folder of the host.
     ///
     /// `document` is one element of what `docker volume inspect` prints.

@@ -112,6 +112,11 @@ fn judge_option(
         "--oom-score-adj" if value.starts_with('-') => {
             findings.refuse(&rule::PRIORITY, name, &place);
         }
+        "--log-opt" => {
+            let (key, _) = value.split_once('=').unwrap_or((value, ""));
+            rights::log_option(findings, key, &place);
+        }
+        "--subnet" => rights::subnet(findings, value, &place),
         "--driver" => rights::driver(findings, value, &place),
         "--opt" => {
             let (key, value) = value.split_once('=').unwrap_or((value, ""));

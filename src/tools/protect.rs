@@ -7,8 +7,11 @@ use crate::command::documents::Documents;
 use crate::command::labels::REQUEST;
 use crate::command::values::Labels;
 use crate::docker::Docker;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::policy::{Disk, Level};
+
+/// Containers that share namespaces one after the other.
+const CHAIN: usize = 8;
 
 /// Refuses to change what this server has not created, when the operator wants that.
 ///
@@ -73,13 +76,54 @@ fn pairs(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)
 /// of it. To be asked about the full ID that is then acted on.
 ///
 /// # Errors
-/// DKR-014 with the rule `target.host_powerful`; whatever docker says of the container.
+/// DKR-014 with the rule `target.host_powerful` or that of a volume; whatever docker says of the
+/// container.
 pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error> {
-    if docker.policy().level == Level::Unrestricted {
+    let policy = docker.policy();
+    if policy.level == Level::Unrestricted {
         return Ok(());
     }
-    let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
-    Ok(docker.policy().target(&document, &Disk)?)
+    // With those whose namespaces it shares: their power over the host is its own.
+    let mut chain = vec![id.to_owned()];
+    for at in 0..CHAIN {
+        let Some(id) = chain.get(at) else { return Ok(()) };
+        let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
+        policy.target(&document, &Disk)?;
+        let mounts = document["Mounts"].as_array().into_iter().flatten();
+        let volumes: Vec<String> = mounts
+            .filter(|mount| mount["Type"] == "volume")
+            .filter_map(|mount| mount["Name"].as_str().map(str::to_owned))
+            .collect();
+        if !volumes.is_empty() {
+            for volume in docker.run(&Documents::existing("volume", volumes)).await? {
+                policy.volume(&volume, &Disk)?;
+            }
+        }
+        let modes = ["NetworkMode", "PidMode", "IpcMode"];
+        let others = modes.iter().filter_map(|mode| document["HostConfig"][mode].as_str());
+        let others: Vec<String> = others
+            .filter_map(|mode| mode.strip_prefix("container:"))
+            .map(str::to_owned)
+            .filter(|other| !chain.contains(other))
+            .collect();
+        chain.extend(others);
+    }
+    Err(Error::new(Code::RefusedByPolicy, "it shares the namespaces of too many containers"))
+}
+
+/// Refuses to start containers again whose folders of the project lead out of it by now.
+///
+/// # Errors
+/// DKR-014 as for a bind of the place where it leads.
+pub(super) fn judge_start<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> Result<(), Error> {
+    let mounts = containers.into_iter().flat_map(|container| &container.mounts);
+    let binds = mounts
+        .filter(|mount| mount.kind == "bind")
+        .map(|mount| (mount.source.as_str(), !mount.writable, mount.destination.as_str()));
+    Ok(docker.policy().start(binds, &Disk)?)
 }
 
 /// [`judge_removal`] for what removes many things: it goes on without this one.

@@ -32,7 +32,7 @@ pub use linux::{Capability, Platform, Signal, UserSpec};
 pub use mounts::{Mount, MountSource, Mounts};
 pub use names::{
     ContainerName, ContainerRef, EnvName, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
-    OptionName, ProjectName, ServiceName, StageName, VolumeName,
+    OptionName, Profile, ProjectName, ServiceName, StageName, VolumeName,
 };
 pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};

@@ -8,10 +8,14 @@ use super::model::{self, Resolved};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::view::{Model, Named, Port};
 use crate::command::Effect;
-use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::values::{Environment, Profile, ProjectName};
 use crate::error::{Code, Error};
+use crate::policy::Violation;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// More findings of the policy are more of the same.
+const PROBLEMS: usize = 20;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +31,7 @@ pub(super) struct ComposeConfig {
     environment: Environment,
     /// Profiles.
     #[serde(default)]
-    profiles: Vec<ServiceName>,
+    profiles: Vec<Profile>,
     /// The whole resolved file.
     #[serde(default)]
     include: BTreeSet<Part>,
@@ -113,7 +117,8 @@ impl Tool for ComposeConfig {
         let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
         if let Err(refusal) = model::judge(context.docker.policy(), &resolved)? {
             reply.valid = false;
-            reply.problems.insert(0, Problem::of("policy", &refusal.into()));
+            let violations = refusal.violations.iter().take(PROBLEMS).map(Problem::of_policy);
+            reply.problems.splice(0..0, violations);
         }
         Ok(Structured(reply))
     }
@@ -137,8 +142,17 @@ impl Problem {
             kind,
             key: about("key"),
             line: about("line"),
-            message: error.message.clone(),
+            message: [&[error.message.clone()], &error.details[..]].concat().join("; "),
             hint: error.hint.clone(),
+        }
+    }
+
+    fn of_policy(violation: &Violation) -> Self {
+        let Violation { rule, subject, why, instead, operator_switch, .. } = violation;
+        Self {
+            key: Some(violation.location.clone()),
+            hint: Some(format!("{instead} The user can allow it by {operator_switch}.")),
+            ..Self::new("policy", format!("{rule}: {subject}: {why}"))
         }
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -15,7 +16,7 @@ use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use super::view::Model;
 use crate::command::containers::Container;
-use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
+use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -41,7 +42,7 @@ pub(super) struct DeployCompose {
     services: Vec<ServiceName>,
     /// Profiles.
     #[serde(default)]
-    profiles: Vec<ServiceName>,
+    profiles: Vec<Profile>,
     /// Build again.
     #[serde(default)]
     build: bool,
@@ -143,6 +144,7 @@ impl Tool for DeployCompose {
         let up = self.up(&vetted);
         let before = project::containers(docker, &self.project_name).await?;
         judge_changes(docker, &before)?;
+        notes.extend(of_another_folder(&source, &before));
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before).await?;
@@ -351,6 +353,14 @@ impl DeployCompose {
     }
 }
 
+/// Somebody else may have given another project the same name.
+fn of_another_folder(source: &Source, before: &[Container]) -> Option<String> {
+    let folder = before.iter().find_map(|container| container.label(project::FOLDER_LABEL))?;
+    (Path::new(folder) != source.directory).then(|| {
+        format!("a project of this name was deployed from {folder}: it is this one's from now on")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -367,13 +377,13 @@ mod tests {
 
     #[test]
     fn argv_of_deploy_compose() {
-        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach");
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach");
         assert_snapshot!(
             argv(json!({
                 "project_name": "shop", "services": ["web", "db"], "build": true, "pull": "always",
                 "force_recreate": true, "remove_orphans": true, "scale": {"web": 3, "db": "0"},
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
+            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
         );
     }
 

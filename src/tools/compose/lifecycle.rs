@@ -16,7 +16,7 @@ use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
-use crate::tools::protect::judge_changes;
+use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -75,6 +75,9 @@ impl Request<'_> {
         let docker = &context.docker;
         let mut before = project::containers(docker, self.project).await?;
         judge_changes(docker, &before)?;
+        if self.verb != "stop" {
+            judge_start(docker, &before)?;
+        }
         if before.is_empty() {
             return Err(project::no_such_project(docker, self.project).await);
         }
@@ -268,7 +271,7 @@ mod tests {
                 .command(2)
                 .to_string()
         };
-        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop stop");
-        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop restart --timeout=0 -- web");
+        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null stop");
+        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null restart --timeout=0 -- web");
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod settle;
 mod source;
 mod up;
+mod values;
 mod view;
 
 use super::Entry;

@@ -10,6 +10,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use super::source::{From, Source};
+use super::values;
 use super::view::{Model, Named};
 use crate::command::compose::Project;
 use crate::command::documents::Documents;
@@ -31,8 +32,8 @@ pub(super) struct Resolved {
     /// What compose printed, byte for byte.
     model_text: Arc<[u8]>,
     model: Model,
-    /// Values for `${…}`; secrets from the environment are looked up again when they are deployed.
-    environment: Environment,
+    /// What compose looks up again while it deploys.
+    looked_up: BTreeMap<String, String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -93,10 +94,19 @@ pub(super) async fn resolve(
     let question = Config::new(docker.policy(), project_name, source, profiles, environment)?;
     let (model_text, warnings) =
         docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
-    let model = json::document(&model_text)?;
-    let project = Project { files: vec![PathBuf::from("-")], ..question.project };
+    let mut document: Value = json::document(&model_text)?;
+    let model_text = if values::drop_missing_dependencies(&mut document) {
+        document.to_string()
+    } else {
+        model_text
+    };
+    let looked_up = values::looked_up(&document, environment, &source.directory);
+    let model = serde_json::from_value(document)
+        .map_err(|error| Error::new(Code::UnexpectedOutput, format!("the model: {error}")))?;
+    let project =
+        Project { files: vec![PathBuf::from("-")], reads_dot_env: false, ..question.project };
     let model_text = Arc::from(model_text.into_bytes());
-    Ok(Resolved { project, model_text, model, environment: environment.clone(), warnings })
+    Ok(Resolved { project, model_text, model, looked_up, warnings })
 }
 
 /// As [`resolve`], with the profiles of the named services switched on: to name a service means to
@@ -157,7 +167,8 @@ impl Resolved {
 
     fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
         let invocation = self.project.invocation(effect, verb).stdin(Arc::clone(&self.model_text));
-        with_values(invocation, &self.environment)
+        let values = self.looked_up.iter();
+        values.fold(invocation, |invocation, (name, value)| invocation.client_env(name, value))
     }
 }
 
@@ -194,11 +205,11 @@ impl Config {
         profiles: &[String],
         environment: &Environment,
     ) -> Result<Self, Error> {
-        if let Some((name, _)) = environment.iter().find(|(name, _)| name.is_reserved()) {
+        if let Some((name, _)) = environment.iter().find(|(name, _)| name.steers_the_client()) {
             let message =
                 format!("{name} cannot be set here: it would steer the docker client itself");
             return Err(Error::invalid("environment", message)
-                .hint("give the variable another name in the compose file, or write it into the .env file beside it"));
+                .hint("give the variable another name in the compose file"));
         }
         policy.prescan(source.texts()?, &source.directory, &Disk)?;
         let (files, text) = match &source.from {
@@ -212,7 +223,7 @@ impl Config {
             files,
             profiles: profiles.to_vec(),
             name: project_name.cloned(),
-            ..Project::default()
+            reads_dot_env: true,
         };
         Ok(Self { project, text, environment: environment.clone() })
     }
@@ -224,7 +235,12 @@ impl Config {
             Some(text) => invocation.stdin(Arc::clone(text)),
             None => invocation,
         };
-        with_values(invocation, &self.environment)
+        // As a shell in that folder has it: `${PWD}` in a file means the project.
+        let directory = self.project.directory.as_ref().and_then(|directory| directory.to_str());
+        let invocation = invocation.client_env("PWD", directory.unwrap_or_default());
+        self.environment.iter().fold(invocation, |invocation, (name, value)| {
+            invocation.client_env(name.as_str(), value)
+        })
     }
 }
 
@@ -242,13 +258,6 @@ impl Command for Config {
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
         Ok((output.stdout.clone(), warnings(&output.stderr)))
     }
-}
-
-/// Values reach compose through its environment, never through the command line.
-fn with_values(invocation: Invocation, environment: &Environment) -> Invocation {
-    environment
-        .iter()
-        .fold(invocation, |invocation, (name, value)| invocation.client_env(name.as_str(), value))
 }
 
 /// The warnings in compose's log lines, each once.
@@ -295,7 +304,7 @@ pub(super) mod testing {
             project,
             model_text: Arc::from(model.as_bytes()),
             model: serde_json::from_str(model).unwrap(),
-            environment: Environment::default(),
+            looked_up: BTreeMap::new(),
             warnings: vec![],
         })
     }
@@ -322,7 +331,7 @@ mod tests {
         let config = config(&["dev".into()], &environment);
         let invocation = config.unwrap().invocation();
         insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
-        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["PWD", "TAG"]);
         assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"services: {}");
     }
 

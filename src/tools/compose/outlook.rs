@@ -45,9 +45,7 @@ pub(in crate::tools) async fn outlook(
     let files = source.name();
     let definitions = match containers {
         [] => None,
-        containers => {
-            Definitions::now(&context.docker, project, Some(&source), containers).await
-        }
+        containers => Definitions::now(&context.docker, project, Some(&source), containers).await,
     };
     if let Some(definitions) = &definitions
         && definitions.are_all_of(containers)

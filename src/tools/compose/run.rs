@@ -8,6 +8,7 @@ use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
+use super::values;
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output, labels};
@@ -16,6 +17,7 @@ use crate::error::{Code, Error};
 use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
 use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::protect::judge_target;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -89,6 +91,9 @@ impl Tool for ComposeRun {
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
         let vetted = vet(docker, resolved).await?;
+        if self.no_deps {
+            self.judge_what_it_shares(docker, &vetted).await?;
+        }
         let token = token()?;
         let one_off = OneOff {
             docker,
@@ -118,6 +123,22 @@ impl Tool for ComposeRun {
 }
 
 impl ComposeRun {
+    /// Without its dependencies being made anew, the containers whose volumes or namespaces it
+    /// shares are those that run, and not what the model says.
+    async fn judge_what_it_shares(&self, docker: &Docker, vetted: &Vetted) -> Result<(), Error> {
+        let document = vetted.resolved().document()?;
+        let shared = values::shared_services(&document, self.service.as_str());
+        if shared.is_empty() {
+            return Ok(());
+        }
+        for container in project::containers(docker, &self.project_name).await? {
+            if shared.contains(&project::service(&container)) {
+                judge_target(docker, &container.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Detached: to end an attached client would leave the container running.
     fn invocation(&self, vetted: &Vetted, name: &str, token: &str) -> Invocation {
         let mut run = vetted
@@ -280,11 +301,11 @@ mod tests {
 
     #[test]
     fn argv_of_compose_run() {
-        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
+        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
         let all = invocation(json!({
             "command": ["sh", "-c", "exit 3"], "environment": {"KEY": "secret"}, "no_deps": true
         }));
-        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
+        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
         assert_eq!(all.env().keys().collect::<Vec<_>>(), ["KEY"]);
     }
 }

@@ -9,7 +9,7 @@ use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
-use crate::tools::protect::judge_changes;
+use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -56,6 +56,9 @@ async fn act(
     let before = inspect(context, container).await?;
     judge_changes(&context.docker, [&before])?;
     let shown = invocation(before.name());
+    if matches!(shown.verb(), "start" | "restart") {
+        judge_start(&context.docker, [&before])?;
+    }
     if dry_run {
         return Ok(Change::DryRun(DryRun::new([shown])));
     }

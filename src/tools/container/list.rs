@@ -96,7 +96,7 @@ impl IntoAnswer for Reply {
     fn into_answer(self) -> Answer {
         match Structured(self).into_answer() {
             Answer::Structured(value) => Answer::Structured(small(value)),
-            text @ Answer::Text(_) => text,
+            other => other,
         }
     }
 }

@@ -95,7 +95,7 @@ impl IntoAnswer for Everything {
         let answers = NAMED.map(|named| Structured(self.reply(named)).into_answer());
         let is_small = |answer: &Answer| match answer {
             Answer::Structured(value) => value.to_string().len() <= MOST,
-            Answer::Text(text) => text.len() <= MOST,
+            _ => false,
         };
         let [.., least] = &answers;
         answers.iter().find(|answer| is_small(answer)).unwrap_or(least).clone()

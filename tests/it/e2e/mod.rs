@@ -18,6 +18,7 @@ mod compose_life;
 mod compose_tools;
 mod create;
 mod create_fails;
+mod detours;
 mod diagnose;
 mod diagnose_stacks;
 mod escapes;
