@@ -12,7 +12,6 @@ mod remove;
 mod run;
 mod stats;
 mod update;
-mod volumes;
 mod wait;
 
 use super::Entry;

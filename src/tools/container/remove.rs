@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::lifecycle::inspect;
-use super::volumes::{ExistingVolumes, Volume};
 use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
 use crate::command::values::ContainerRef;
+use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error, Repeat};
 use crate::tools::confirm::{Decision, Doomed};
@@ -116,7 +116,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
     if names.is_empty() {
         return Ok(vec![]);
     }
-    let query = ExistingVolumes(names.into_iter().map(str::to_owned).collect());
+    let query = InspectVolumes::listed(names.into_iter().map(str::to_owned).collect());
     let everything = ListContainers { all: true, filters: vec![] };
     let (mut volumes, containers) =
         tokio::try_join!(context.docker.run(&query), context.docker.run(&everything))?;
@@ -208,7 +208,7 @@ async fn gone(context: &Context, volumes: Vec<Volume>) -> Result<Vec<String>, Er
         return Ok(vec![]);
     }
     let names: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
-    let left = context.docker.run(&ExistingVolumes(names.clone())).await?;
+    let left = context.docker.run(&InspectVolumes::listed(names.clone())).await?;
     let left: BTreeSet<String> = left.into_iter().map(|volume| volume.name).collect();
     Ok(names.into_iter().filter(|name| !left.contains(name)).collect())
 }

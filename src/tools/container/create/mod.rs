@@ -198,7 +198,7 @@ impl Prepared {
     /// What docker says; nothing is left behind.
     pub(super) async fn make(&self, context: &Context) -> Result<Created, Error> {
         if let Some(pull) = &self.steps.pull {
-            pull.run(&context.docker).await?;
+            image::run(pull, &context.docker).await?;
         }
         create(context, &self.steps, &self.request).await
     }

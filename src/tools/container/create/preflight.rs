@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Order;
-use super::image::{Image, LocalImage};
 use super::parameters::PullPolicy;
 use super::resolved::Resolved;
 use crate::command::containers::{Container, InspectContainers};
+use crate::command::images::{Image, InspectImages};
 use crate::command::values::NetworkMode;
+use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Command, Effect, Hazard, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::Context;
-use crate::tools::container::volumes::{ExistingVolumes, Volume};
 
 /// The world as it is.
 #[derive(Debug, Default)]
@@ -32,7 +32,8 @@ pub(super) async fn look(
     resolved: &Resolved,
 ) -> Result<World, Error> {
     let holder = order.name.map(|name| InspectContainers::listed([name.to_string()]));
-    let image = (order.settings.pull != PullPolicy::Always).then_some(LocalImage(order.image));
+    let image = (order.settings.pull != PullPolicy::Always)
+        .then(|| InspectImages { images: vec![order.image.to_string()], may_vanish: true });
     let is_a_network = order.settings.network.as_ref().is_none_or(NetworkMode::is_a_network);
     let first = order.settings.first_network().filter(|_| is_a_network);
     let further = resolved.further_networks.iter().map(AsRef::as_ref);
@@ -41,7 +42,7 @@ pub(super) async fn look(
     let carried = order.carried.iter().flat_map(|carried| carried.volumes.iter().cloned());
     let volumes = order.settings.named_volumes().map(ToString::to_string);
     let volumes: Vec<_> = volumes.chain(carried).collect();
-    let volumes = (!volumes.is_empty()).then_some(ExistingVolumes(volumes));
+    let volumes = (!volumes.is_empty()).then(|| InspectVolumes::listed(volumes));
 
     let docker = &context.docker;
     let (holder, image, networks, volumes) = tokio::try_join!(
@@ -59,7 +60,7 @@ pub(super) async fn look(
         return Err(name_conflict(&holder));
     }
     Ok(World {
-        image: image.flatten(),
+        image: image.unwrap_or_default().pop(),
         networks: networks.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
     })

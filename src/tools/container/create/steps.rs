@@ -1,9 +1,9 @@
 //! The changes, in their order: pull, create, join further networks, start.
 
-use super::image::Pull;
 use super::resolved::Resolved;
 use super::{Order, undo};
 use crate::command::containers::InspectContainers;
+use crate::command::pull::Pull;
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};
 use crate::tools::Context;
