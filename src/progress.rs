@@ -22,6 +22,11 @@ impl Progress {
         (Self { sender: Some(sender) }, receiver)
     }
 
+    /// Whether somebody listens; a message that is dear to make need not be made otherwise.
+    pub fn is_heard(&self) -> bool {
+        self.sender.is_some()
+    }
+
     pub fn say(&self, message: impl Into<String>) {
         self.send(Step { message: message.into(), done: None });
     }

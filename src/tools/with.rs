@@ -21,16 +21,16 @@ pub(super) struct With<Own, Shared> {
 impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for With<Own, Shared> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let arguments = Value::deserialize(deserializer)?;
-        Ok(Self {
-            own: Own::deserialize(&arguments).map_err(D::Error::custom)?,
-            shared: Shared::deserialize(&arguments).map_err(D::Error::custom)?,
-            named: arguments
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(name, _)| name.clone())
-                .collect(),
-        })
+        let named = arguments.as_object().into_iter().flatten();
+        let named = named.map(|(name, _)| name.clone()).collect();
+        match (Own::deserialize(&arguments), Shared::deserialize(&arguments)) {
+            (Ok(own), Ok(shared)) => Ok(Self { own, shared, named }),
+            // As one struct would have it: a wrong value comes before one that is missing.
+            (Err(missing), Err(error)) if missing.to_string().starts_with("missing field") => {
+                Err(D::Error::custom(error))
+            }
+            (Err(error), _) | (_, Err(error)) => Err(D::Error::custom(error)),
+        }
     }
 }
 
@@ -90,5 +90,16 @@ mod tests {
         let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(names, ["one", "two", "three"]);
         assert_eq!(schema["required"], json!(["one", "two"]));
+    }
+    #[test]
+    fn the_wrong_half_is_blamed() {
+        let culprit = |arguments: Value| {
+            let arguments = arguments.as_object().unwrap().clone();
+            let error = super::super::arguments::read::<With<Own, Shared>>(arguments).unwrap_err();
+            error.context.first().unwrap().1.clone()
+        };
+        assert_eq!(culprit(json!({"one": 1, "two": 2, "three": "x"})), "three");
+        assert_eq!(culprit(json!({"one": "x", "two": 2})), "one");
+        assert_eq!(culprit(json!({"one": 1, "two": "x"})), "two");
     }
 }

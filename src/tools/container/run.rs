@@ -231,6 +231,9 @@ async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {
 }
 
 fn say(docker: &Docker, line: Line<'_>) {
+    if !docker.progress().is_heard() {
+        return;
+    }
     let (Line::Stdout(line) | Line::Stderr(line)) = line;
     let line = text::clean(line).text;
     let safe = docker.redactor().text(&line).text;

@@ -37,7 +37,9 @@ impl Follow<'_> {
             let (Line::Stdout(line) | Line::Stderr(line)) = line;
             let line = text::clean(line).text;
             let safe = docker.redactor().text(&line).text;
-            docker.progress().say(safe.chars().take(LINE_CHARS).collect::<String>());
+            if docker.progress().is_heard() {
+                docker.progress().say(safe.chars().take(LINE_CHARS).collect::<String>());
+            }
             if !self.pattern.is_match(&safe) {
                 return ControlFlow::Continue(());
             }

@@ -75,10 +75,14 @@ impl Tool for GetLogs {
         let printed = context
             .docker
             .watch(&logs, |line| {
-                let Some(line) = wish.heard(line) else { return ControlFlow::Continue(()) };
+                let is_heard = context.docker.progress().is_heard();
+                let line = wish.heard(line).filter(|_| is_heard || until_match.is_some());
+                let Some(line) = line else { return ControlFlow::Continue(()) };
                 let line = text::clean(line).text;
-                let safe = context.docker.redactor().text(&line).text;
-                context.docker.progress().say(safe.as_ref());
+                if is_heard {
+                    let safe = context.docker.redactor().text(&line).text;
+                    context.docker.progress().say(safe.as_ref());
+                }
                 if until_match.as_ref().is_some_and(|p| p.is_match(selection.message(&line))) {
                     found = Some(started.elapsed());
                     return ControlFlow::Break(());
