@@ -1,6 +1,5 @@
 //! Who holds a port of this machine: a container, or a program outside of docker.
 
-use std::collections::BTreeSet;
 use std::fs;
 
 use crate::command::containers::Row;
@@ -32,7 +31,7 @@ fn is_published(entry: &str, port: u16, protocol: &str) -> bool {
 /// `nginx (process 4711)`. Only Linux tells.
 pub(super) fn programs(port: u16) -> Vec<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let sockets: BTreeSet<String> = tables
+    let sockets: Vec<String> = tables
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| listening(&table, port))
@@ -42,7 +41,7 @@ pub(super) fn programs(port: u16) -> Vec<String> {
         return vec![];
     }
     let Ok(processes) = fs::read_dir("/proc") else { return vec![] };
-    let mut found = BTreeSet::new();
+    let mut found = vec![];
     for process in processes.flatten() {
         let Some(number) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
         else {
@@ -50,15 +49,16 @@ pub(super) fn programs(port: u16) -> Vec<String> {
         };
         let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
         let holds = files.flatten().any(|file| {
-            fs::read_link(file.path())
-                .is_ok_and(|target| target.to_str().is_some_and(|target| sockets.contains(target)))
+            fs::read_link(file.path()).is_ok_and(|target| {
+                target.to_str().is_some_and(|target| sockets.iter().any(|it| it == target))
+            })
         });
         if holds {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            found.insert((number, name.trim().to_owned()));
+            found.push(format!("{} (process {number})", name.trim()));
         }
     }
-    found.into_iter().map(|(number, name)| format!("{name} (process {number})")).collect()
+    found
 }
 
 /// The inodes of the sockets that listen on this port, in a table of `/proc/net`.

@@ -1,7 +1,5 @@
 //! All that was seen, as plain values: what the rules judge.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::command::containers::{Container, Endpoint, PROJECT_LABEL, Row};
@@ -26,7 +24,7 @@ pub(super) struct Facts {
     /// Of the project's files.
     pub(super) outlook: Option<Outlook>,
     /// Who listens on a port of this machine that no container holds.
-    pub(super) programs: BTreeMap<u16, Vec<String>>,
+    pub(super) programs: Vec<(u16, Vec<String>)>,
     /// The processor of docker's machine: `amd64`.
     pub(super) architecture: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! What a rule finds, and the calls it recommends.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::facts::{Facts, Line, Subject};
 
@@ -51,18 +51,19 @@ impl Cause {
 }
 
 /// A call of this server as it would be sent: `get-logs {"container_name":"web","tail":50}`.
-#[expect(clippy::needless_pass_by_value, reason = "it is written with json!")]
-pub(super) fn call(tool: &str, arguments: Value) -> String {
-    format!("{tool} {arguments}")
+pub(super) fn call(tool: &str, arguments: &[(&str, &str)]) -> String {
+    let arguments: Vec<String> =
+        arguments.iter().map(|(name, value)| format!("{name:?}:{}", Value::from(*value))).collect();
+    format!("{tool} {{{}}}", arguments.join(","))
 }
 
 /// A call that only names a container.
 pub(super) fn on(tool: &str, container: &str) -> String {
-    call(tool, json!({"container_name": container}))
+    call(tool, &[("container_name", container)])
 }
 
 pub(super) fn logs(container: &str) -> String {
-    call("get-logs", json!({"container_name": container, "tail": 50}))
+    format!("get-logs {{\"container_name\":{},\"tail\":50}}", Value::from(container))
 }
 
 /// What makes a changed definition take effect.
@@ -74,9 +75,7 @@ pub(super) fn deploy(facts: &Facts, subject: &Subject) -> Option<String> {
     let file = [files, label].into_iter().flatten().find(|file| file.starts_with('/'));
     let file = file.filter(|file| !file.contains(','));
     Some(match file {
-        Some(file) => {
-            call("deploy-compose", json!({"project_name": project, "compose_file": file}))
-        }
-        None => call("compose-ps", json!({"project_name": project})),
+        Some(file) => call("deploy-compose", &[("project_name", project), ("compose_file", file)]),
+        None => call("compose-ps", &[("project_name", project)]),
     })
 }

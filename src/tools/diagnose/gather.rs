@@ -1,6 +1,5 @@
 //! Looking: all that the rules need, in as few and as parallel questions as possible.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::rules::wanted_port;
 use super::{Scope, standing};
 use crate::command::containers::{Container, InspectContainers, ListContainers, Mount, Row};
 use crate::command::images::{InspectImages, ListImages};
-use crate::command::logs::{Logs, Printed};
+use crate::command::logs::Logs;
 use crate::command::text::tail;
 use crate::command::values::{ProjectName, TimePoint};
 use crate::command::version::EndpointQuery;
@@ -25,7 +24,7 @@ use crate::tools::{Context, ports};
 /// Lines of a log that are read.
 const LOG_LINES: u32 = 60;
 const LOG_BYTES: usize = 16 << 10;
-/// Logs that are read; each is a process.
+/// Logs that are read, all at once; each is a process.
 const LOGS: usize = 5;
 /// Containers around the one that was asked for, and troubled ones of a host.
 const NEIGHBOURS: usize = 30;
@@ -149,10 +148,8 @@ fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String>
             ids(rows.iter().filter(near).collect(), NEIGHBOURS)
         }
         Scope::Host => {
-            let mut troubled: Vec<(u8, &Row)> =
-                rows.iter().filter_map(|row| Some((trouble(row)?, row))).collect();
-            troubled.sort_by_key(|(weight, _)| *weight);
-            ids(troubled.into_iter().map(|(_, row)| row).collect(), TROUBLED)
+            let of = |weight: u8| rows.iter().filter(move |row| trouble(row) == Some(weight));
+            ids((0..=3).flat_map(of).collect(), TROUBLED)
         }
     }
 }
@@ -197,11 +194,8 @@ async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
         let held = |protocol| ports::holder(&facts.rows, *port, protocol).is_some();
         !held("tcp") && !held("udp")
     };
-    let wanted: BTreeSet<u16> = wanted.filter(free).collect();
-    for port in wanted {
-        let programs = tokio::task::spawn_blocking(move || ports::programs(port)).await;
-        facts.programs.insert(port, programs.unwrap_or_default());
-    }
+    // Seldom, and a few milliseconds: not worth a thread.
+    facts.programs = wanted.filter(free).map(|port| (port, ports::programs(port))).collect();
 }
 
 async fn is_local(docker: &Docker) -> bool {
@@ -232,33 +226,27 @@ fn to_read(facts: &Facts, scope: &Scope) -> Vec<usize> {
             _ => None,
         }
     };
-    let mut weighed: Vec<(u8, usize)> = facts
-        .subjects
-        .iter()
-        .enumerate()
-        .filter_map(|(at, subject)| Some((weight(at, subject)?, at)))
-        .collect();
-    weighed.sort_unstable();
-    weighed.into_iter().take(LOGS).map(|(_, at)| at).collect()
+    let subjects = || facts.subjects.iter().enumerate();
+    let of = |wanted: u8| subjects().filter(move |(at, it)| weight(*at, it) == Some(wanted));
+    (0..=3).flat_map(of).map(|(at, _)| at).take(LOGS).collect()
 }
 
 async fn logs(docker: &Docker, facts: &Facts, read: &[usize]) -> Vec<(usize, Vec<Line>)> {
-    let subjects = read.iter().filter_map(|at| Some((*at, facts.subjects.get(*at)?)));
-    let mut reading = tokio::task::JoinSet::new();
-    for (at, subject) in subjects {
-        let since = subject.started().filter(|_| subject.status() == "exited");
-        let since = since.and_then(|since| since.checked_sub(BEFORE_START).ok());
-        let wish = Logs {
-            since: since.map(TimePoint::At),
-            ..Logs::last(subject.container.id.clone(), LOG_LINES)
-        };
-        let docker = docker.clone();
-        reading.spawn(async move {
-            let printed: Printed = docker.run(&wish).await.unwrap_or_default();
-            (at, Line::all(tail(&printed.text, LOG_BYTES)))
-        });
-    }
-    reading.join_all().await
+    let one = |at: usize| log(docker, facts, read.get(at).copied());
+    let logs = tokio::join!(one(0), one(1), one(2), one(3), one(4));
+    <[_; LOGS]>::from(logs).into_iter().flatten().collect()
+}
+
+async fn log(docker: &Docker, facts: &Facts, at: Option<usize>) -> Option<(usize, Vec<Line>)> {
+    let subject = facts.subjects.get(at?)?;
+    let since = subject.started().filter(|_| subject.status() == "exited");
+    let since = since.and_then(|since| since.checked_sub(BEFORE_START).ok());
+    let wish = Logs {
+        since: since.map(TimePoint::At),
+        ..Logs::last(subject.container.id.clone(), LOG_LINES)
+    };
+    let printed = docker.run(&wish).await.ok()?;
+    Some((at?, Line::all(tail(&printed.text, LOG_BYTES))))
 }
 
 /// The end of a container, or what brought it about.
@@ -386,13 +374,10 @@ async fn processors(docker: &Docker, facts: &mut Facts) {
     }
     let query = InspectImages::listed(images);
     let (images, versions) = tokio::join!(docker.run(&query), docker.versions());
-    let made_for: BTreeMap<String, String> = images
-        .unwrap_or_default()
-        .into_iter()
-        .map(|image| (image.id.clone(), image.architecture))
-        .collect();
+    let images = images.unwrap_or_default();
     for subject in &mut facts.subjects {
-        subject.architecture = made_for.get(&subject.container.image).cloned();
+        let image = images.iter().find(|image| image.id == subject.container.image);
+        subject.architecture = image.map(|image| image.architecture.clone());
     }
     facts.architecture =
         versions.ok().and_then(|versions| Some(versions.server.as_ref()?.arch.clone()));

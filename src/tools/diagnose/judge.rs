@@ -1,7 +1,5 @@
 //! From facts to a verdict: how each container stands and why, and which of them is the root.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::Scope;
@@ -99,11 +97,7 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
     let files = outlook.map(|outlook| outlook.files.as_str()).unwrap_or_default();
     let wanted = outlook.and_then(|it| it.services.iter().find(|it| it.service == service));
     let builds = wanted.is_some_and(|wanted| wanted.builds);
-    let deploy = || {
-        let files: Vec<&str> = files.split(", ").collect();
-        call("deploy-compose", serde_json::json!({"project_name": project, "compose_file": files}))
-    };
-    let services = || serde_json::json!({"project_name": project, "services": [service]});
+    let deploy = || call("deploy-compose", &[("project_name", project), ("compose_file", files)]);
     let here = image_of(&facts.images, image).is_some();
     let cause = if here {
         Cause::new(
@@ -119,14 +113,14 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
             format!("its image {image} is not built: it was never built, or the build failed"),
             "build it; a failed build tells its step",
         )
-        .next(call("compose-build", services()))
+        .next(call("compose-build", &[("project_name", project), ("compose_file", files)]))
     } else {
         Cause::new(
             "image-missing",
             format!("its image {image} is not on this host: the name is wrong, the registry was not reached or refused it, or nobody pulled it"),
             "pull it: the answer tells which of these it is",
         )
-        .next(call("pull-image", serde_json::json!({"image": image})))
+        .next(call("pull-image", &[("image", image)]))
         .next(deploy())
     };
     let cause = cause.evidence(format!("{files}: service {service}, image {image}"));
@@ -175,12 +169,9 @@ pub(super) fn conclude<'a>(all: &'a [Judged<'a>], scope: &Scope) -> Judgement<'a
         (Verdict::Healthy, vec![])
     };
     let roots: Vec<usize> = from.iter().map(|at| root_of(all, *at)).collect();
-    let mut blamed: BTreeMap<usize, usize> = BTreeMap::new();
-    for root in &roots {
-        *blamed.entry(*root).or_default() += 1;
-    }
-    let best = blamed.iter().filter_map(|(at, victims)| Some((all.get(*at)?, victims)));
+    let victims = |at: usize| roots.iter().filter(|root| **root == at).count();
     // The first by name of those that are to blame for the most.
+    let best = roots.iter().filter_map(|at| Some((all.get(*at)?, victims(*at))));
     let best = best.min_by(|(a, a_victims), (b, b_victims)| {
         b_victims
             .cmp(a_victims)
@@ -211,21 +202,13 @@ fn others<'a>(
     asked: &[usize],
 ) -> Vec<&'a Judged<'a>> {
     let is_root = |judged: &Judged<'_>| root.is_some_and(|root| std::ptr::eq(root, judged));
-    let mut others: Vec<&Judged<'_>> = asked
-        .iter()
-        .filter_map(|at| all.get(*at))
-        .filter(|judged| !is_root(judged))
-        .filter(|judged| {
-            judged.is_bad() || judged.standing.kind == Kind::Stopped || !judged.warnings.is_empty()
-        })
-        .collect();
-    others.sort_by(|a, b| {
-        b.standing
-            .kind
-            .cmp(&a.standing.kind)
-            .then_with(|| a.subject.called().cmp(b.subject.called()))
-    });
-    others
+    let of = |kind: Kind| {
+        let asked = asked.iter().filter_map(|at| all.get(*at));
+        asked.filter(move |judged| judged.standing.kind == kind && !is_root(judged)).filter(
+            move |judged| judged.is_bad() || kind == Kind::Stopped || !judged.warnings.is_empty(),
+        )
+    };
+    Kind::WORST_FIRST.into_iter().flat_map(of).collect()
 }
 
 /// Follows the blame to its end.

@@ -149,7 +149,7 @@ pub(super) fn docker_is_ill(error: &Error, scope: &Scope) -> Reply {
         why: format!("docker itself does not work ({}): {}", error.code.id(), error.message),
         fix: hint.unwrap_or_default(),
     });
-    reply.next.push(call("docker-info", serde_json::json!({})));
+    reply.next.push(call("docker-info", &[]));
     reply.fit();
     reply
 }

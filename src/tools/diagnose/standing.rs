@@ -38,6 +38,19 @@ pub(super) struct Standing {
 }
 
 impl Kind {
+    pub(super) const WORST_FIRST: [Self; 10] = [
+        Self::Missing,
+        Self::Failed,
+        Self::Looping,
+        Self::NotStarted,
+        Self::Unhealthy,
+        Self::Paused,
+        Self::Stopped,
+        Self::Starting,
+        Self::Done,
+        Self::Running,
+    ];
+
     pub(super) fn is_bad(self) -> bool {
         self >= Self::Paused
     }

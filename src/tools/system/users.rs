@@ -137,10 +137,9 @@ async fn port(context: &Context, name: &str) -> Result<Reply, Error> {
     let users = Users::find(context, vec![]).await?;
     let users = users.only(|row| ports::publishes(row, number, protocol));
     let programs = match (users.is_empty(), protocol) {
-        (true, "tcp") => tokio::task::spawn_blocking(move || ports::programs(number)).await,
-        _ => Ok(vec![]),
+        (true, "tcp") => ports::programs(number),
+        _ => vec![],
     };
-    let programs = programs.unwrap_or_default();
     Ok(Reply {
         kind: Kind::Port,
         name: format!("{number}/{protocol}"),

@@ -1,7 +1,5 @@
 //! What an exit code says, and who ended a container.
 
-use serde_json::json;
-
 use super::View;
 use crate::command::containers::exit_meaning;
 use crate::tools::diagnose::facts::Subject;
@@ -67,8 +65,7 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
         None => "give it and its neighbours memory limits, or the host more memory",
     };
     // Twice as much, in MiB.
-    let more = view.subject.container.host_config.memory >> 19;
-    let more = json!({"container_name": name, "memory": format!("{more}m")});
+    let more = format!("{}m", view.subject.container.host_config.memory >> 19);
     let cause = Cause::new(
         "out-of-memory",
         format!("the kernel killed {victim} because it used up {reached}"),
@@ -81,7 +78,7 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
         limit.as_deref().unwrap_or("none")
     ));
     Some(cause.next(match limit {
-        Some(_) => call("update-container", more),
+        Some(_) => call("update-container", &[("container_name", name), ("memory", &more)]),
         None => on("inspect-container", name),
     }))
 }

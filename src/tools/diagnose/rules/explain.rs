@@ -1,7 +1,5 @@
 //! A closer look at what a program complained of: whose file it was, which variable, which user.
 
-use serde_json::json;
-
 use super::View;
 use crate::tools::diagnose::facts::Subject;
 use crate::tools::diagnose::finding::{Cause, call, on};
@@ -14,7 +12,7 @@ fn line(subject: &Subject, at: usize) -> &str {
 pub(super) fn exec_format(view: &View<'_>, _: usize) -> Option<Cause> {
     let (own, host) = (&view.subject.architecture, &view.facts.architecture);
     let image = view.subject.container.config.image.as_str();
-    let inspect = call("inspect-image", json!({"image": image}));
+    let inspect = call("inspect-image", &[("image", image)]);
     Some(
         match (own, host) {
             (Some(own), Some(host)) if own != host => Cause::new(

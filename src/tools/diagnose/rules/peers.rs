@@ -1,7 +1,5 @@
 //! What a container says of others: it cannot find or reach them.
 
-use serde_json::json;
-
 use super::View;
 use crate::command::containers::Row;
 use crate::tools::diagnose::facts::{Facts, NAMELESS, Subject};
@@ -155,7 +153,7 @@ fn known_name(view: &View<'_>, name: &str, row: &Row) -> Cause {
             format!("connect it to {network} (in compose: list that network in both services)"),
         )
         .evidence(lists)
-        .next(call("connect-network", json!({"name": network, "container_name": subject.name()})))
+        .next(call("connect-network", &[("name", network), ("container_name", subject.name())]))
         .next(on("restart-container", subject.name())),
         None => Cause::new(
             "default-network",
@@ -166,9 +164,9 @@ fn known_name(view: &View<'_>, name: &str, row: &Row) -> Cause {
             "put both on a network of their own",
         )
         .evidence(lists)
-        .next(call("create-network", json!({"name": "app"})))
-        .next(call("connect-network", json!({"name": "app", "container_name": row.name})))
-        .next(call("connect-network", json!({"name": "app", "container_name": subject.name()}))),
+        .next(call("create-network", &[("name", "app")]))
+        .next(call("connect-network", &[("name", "app"), ("container_name", &row.name)]))
+        .next(call("connect-network", &[("name", "app"), ("container_name", subject.name())])),
     }
 }
 
@@ -204,7 +202,7 @@ fn unknown_name(view: &View<'_>, host: &str) -> Cause {
         ),
     };
     match subject.project() {
-        Some(project) => cause.next(call("compose-ps", json!({"project_name": project}))),
+        Some(project) => cause.next(call("compose-ps", &[("project_name", project)])),
         None => cause.next(logs(subject.name())),
     }
 }

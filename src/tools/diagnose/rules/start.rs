@@ -1,7 +1,5 @@
 //! Docker could not start it, and said why.
 
-use serde_json::json;
-
 use super::View;
 use crate::command::Program;
 use crate::command::containers::Row;
@@ -23,7 +21,8 @@ pub(super) fn port(view: &View<'_>) -> Option<Cause> {
     let name = view.subject.name();
     let protocol = if error.contains("udp") { "udp" } else { "tcp" };
     let holder = ports::holder(&view.facts.rows, port, protocol).filter(|row| row.name != name);
-    let programs = view.facts.programs.get(&port).map(Vec::as_slice).unwrap_or_default();
+    let programs = view.facts.programs.iter().find(|(held, _)| *held == port);
+    let programs = programs.map(|(_, programs)| programs.as_slice()).unwrap_or_default();
     let cause = |who: String, fix: String| {
         Cause::new("port-taken", format!("port {port} of the host is held by {who}"), fix)
             .evidence(format!("docker: {}", plain(error)))
@@ -191,7 +190,7 @@ pub(super) fn program(view: &View<'_>) -> Option<Cause> {
         cause = cause.evidence(format!("image: {own}, docker: {host}"));
     }
     let image = view.subject.container.config.image.as_str();
-    Some(cause.next(call("inspect-image", json!({"image": image}))))
+    Some(cause.next(call("inspect-image", &[("image", image)])))
 }
 
 /// Anything else that docker said, with the reason that its words have elsewhere.
