@@ -115,7 +115,7 @@ fn told(file: &Path, image: &str) -> String {
 }
 
 /// A build that finds everything in its cache gives the old image, with its old time, its name
-/// once more.
+/// once more; 20.10 does not tell when that was.
 fn built_at(image: &Image) -> Option<SystemTime> {
     let times = [&image.created, &image.metadata.last_tag_time];
     times.into_iter().filter_map(|text| time::parse(text)).max().map(SystemTime::from)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::compose::service;
 use super::session::entry;
-use super::world::image;
+use super::world::{engine_version, image, say};
 use super::{Session, World};
 
 /// A service that is built from the folder `app`.
@@ -89,7 +89,11 @@ async fn a_newer_build_context_is_told_until_it_is_built() {
     touched.set_modified(SystemTime::now()).unwrap();
     assert_ne!(drift(&mut session, &world, "app").await, Value::Null);
     session.done("deploy-compose", build).await;
-    assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
+    if engine_version() >= (23, 0) {
+        assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
+    } else {
+        say("in part: this engine does not tell when an image last got its name");
+    }
 
     // The compose file lies in the context of many projects and is in no image.
     change(&world.workspace().join("compose.yaml"), None);
