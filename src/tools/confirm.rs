@@ -273,9 +273,8 @@ mod tests {
 
     #[test]
     fn what_chooses_its_objects_itself_is_seen_first_unless_the_operator_never_asks() {
-        let decide = |when| {
-            Confirmations::new(when).decide_after_a_plan("prune", &commands(), vec![], None)
-        };
+        let decide =
+            |when| Confirmations::new(when).decide_after_a_plan("prune", &commands(), vec![], None);
         assert!(matches!(decide(When::DataLoss), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Always), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Never), Ok(Decision::Go)));

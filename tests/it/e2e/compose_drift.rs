@@ -58,6 +58,10 @@ async fn a_newer_build_context_is_told_until_it_is_built() {
     assert_eq!(up["ok"], true, "{up}");
     assert!(!up.to_string().contains("newer"), "{up}");
     assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
+    if engine_version() < (23, 0) {
+        say("in part: this engine does not tell when an image was built");
+        return;
+    }
 
     change(&page, Some("two\n"));
     let told = drift(&mut session, &world, "app").await.to_string();
@@ -89,11 +93,7 @@ async fn a_newer_build_context_is_told_until_it_is_built() {
     touched.set_modified(SystemTime::now()).unwrap();
     assert_ne!(drift(&mut session, &world, "app").await, Value::Null);
     session.done("deploy-compose", build).await;
-    if engine_version() >= (23, 0) {
-        assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
-    } else {
-        say("in part: this engine does not tell when an image last got its name");
-    }
+    assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
 
     // The compose file lies in the context of many projects and is in no image.
     change(&world.workspace().join("compose.yaml"), None);
