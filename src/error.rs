@@ -110,7 +110,7 @@ impl Code {
                 "install the docker CLI and its compose plugin, or name it with --docker; docker-info tells what was found",
             ),
             Self::NoSpace => Some(
-                "free disk space: docker-info and list-images show what is there; nothing is removed unasked",
+                "free disk space: disk-usage tells what takes it and what could go; nothing is removed unasked",
             ),
             Self::RegistryDenied => Some(
                 "check the name; if the repository is private the person must run `docker login` in a terminal (credentials never pass through this server)",

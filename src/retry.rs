@@ -25,6 +25,10 @@ impl Retry {
     /// A change is repeated only when nothing was sent: the daemon may have done it although the
     /// answer was lost, and then a second attempt would create a second container.
     pub fn pause(self, invocation: &Invocation, attempt: u32, error: &Error) -> Option<Duration> {
+        // It begins again by itself, from where it was.
+        if invocation.is_in_background() {
+            return None;
+        }
         let harmless = match error.repeat {
             Repeat::Never => false,
             Repeat::Reads => {

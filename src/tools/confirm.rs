@@ -304,6 +304,15 @@ mod tests {
     }
 
     #[test]
+    fn what_chooses_its_objects_itself_is_seen_first_unless_the_operator_never_asks() {
+        let decide =
+            |when| Confirmations::new(when).decide_after_a_plan("prune", &commands(), vec![], None);
+        assert!(matches!(decide(When::DataLoss), Ok(Decision::Ask(_))));
+        assert!(matches!(decide(When::Always), Ok(Decision::Ask(_))));
+        assert!(matches!(decide(When::Never), Ok(Decision::Go)));
+    }
+
+    #[test]
     fn the_operator_can_ask_for_everything_or_for_nothing() {
         let always = Confirmations::new(When::Always).decide("x", &commands(), vec![], None);
         assert!(matches!(always, Ok(Decision::Ask(_))));

@@ -114,10 +114,12 @@ fn told(file: &Path, image: &str) -> String {
     format!("{} is newer than the image {image}: deploy with build: true", file.display())
 }
 
-/// A build that finds everything in its cache gives the old image, with its old time, its name
-/// once more.
+/// A build that finds its last step in the cache gives the time of that step, which may be long
+/// ago; when the name was given is the time of this build. `BuildKit` of 20.10 does not tell it,
+/// and then nothing can be said.
 fn built_at(image: &Image) -> Option<SystemTime> {
-    let times = [&image.created, &image.metadata.last_tag_time];
+    let tagged = Some(&image.metadata.last_tag_time).filter(|time| !time.starts_with("0001-"))?;
+    let times = [tagged, &image.created];
     times.into_iter().filter_map(|text| time::parse(text)).max().map(SystemTime::from)
 }
 
@@ -148,7 +150,7 @@ mod tests {
                 time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
             })
         };
-        assert_eq!(image("1970-01-01T00:01:00Z", "0001-01-01T00:00:00Z"), Some(60));
+        assert_eq!(image("1970-01-01T00:01:00Z", "0001-01-01T00:00:00Z"), None);
         assert_eq!(image("1970-01-01T00:01:00Z", "1970-01-01T00:02:00.5Z"), Some(120));
         assert_eq!(image("", ""), None);
     }

@@ -30,7 +30,7 @@ impl Tool for ListContexts {
     const SPEC: Spec = Spec {
         name: "list-contexts",
         title: "List docker contexts",
-        description: "The docker contexts of this machine and their endpoints, and which one all tools work with. For the state of that one use docker-info.",
+        description: "Docker contexts, their endpoints, and which one all tools work with. For the state of that one use docker-info.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -68,7 +68,7 @@ impl Tool for DockerEvents {
     const SPEC: Spec = Spec {
         name: "docker-events",
         title: "What happened on docker",
-        description: "What happened to containers, images, networks and volumes: started, died, killed, unhealthy, out of memory, removed. For what a container printed use get-logs.",
+        description: "What happened to containers, images, networks, volumes: died, killed, unhealthy, removed. For output use get-logs.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

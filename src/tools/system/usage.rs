@@ -119,7 +119,7 @@ impl Tool for DiskUsage {
     const SPEC: Spec = Spec {
         name: "disk-usage",
         title: "What takes disk space",
-        description: "What takes space on docker's disk, by type or by compose project; what could go, whether that is safe or risky, and the prune call for it. Takes a while.",
+        description: "What takes disk space, by type or by project; what could go, safe or risky, with the prune call for it. Takes a while.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::compose::service;
 use super::session::entry;
-use super::world::image;
+use super::world::{engine_version, image, say};
 use super::{Session, World};
 
 /// A service that is built from the folder `app`.
@@ -58,6 +58,10 @@ async fn a_newer_build_context_is_told_until_it_is_built() {
     assert_eq!(up["ok"], true, "{up}");
     assert!(!up.to_string().contains("newer"), "{up}");
     assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
+    if engine_version() < (23, 0) {
+        say("in part: this engine does not tell when an image was built");
+        return;
+    }
 
     change(&page, Some("two\n"));
     let told = drift(&mut session, &world, "app").await.to_string();

@@ -116,8 +116,8 @@ services:
         json!({"project_name": world.prefix, "compose_yaml": yaml, "timeout_seconds": 20});
     let down = session.done("deploy-compose", arguments).await;
     assert_eq!(down["ok"], false, "{down}");
-    // Two causes that have nothing to do with each other: one is the root, both are told.
-    assert!(["crashes", "port"].contains(&down["root"].as_str().unwrap()), "{down}");
+    // Causes that have nothing to do with each other: one of them is the root, all are told.
+    assert!(["crashes", "port", "sick"].contains(&down["root"].as_str().unwrap()), "{down}");
     assert_eq!(down["error"]["code"], "DKR-006", "{down}");
     assert!(down["error"].to_string().contains(&port.to_string()), "{down}");
     let crashes = service(&down, "crashes");

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::world::image;
 use super::{OBEDIENT, Session, World};
-use crate::processes::eventually;
+use crate::processes::{eventually, signal};
 
 /// `die web`, in their order.
 fn told(answer: &Value) -> Vec<String> {
@@ -80,29 +81,33 @@ async fn a_first_call_asks_docker_itself_what_happened_before() {
 #[tokio::test]
 async fn the_listener_takes_no_slot_and_ends_with_the_server() {
     let Some(world) = World::enter("events-end") else { return };
-    let mut server = world.server();
-    server.args(["--slots", "1"]).env("XDG_CONFIG_HOME", world.beside("marked"));
-    let mut session = Session::open(server).await;
-    session.done("docker-info", json!({})).await;
     let mark = world.beside("marked").display().to_string();
     let listeners = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let is_listener = |process: &std::fs::DirEntry| {
             let read = |file: &str| {
-                String::from_utf8_lossy(
-                    &std::fs::read(process.path().join(file)).unwrap_or_default(),
-                )
-                .into_owned()
+                let bytes = std::fs::read(process.path().join(file)).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
             };
             read("cmdline").contains("\0events\0") && read("environ").contains(&mark)
         };
         processes.filter(is_listener).count()
     };
-    eventually("it listens", Duration::from_secs(10), || listeners() == 1).await;
-    session.done("list-containers", json!({})).await;
-    assert_eq!(listeners(), 1);
-    session.wire.close();
-    eventually("nobody listens any more", Duration::from_secs(3), || listeners() == 0).await;
+    for by_signal in [true, false] {
+        let mut server = world.server();
+        server.args(["--slots", "1"]).env("XDG_CONFIG_HOME", &mark);
+        let mut session = Session::open(server).await;
+        session.done("docker-info", json!({})).await;
+        eventually("it listens", Duration::from_secs(10), || listeners() == 1).await;
+        session.done("list-containers", json!({})).await;
+        assert_eq!(listeners(), 1);
+        if by_signal {
+            signal(session.wire.pid(), Signal::KILL);
+        } else {
+            session.wire.close();
+        }
+        eventually("nobody listens any more", Duration::from_secs(3), || listeners() == 0).await;
+    }
 }
 
 #[tokio::test]

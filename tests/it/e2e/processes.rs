@@ -20,7 +20,8 @@ async fn marked(world: &World) -> Session {
     Session::open(server).await
 }
 
-/// The docker processes of such a server, and their plugins, that are alive.
+/// The docker processes of such a server, and their plugins, that are alive; without the one that
+/// listens to events, which lives as long as the server.
 fn docker_processes(world: &World) -> BTreeSet<u32> {
     let mark = world.beside("marked").display().to_string();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -28,9 +29,10 @@ fn docker_processes(world: &World) -> BTreeSet<u32> {
         .filter_map(|process| process.file_name().to_str()?.parse().ok())
         .filter(|pid: &u32| {
             let read = |file| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            let program = String::from_utf8_lossy(&read("cmdline")).into_owned();
-            let program = program.split('\0').next().unwrap_or_default().to_owned();
+            let command = String::from_utf8_lossy(&read("cmdline")).into_owned();
+            let program = command.split('\0').next().unwrap_or_default().to_owned();
             program.contains("docker")
+                && !command.contains("\0events\0")
                 && !program.ends_with("docker-mcp-server")
                 && String::from_utf8_lossy(&read("environ")).contains(&mark)
                 && is_alive(*pid)

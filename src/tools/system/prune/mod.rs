@@ -75,7 +75,7 @@ impl Tool for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
         title: "Remove what nothing uses",
-        description: "Remove unused objects of one kind, after a plan that lists each of them; data goes with containers and volumes. disk-usage tells what is worth it.",
+        description: "Remove unused objects of one kind, after a plan that lists each of them. disk-usage tells what is worth it.",
         toolset: Toolset::System,
         effect: Effect::Destroy,
         idempotent: true,
