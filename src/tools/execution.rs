@@ -24,7 +24,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// What is run, and how: the parameters that both tools have.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Execution {
-    /// Program and arguments; no shell.
+    /// No shell runs it.
     command: CommandLine,
     /// User[:group].
     user: Option<UserSpec>,
@@ -35,12 +35,12 @@ pub(super) struct Execution {
     environment: Environment,
     /// Standard input.
     stdin: Option<String>,
-    /// Seconds until it is killed (default 60).
+    /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
     /// Do not wait.
     #[serde(default)]
     detach: bool,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }

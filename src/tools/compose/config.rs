@@ -20,13 +20,13 @@ const PROBLEMS: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// Compose file as text.
+    /// File as text.
     compose_yaml: Option<ComposeText>,
     /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
     /// Project (default: the file's).
     project_name: Option<ProjectName>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}`.
     #[serde(default)]
     environment: Environment,
     /// Profiles.
@@ -81,7 +81,7 @@ impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
         title: "Check a compose file",
-        description: "Check a compose file without creating anything: what it defines, and all problems at once. To run it use deploy-compose.",
+        description: "Check a compose file: what it defines, all problems at once. To run it: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

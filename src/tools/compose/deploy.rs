@@ -28,16 +28,16 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeployCompose {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Compose file as text.
+    /// File as text.
     compose_yaml: Option<ComposeText>,
     /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Only these and what they need (default all).
+    /// These and what they need (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Profiles.
@@ -51,7 +51,7 @@ pub(super) struct DeployCompose {
     /// Also unchanged ones.
     #[serde(default)]
     force_recreate: bool,
-    /// Remove services not in the file.
+    /// Those not in the file.
     #[serde(default)]
     remove_orphans: bool,
     /// Containers by service.
@@ -60,9 +60,9 @@ pub(super) struct DeployCompose {
     /// Default true.
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait (default 120).
+    /// Default 120.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -119,8 +119,8 @@ pub(super) struct Deployed {
 impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
-        title: "Deploy a compose project",
-        description: "Bring a compose project up and wait until each service is healthy, running or done; tells state, URLs, and the last words of what failed. Volumes stay. Undo: compose-down.",
+        title: "Deploy a project",
+        description: "Bring a compose project up, wait until all is healthy or done; tells state, URLs, why something failed. Volumes stay. Undo: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

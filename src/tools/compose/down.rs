@@ -22,22 +22,22 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeDown {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Also its volumes and their data; gives a plan first.
+    /// With volumes and data; gives a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also its images: all, or local (built, unnamed).
+    /// all, or local (built, unnamed).
     #[serde(default)]
     remove_images: Images,
-    /// Also leftovers of compose-run.
+    /// With leftovers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -109,8 +109,8 @@ struct Removed {
 impl Tool for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
-        title: "Take a compose project down",
-        description: "Remove the containers and networks of a compose project. Volumes stay unless remove_volumes, which destroys data after a confirmed plan. To only stop it: compose-stop.",
+        title: "Remove a compose project",
+        description: "Remove a compose project's containers and networks. remove_volumes destroys data after a confirmed plan. To only stop: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,

@@ -19,19 +19,19 @@ pub(super) type ComposeExec = With<Target, Execution>;
 /// In which container.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Target {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
     /// Service.
     service: ServiceName,
-    /// Which container (default: the first running).
+    /// Which container.
     index: Option<Bounded<1, 1000>>,
 }
 
 impl Tool for ComposeExec {
     const SPEC: Spec = Spec {
         name: "compose-exec",
-        title: "Run a command in a compose service",
-        description: "Run a command in a running compose service: exit code, stdout, stderr. In a new container: compose-run.",
+        title: "Run in a service",
+        description: "Run a command in a running compose service. In a new container: compose-run.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

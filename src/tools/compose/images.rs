@@ -26,27 +26,27 @@ const LIMIT: u32 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeBuild {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Compose file as text (default: the deployed file).
+    /// File as text (default: the deployed one).
     compose_yaml: Option<ComposeText>,
     /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Only these (default all that are built).
+    /// Default all that are built.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Do not use the cache.
+    /// Without cache.
     #[serde(default)]
     no_cache: bool,
-    /// Look for newer base images.
+    /// Newer base images.
     #[serde(default)]
     pull: bool,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -54,21 +54,21 @@ pub(super) struct ComposeBuild {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposePull {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Compose file as text (default: the deployed file).
+    /// File as text (default: the deployed one).
     compose_yaml: Option<ComposeText>,
     /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file.
+    /// Values for `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Only these (default all that are not built).
+    /// Default all that are not built.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -96,8 +96,8 @@ struct Outcome {
 impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
-        title: "Build the images of a compose project",
-        description: "Build images of a compose project; a failure names step, line and last output. deploy-compose then uses them.",
+        title: "Build a compose project",
+        description: "Build images of a compose project; a failure names step, line, output. Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -146,8 +146,8 @@ impl Tool for ComposeBuild {
 impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
-        title: "Pull the images of a compose project",
-        description: "Pull images of a compose project; deploy-compose then uses them.",
+        title: "Pull a compose project",
+        description: "Pull images of a compose project. Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,

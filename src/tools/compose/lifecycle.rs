@@ -141,12 +141,12 @@ fn expected(containers: &[Container]) -> BTreeMap<String, Expected> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeStart {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Only these (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -154,8 +154,8 @@ pub(super) struct ComposeStart {
 impl Tool for ComposeStart {
     const SPEC: Spec = Spec {
         name: "compose-start",
-        title: "Start a compose project",
-        description: "Start stopped containers of a compose project as they are. Changed files need deploy-compose.",
+        title: "Start a project",
+        description: "Start a stopped compose project as it is. Changed files: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -179,14 +179,14 @@ impl Tool for ComposeStart {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeStop {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Only these (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -194,8 +194,8 @@ pub(super) struct ComposeStop {
 impl Tool for ComposeStop {
     const SPEC: Spec = Spec {
         name: "compose-stop",
-        title: "Stop a compose project",
-        description: "Stop containers of a compose project, removing nothing. Undo: compose-start; to remove: compose-down.",
+        title: "Stop a project",
+        description: "Stop a compose project, removing nothing. Undo: compose-start.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,
@@ -219,14 +219,14 @@ impl Tool for ComposeStop {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeRestart {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Only these (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -234,8 +234,8 @@ pub(super) struct ComposeRestart {
 impl Tool for ComposeRestart {
     const SPEC: Spec = Spec {
         name: "compose-restart",
-        title: "Restart a compose project",
-        description: "Restart containers of a compose project as they are. Changed files need deploy-compose.",
+        title: "Restart a project",
+        description: "Restart a compose project as it is. Changed files: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

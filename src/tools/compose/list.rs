@@ -36,7 +36,7 @@ struct Project {
 impl Tool for ListComposeProjects {
     const SPEC: Spec = Spec {
         name: "list-compose-projects",
-        title: "List compose projects",
+        title: "List projects",
         description: "Compose projects with status, services, files and folder. For one: compose-ps.",
         toolset: Toolset::Compose,
         effect: Effect::Read,

@@ -33,19 +33,19 @@ const TIMESTAMP: usize = 31;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeLogs {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Only these (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Last lines (default 100; a filter searches 10000).
+    /// Default 100; filters search 10000.
     tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Regular expression of lines to show.
+    /// Regular expression.
     grep: Option<String>,
-    /// Lines that do not match grep.
+    /// Lines without a match.
     #[serde(default)]
     invert: bool,
-    /// Lines around each match.
+    /// Around each match.
     context_lines: Option<Bounded<0, 100>>,
     /// Default all.
     #[serde(default)]
@@ -54,26 +54,26 @@ pub(super) struct ComposeLogs {
     since: Option<TimePoint>,
     /// The same.
     until: Option<TimePoint>,
-    /// With timestamps.
+    /// Show times.
     #[serde(default)]
     timestamps: bool,
-    /// Equal lines in a row once.
+    /// Repeated lines once.
     #[serde(default)]
     dedupe: bool,
     /// Wait for new lines.
     #[serde(default)]
     follow: bool,
-    /// Seconds (default 10).
+    /// Default 10.
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches.
+    /// Follow until this matches.
     until_match: Option<String>,
 }
 
 impl Tool for ComposeLogs {
     const SPEC: Spec = Spec {
         name: "compose-logs",
-        title: "Read the logs of a compose project",
-        description: "Logs of a compose project's services merged by time, filtered; the last line says what was cut. For one container: get-logs.",
+        title: "Read project logs",
+        description: "Logs of a compose project merged by time, filtered. For one container: get-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -22,9 +22,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposePs {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
-    /// Only these (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -56,8 +56,8 @@ struct Listed {
 impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
-        title: "Containers of a compose project",
-        description: "State, health, exit code, ports of a compose project's containers, and drift from file, image or source. All projects: list-compose-projects.",
+        title: "Show a compose project",
+        description: "State, health, exit code, ports and drift of a compose project's containers. All projects: list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -24,25 +24,25 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeRun {
-    /// Compose project.
+    /// Project.
     project_name: ProjectName,
     /// Service.
     service: ServiceName,
-    /// Program and arguments; no shell (default: its own).
+    /// No shell runs it (default: its own).
     command: Option<CommandLine>,
-    /// Compose file as text (default: the deployed file).
+    /// File as text (default: the deployed one).
     compose_yaml: Option<ComposeText>,
     /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Its variables, also for `${…}`.
+    /// Its variables, also `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Without what it depends on.
+    /// Without dependencies.
     #[serde(default)]
     no_deps: bool,
-    /// Seconds until it is killed (default 300).
+    /// Default 300.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -67,8 +67,8 @@ pub(super) struct Reply {
 impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
-        title: "Run a one-off command of a compose service",
-        description: "Run a one-off command (tests, migrations) in a new container of a compose service: exit code, output, first failure. In a running one: compose-exec.",
+        title: "Run a one-off command",
+        description: "Run tests or another one-off command in a new container of a compose service. In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -22,8 +22,8 @@ pub(super) struct Target {
 impl Tool for ExecContainer {
     const SPEC: Spec = Spec {
         name: "exec-container",
-        title: "Run a command in a container",
-        description: "Run a command in a running container and get its exit code and output. For a new container use run-container.",
+        title: "Run in a container",
+        description: "Run a command in a running container. In a new one: run-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,

@@ -101,7 +101,7 @@ impl Tool for InspectContainer {
     const SPEC: Spec = Spec {
         name: "inspect-container",
         title: "Inspect a container",
-        description: "One container in detail: state, exit code, health, ports, mounts, networks, limits. For its output: get-logs.",
+        description: "One container in detail: state, ports, mounts, networks, limits. Its output: get-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

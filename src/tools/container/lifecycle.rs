@@ -141,7 +141,7 @@ fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation
 pub(super) struct StartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -150,7 +150,7 @@ impl Tool for StartContainer {
     const SPEC: Spec = Spec {
         name: "start-container",
         title: "Start a container",
-        description: "Start a stopped container and tell its state. For a new one: create-container.",
+        description: "Start a stopped container. A new one: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -171,9 +171,9 @@ impl Tool for StartContainer {
 pub(super) struct StopContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     timeout_seconds: Option<u16>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -204,9 +204,9 @@ impl Tool for StopContainer {
 pub(super) struct RestartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     timeout_seconds: Option<u16>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -215,7 +215,7 @@ impl Tool for RestartContainer {
     const SPEC: Spec = Spec {
         name: "restart-container",
         title: "Restart a container",
-        description: "Stop a container and start it again as it is. For other settings: recreate-container.",
+        description: "Restart a container as it is. Other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -239,7 +239,7 @@ pub(super) struct KillContainer {
     container_name: ContainerRef,
     /// Default SIGKILL.
     signal: Option<Signal>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -247,8 +247,8 @@ pub(super) struct KillContainer {
 impl Tool for KillContainer {
     const SPEC: Spec = Spec {
         name: "kill-container",
-        title: "Send a signal to a container",
-        description: "Send a signal to a container's main process at once. To let it finish: stop-container.",
+        title: "Signal a container",
+        description: "Signal a container's main process at once. To let it finish: stop-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -271,7 +271,7 @@ impl Tool for KillContainer {
 pub(super) struct PauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -301,7 +301,7 @@ impl Tool for PauseContainer {
 pub(super) struct UnpauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }

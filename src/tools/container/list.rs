@@ -35,7 +35,7 @@ struct Filters {
     network: Option<Texts>,
     /// starting, healthy, unhealthy or none.
     health: Option<Health>,
-    /// Compose project.
+    /// Project.
     project: Option<String>,
     /// Image, or one that its own is built on.
     image: Option<Texts>,
@@ -137,7 +137,7 @@ impl Tool for ListContainers {
     const SPEC: Spec = Spec {
         name: "list-containers",
         title: "List containers",
-        description: "List containers with state, health, exit code, ports. For one: inspect-container; for a project: compose-ps.",
+        description: "List containers with state, health, exit code, ports. One: inspect-container; a project: compose-ps.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

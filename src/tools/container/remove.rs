@@ -24,15 +24,15 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Kill it when it runs.
+    /// Although it runs.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes.
+    /// With anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove a container",
-        description: "Remove a container; a running one needs force. volumes: true destroys its anonymous volumes after a confirmed plan. For a project: compose-down.",
+        description: "Remove a container; a running one needs force. volumes destroys data after a confirmed plan. A project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

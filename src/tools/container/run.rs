@@ -20,18 +20,18 @@ pub(super) type RunContainer = With<Own, Settings>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Own {
-    /// Image; pulled when missing.
+    /// Pulled when missing.
     image: ImageRef,
-    /// Name (default: a random one).
+    /// Default: a random one.
     name: Option<ContainerName>,
-    /// Remove it afterwards (default true).
+    /// Afterwards (default true).
     #[serde(default = "yes")]
     remove: bool,
     /// Standard input.
     stdin: Option<String>,
-    /// Seconds until it is killed, once it runs (default 60).
+    /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the commands.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -56,8 +56,8 @@ pub(super) struct Reply {
 impl Tool for RunContainer {
     const SPEC: Spec = Spec {
         name: "run-container",
-        title: "Run a command in a new container",
-        description: "Run a command in a new container to its end and get its exit code and output; the container is removed afterwards. To leave it running use create-container.",
+        title: "Run a new container",
+        description: "Run a command in a new container to its end; tells exit code and output. To leave it running: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,
@@ -66,24 +66,16 @@ impl Tool for RunContainer {
     const BRIEF: Option<Brief> = Some(Brief {
         described: &[
             "image",
-            "name",
+            "command",
+            "environment",
+            "volumes",
+            "network",
+            "working_dir",
+            "user",
             "remove",
             "stdin",
             "timeout_seconds",
             "dry_run",
-            "command",
-            "environment",
-            "env_file",
-            "volumes",
-            "ports",
-            "network",
-            "user",
-            "working_dir",
-            "entrypoint",
-            "memory",
-            "cpus",
-            "platform",
-            "pull",
         ],
         others: "As in create-container.",
     });

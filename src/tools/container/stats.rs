@@ -12,7 +12,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ContainerStats {
-    /// Name or ID (default all that run).
+    /// Default all that run.
     container_name: Option<ContainerRef>,
 }
 
@@ -41,8 +41,8 @@ struct Usage {
 impl Tool for ContainerStats {
     const SPEC: Spec = Spec {
         name: "container-stats",
-        title: "Resource usage of containers",
-        description: "Processors, memory, network and disk that running containers use now, in percent and bytes, the busiest first. Takes 2 s. Limits: inspect-container.",
+        title: "Resource usage",
+        description: "CPU, memory, network and disk in use now, busiest first; takes 2 s. Limits: inspect-container.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -21,15 +21,15 @@ pub(super) struct UpdateContainer {
     container_name: ContainerRef,
     /// Rename it.
     new_name: Option<ContainerName>,
-    /// Memory limit: "512m".
+    /// "512m".
     memory: Option<Memory>,
-    /// Processors: 1.5.
+    /// 1.5.
     cpus: Option<Cpus>,
-    /// Most processes and threads.
+    /// Most processes.
     pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// no, always, unless-stopped, on-failure or on-failure:5.
+    /// As in create-container.
     restart: Option<RestartPolicy>,
-    /// Only show the commands.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -46,8 +46,8 @@ pub(super) struct Reply {
 impl Tool for UpdateContainer {
     const SPEC: Spec = Spec {
         name: "update-container",
-        title: "Change a container's limits or name",
-        description: "Change limits, restart policy or name of a container while it runs. Other settings need recreate-container.",
+        title: "Change a container",
+        description: "Change limits, restart policy or name of a container. Other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,

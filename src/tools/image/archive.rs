@@ -27,9 +27,9 @@ pub(super) struct SaveImage {
     image: ImageRef,
     /// New tar file.
     path: HostPath,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -39,9 +39,9 @@ pub(super) struct SaveImage {
 pub(super) struct LoadImage {
     /// Tar file.
     path: HostPath,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -72,8 +72,8 @@ struct LoadedImage {
 impl Tool for SaveImage {
     const SPEC: Spec = Spec {
         name: "save-image",
-        title: "Save an image to a file",
-        description: "Write an image with its names to a new tar file. To read one: load-image.",
+        title: "Save an image",
+        description: "Write an image to a new tar file. Undo: load-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: false,
@@ -115,8 +115,8 @@ impl Tool for SaveImage {
 impl Tool for LoadImage {
     const SPEC: Spec = Spec {
         name: "load-image",
-        title: "Load images from a file",
-        description: "Load the images of a tar file that save-image or `docker save` wrote.",
+        title: "Load images",
+        description: "Load images from a tar file of save-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -85,7 +85,7 @@ impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
         title: "Inspect an image",
-        description: "One local image in detail: size, platform, command, user, ports, volumes; with layers if asked. For all: list-images.",
+        description: "One local image in detail; with layers if asked. All: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -57,7 +57,7 @@ impl Tool for ListImages {
     const SPEC: Spec = Spec {
         name: "list-images",
         title: "List images",
-        description: "List local images, newest first: tags, digest, size, who uses them. For one: inspect-image.",
+        description: "List local images, newest first, with size and who uses them. One: inspect-image.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

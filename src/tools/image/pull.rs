@@ -25,9 +25,9 @@ pub(super) struct PullImage {
     image: ImageRef,
     /// linux/arm64 …
     platform: Option<Platform>,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ impl Tool for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
         title: "Pull an image",
-        description: "Download an image, or find that it is up to date. Logins are the person's. What is here: list-images.",
+        description: "Download or update an image. Logins are the person's. What is here: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -21,9 +21,9 @@ const TIMEOUT_SECONDS: u64 = 1800;
 pub(super) struct PushImage {
     /// Name[:tag].
     image: ImageRef,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -43,7 +43,7 @@ impl Tool for PushImage {
     const SPEC: Spec = Spec {
         name: "push-image",
         title: "Push an image",
-        description: "Upload an image to its registry, if the operator allows it. Logins are the person's. To name it: tag-image.",
+        description: "Upload an image. Logins are the person's. To name it: tag-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -19,12 +19,12 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveImage {
     /// Name[:tag], digest or ID.
     image: ImageRef,
-    /// Also when containers use it.
+    /// Although it is used.
     #[serde(default)]
     force: bool,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }

@@ -15,7 +15,7 @@ const DESCRIPTION_CHARS: usize = 120;
 pub(super) struct SearchImages {
     /// Words, or registry/words.
     query: FilterValue,
-    /// At most so many (default 25).
+    /// Default 25.
     limit: Option<Bounded<1, 100>>,
 }
 
@@ -36,8 +36,8 @@ struct Found {
 impl Tool for SearchImages {
     const SPEC: Spec = Spec {
         name: "search-images",
-        title: "Search for images",
-        description: "Search Docker Hub, or a registry that can search, for repositories. What is here: list-images.",
+        title: "Search images",
+        description: "Search Docker Hub for images. What is here: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -17,7 +17,7 @@ pub(super) struct TagImage {
     image: ImageRef,
     /// Further name[:tag].
     tag: ImageRef,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -37,8 +37,8 @@ pub(super) struct Reply {
 impl Tool for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
-        title: "Give an image a further name",
-        description: "Give a local image a further name; one of another image moves. To take a name away: remove-image.",
+        title: "Tag an image",
+        description: "Give a local image a further name. To take one away: remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -39,10 +39,10 @@ pub(super) struct ConnectNetwork {
     name: NetworkName,
     /// Name or ID.
     container_name: ContainerRef,
-    /// Further names of it there.
+    /// Its names there.
     #[serde(default)]
     aliases: Vec<NetworkAlias>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -50,8 +50,8 @@ pub(super) struct ConnectNetwork {
 impl Tool for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
-        title: "Put a container on a network",
-        description: "Put a container on a further network, to be reached there by name. Undo: disconnect-network.",
+        title: "Connect a container",
+        description: "Put a container on a further network. Undo: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: true,
@@ -89,7 +89,7 @@ pub(super) struct DisconnectNetwork {
     name: NetworkName,
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -97,7 +97,7 @@ pub(super) struct DisconnectNetwork {
 impl Tool for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
-        title: "Take a container off a network",
+        title: "Disconnect a container",
         description: "Take a container off a network. Undo: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,

@@ -29,7 +29,7 @@ pub(super) struct CreateNetwork {
     /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -50,7 +50,7 @@ impl Tool for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create a network",
-        description: "Create a network, on which containers reach each other by name; connect-network puts one on it.",
+        description: "Create a network, where containers reach each other by name. Then: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,

@@ -52,7 +52,7 @@ impl Tool for InspectNetwork {
     const SPEC: Spec = Spec {
         name: "inspect-network",
         title: "Inspect a network",
-        description: "One network in detail, with every container on it, its address and aliases. For all: list-networks.",
+        description: "One network with the containers on it, their addresses and aliases. All: list-networks.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

@@ -32,7 +32,7 @@ struct Filters {
     label: Option<Texts>,
     /// Driver, such as bridge.
     driver: Option<NetworkDriver>,
-    /// Compose project.
+    /// Project.
     project: Option<ProjectName>,
 }
 
@@ -58,7 +58,7 @@ impl Tool for ListNetworks {
     const SPEC: Spec = Spec {
         name: "list-networks",
         title: "List networks",
-        description: "List networks with driver, subnets, project and their containers. For addresses: inspect-network.",
+        description: "List networks with subnets, project and containers. One: inspect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

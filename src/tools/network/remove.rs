@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -40,7 +40,7 @@ impl Tool for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove a network",
-        description: "Remove a network that no container is on; disconnect-network takes them off. Nothing is destroyed but the network.",
+        description: "Remove an unused network. To take containers off it: disconnect-network. No data is destroyed.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: false,

@@ -29,7 +29,7 @@ struct Listed {
 impl Tool for ListContexts {
     const SPEC: Spec = Spec {
         name: "list-contexts",
-        title: "List docker contexts",
+        title: "List contexts",
         description: "Docker contexts, their endpoints, and which one all tools work with. For the state of that one use docker-info.",
         toolset: Toolset::System,
         effect: Effect::Read,

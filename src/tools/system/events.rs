@@ -19,18 +19,18 @@ const SINCE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DockerEvents {
-    /// From then on (default 1h ago), as in get-logs.
+    /// "10m" ago, or RFC 3339 (default 1h).
     since: Option<TimePoint>,
-    /// Until then (default now).
+    /// The same.
     until: Option<TimePoint>,
-    /// Only of these (default all).
+    /// Default all.
     #[serde(default)]
     types: BTreeSet<Kind>,
-    /// Name or ID; also of one that is gone.
+    /// Also one that is gone.
     container_name: Option<ContainerRef>,
-    /// Compose project.
+    /// Project.
     project_name: Option<ProjectName>,
-    /// The last so many (default 50).
+    /// Default 50.
     limit: Option<u32>,
 }
 
@@ -67,8 +67,8 @@ struct Told {
 impl Tool for DockerEvents {
     const SPEC: Spec = Spec {
         name: "docker-events",
-        title: "What happened on docker",
-        description: "What happened to containers, images, networks, volumes: died, killed, unhealthy, removed. For output use get-logs.",
+        title: "Events",
+        description: "What happened: started, died, killed, unhealthy, removed. Output: get-logs.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -71,8 +71,8 @@ impl Allowed {
 impl Tool for DockerInfo {
     const SPEC: Spec = Spec {
         name: "docker-info",
-        title: "Docker's own state",
-        description: "Whether docker works here, or why not: versions, context, resources, warnings, what the operator allows.",
+        title: "State of docker",
+        description: "Whether docker works, or why not: versions, context, resources, what the operator allows.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -67,8 +67,8 @@ struct Images {
 impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
-        title: "Overview of everything",
-        description: "This host in one small answer: projects and containers by state, counts, most urgent problems. Call it first.",
+        title: "Overview",
+        description: "This host in one small answer: projects, containers, counts, urgent problems. Call it first.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

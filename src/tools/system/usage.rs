@@ -23,7 +23,7 @@ const PROJECTS: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiskUsage {
-    /// Summed up by what (default type).
+    /// Default type.
     #[serde(default)]
     by: By,
 }
@@ -118,7 +118,7 @@ struct Part {
 impl Tool for DiskUsage {
     const SPEC: Spec = Spec {
         name: "disk-usage",
-        title: "What takes disk space",
+        title: "Disk usage",
         description: "What takes disk space, by type or by project; what could go, safe or risky, with the prune call for it. Takes a while.",
         toolset: Toolset::System,
         effect: Effect::Read,

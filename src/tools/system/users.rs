@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindUsers {
-    /// What it is.
+    /// Its kind.
     kind: Kind,
-    /// Its name or ID; a port of the host: 8080, 53/udp.
+    /// Name, ID, or port: 8080, 53/udp.
     name: String,
 }
 
@@ -56,7 +56,7 @@ impl Tool for FindUsers {
     const SPEC: Spec = Spec {
         name: "find-users",
         title: "Who uses it",
-        description: "Who holds a port of the host, or uses an image, volume or network: containers and projects, or a program.",
+        description: "Who holds a port of this machine or uses an image, volume or network. To see one: inspect-container.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

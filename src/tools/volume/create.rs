@@ -17,7 +17,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateVolume {
-    /// Name (default: a random one).
+    /// Default: a random one.
     name: Option<VolumeName>,
     /// Labels.
     #[serde(default)]
@@ -25,7 +25,7 @@ pub(super) struct CreateVolume {
     /// Options of the driver.
     #[serde(default)]
     driver_opts: DriverOptions,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +47,7 @@ impl Tool for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
         title: "Create a volume",
-        description: "Create a volume; an existing equal one is kept (created: false). To see it: inspect-volume.",
+        description: "Create a volume; an equal one is kept (created: false). To see it: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Change,
         idempotent: true,

@@ -40,7 +40,7 @@ impl Tool for InspectVolume {
     const SPEC: Spec = Spec {
         name: "inspect-volume",
         title: "Inspect a volume",
-        description: "One volume in detail: driver, options, labels, project, size and who uses it. For all: list-volumes.",
+        description: "One volume in detail: driver, labels, size, who uses it. All: list-volumes.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

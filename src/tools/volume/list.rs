@@ -41,7 +41,7 @@ struct Filters {
     label: Option<Texts>,
     /// Part of the name.
     name: Option<Texts>,
-    /// Compose project.
+    /// Project.
     project: Option<ProjectName>,
 }
 
@@ -67,7 +67,7 @@ impl Tool for ListVolumes {
     const SPEC: Spec = Spec {
         name: "list-volumes",
         title: "List volumes",
-        description: "List volumes with their project and the containers that use them. For one: inspect-volume.",
+        description: "List volumes with project and who uses them. One: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

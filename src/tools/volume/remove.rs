@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveVolume {
     /// Name.
     name: VolumeName,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -33,8 +33,8 @@ pub(super) struct Reply {
 impl Tool for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
-        title: "Remove a volume and its data",
-        description: "Destroy a volume with all its data: answers with a plan first, the same call with its confirm deletes. Containers that use it go before (remove-container).",
+        title: "Remove a volume",
+        description: "Destroy a volume and its data: first a plan, then the same call with its confirm. Its containers go before: remove-container.",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,

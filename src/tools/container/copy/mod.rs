@@ -29,11 +29,11 @@ const NAMES: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CopyFiles {
-    /// File or folder, here or `container:/path`.
+    /// Path here, or `container:/path`.
     source: Place,
-    /// Where to, here or `container:/path`; into it when it is a folder.
+    /// Likewise; a folder gets it inside.
     destination: Place,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -53,8 +53,8 @@ pub(super) struct Reply {
 impl Tool for CopyFiles {
     const SPEC: Spec = Spec {
         name: "copy-files",
-        title: "Copy files to or from a container",
-        description: "Copy a file or folder between this machine and a container, running or not; tells what was overwritten.",
+        title: "Copy files",
+        description: "Copy files between this machine and a container; tells what was overwritten. To run something there: exec-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

@@ -47,18 +47,18 @@ pub(super) type CreateContainer = With<Own, Settings>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Own {
-    /// Image; pulled when missing.
+    /// Pulled when missing.
     image: ImageRef,
-    /// Name (default: a random one).
+    /// Default: a random one.
     name: Option<ContainerName>,
-    /// no, always, unless-stopped, on-failure[:5] (default no).
+    /// no, always, unless-stopped, on-failure[:5].
     restart: Option<RestartPolicy>,
     /// Default true.
     #[serde(default = "yes")]
     start: bool,
-    /// Seconds to watch it (default 1).
+    /// Default 1.
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -88,8 +88,8 @@ pub(super) struct Reply {
 impl Tool for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
-        title: "Create and start a container",
-        description: "Create and start a container (docker run -d) and tell whether it stayed up, or why not. For several services: deploy-compose.",
+        title: "Create a container",
+        description: "Create and start a container (docker run -d); tells whether it stays up, or why not. Several services: deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,

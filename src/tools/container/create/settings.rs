@@ -15,7 +15,7 @@ use crate::command::values::{
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::tools::container) struct Settings {
-    /// Container to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}` (default address 127.0.0.1).
+    /// `{"80": 8080, "53/udp": "0.0.0.0:53"}`: container to host (127.0.0.1).
     #[serde(default)]
     pub(in crate::tools::container) ports: Ports,
     /// Variables.
@@ -23,17 +23,17 @@ pub(in crate::tools::container) struct Settings {
     pub(super) environment: Environment,
     /// File of KEY=VALUE lines.
     pub(super) env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data"]`: folders, named volumes.
+    /// `["./src:/app:ro", "data:/data"]`.
     #[serde(default)]
     pub(in crate::tools::container) volumes: Mounts,
-    /// Network, none, host or container:NAME (default bridge).
+    /// Or none, host, container:NAME.
     pub(super) network: Option<NetworkMode>,
     /// Further networks.
     #[serde(default)]
     pub(super) networks: Vec<NetworkName>,
-    /// Command and arguments; no shell.
+    /// No shell runs it.
     pub(super) command: Option<CommandLine>,
-    /// Program that gets the command.
+    /// Gets the command.
     pub(super) entrypoint: Option<CommandLine>,
     /// User[:group].
     pub(super) user: Option<UserSpec>,
@@ -44,14 +44,14 @@ pub(in crate::tools::container) struct Settings {
     /// Labels.
     #[serde(default)]
     pub(in crate::tools::container) labels: Labels,
-    /// Limit: "512m".
+    /// "512m".
     pub(super) memory: Option<Memory>,
-    /// Limit: 1.5.
+    /// 1.5.
     pub(super) cpus: Option<Cpus>,
-    /// As in compose: limits, reservations {cpus, memory}.
+    /// limits, reservations: {cpus, memory}.
     #[serde(default)]
     pub(super) resources: Resources,
-    /// As in compose: test, interval, timeout, retries, start_period, disable.
+    /// test, interval, timeout, retries, start_period, disable.
     pub(super) healthcheck: Option<Healthcheck>,
     /// `{"host.docker.internal": "host-gateway"}`.
     #[serde(default)]
@@ -104,7 +104,7 @@ pub(in crate::tools::container) struct Settings {
     pub(in crate::tools::container) log_options: DriverOptions,
     /// Default SIGTERM.
     pub(super) stop_signal: Option<Signal>,
-    /// Seconds to SIGKILL (default 10).
+    /// Until SIGKILL (default 10).
     pub(super) stop_timeout_seconds: Option<u16>,
 }
 

@@ -20,14 +20,14 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct GetLogs {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Last lines (default 100; a filter searches 10000).
+    /// Default 100; filters search 10000.
     tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Regular expression of lines to show.
+    /// Regular expression.
     grep: Option<String>,
-    /// Lines that do not match grep.
+    /// Lines without a match.
     #[serde(default)]
     invert: bool,
-    /// Lines around each match.
+    /// Around each match.
     context_lines: Option<Bounded<0, 100>>,
     /// Default all.
     #[serde(default)]
@@ -36,26 +36,26 @@ pub(super) struct GetLogs {
     since: Option<TimePoint>,
     /// The same.
     until: Option<TimePoint>,
-    /// With timestamps.
+    /// Show times.
     #[serde(default)]
     timestamps: bool,
-    /// Equal lines in a row once.
+    /// Repeated lines once.
     #[serde(default)]
     dedupe: bool,
     /// Wait for new lines.
     #[serde(default)]
     follow: bool,
-    /// Seconds (default 10).
+    /// Default 10.
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches.
+    /// Follow until this matches.
     until_match: Option<String>,
 }
 
 impl Tool for GetLogs {
     const SPEC: Spec = Spec {
         name: "get-logs",
-        title: "Read a container's logs",
-        description: "Last lines of a container's output, filtered; the last line says what was cut. For a compose project: compose-logs.",
+        title: "Read logs",
+        description: "Last lines of a container's output, filtered. For a compose project: compose-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

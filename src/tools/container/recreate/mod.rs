@@ -39,13 +39,13 @@ pub(super) type RecreateContainer = With<Own, Settings>;
 pub(super) struct Own {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Other image (default the same name, as it is now).
+    /// Default the same, as it is now.
     image: Option<ImageRef>,
-    /// no, always, unless-stopped, on-failure or on-failure:5.
+    /// As in create-container.
     restart: Option<RestartPolicy>,
-    /// Seconds to watch whether it stays up (default 3).
+    /// Default 3.
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -68,8 +68,8 @@ pub(super) struct Reply {
 impl Tool for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
-        title: "Replace a container by a changed one",
-        description: "Replace a container by one with a newer image or changed settings; what is not named stays, entries of maps and volumes are added. Volumes are kept, other files in it are lost. If the new one fails, the old one comes back.",
+        title: "Replace a container",
+        description: "Replace a container by one with another image or settings; the rest and volumes stay, other files are destroyed. If it fails, the old one is back. Limits alone: update-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,

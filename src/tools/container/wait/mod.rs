@@ -33,13 +33,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct WaitContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// What to wait for.
+    /// What for.
     until: Until,
-    /// For log: regular expression that a line of this run matches.
+    /// For log: regular expression.
     pattern: Option<String>,
-    /// For port: TCP port in the container.
+    /// For port: TCP, in the container.
     port: Option<Bounded<1, 65_535>>,
-    /// Seconds to wait (default 60).
+    /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
 }
 
@@ -83,7 +83,7 @@ impl Tool for WaitContainer {
     const SPEC: Spec = Spec {
         name: "wait-container",
         title: "Wait for a container",
-        description: "Wait until a container is running, healthy or exited, logs a line or listens on a port. Ends at once when that can no longer happen, and tells why.",
+        description: "Wait until a container runs, is healthy, exits, logs a line or listens; ends early when it cannot. Why not: diagnose.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

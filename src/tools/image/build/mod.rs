@@ -33,12 +33,12 @@ const RAW_JSON_SINCE: (u32, u32) = (0, 13);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BuildImage {
-    /// Folder to build from.
+    /// Folder.
     context: HostPath,
-    /// Names[:tag] for it.
+    /// Names[:tag].
     #[serde(default)]
     tags: Vec<ImageRef>,
-    /// Its path in the context (default `Dockerfile`).
+    /// Path in the context.
     dockerfile: Option<HostPath>,
     /// Or its text.
     dockerfile_inline: Option<String>,
@@ -49,18 +49,18 @@ pub(super) struct BuildImage {
     target: Option<StageName>,
     /// linux/arm64 …
     platform: Option<Platform>,
-    /// Do not use the cache.
+    /// Without cache.
     #[serde(default)]
     no_cache: bool,
-    /// Look for newer base images.
+    /// Newer base images.
     #[serde(default)]
     pull: bool,
     /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Seconds (default 1800).
+    /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -84,7 +84,7 @@ impl Tool for BuildImage {
     const SPEC: Spec = Spec {
         name: "build-image",
         title: "Build an image",
-        description: "Build an image from a Dockerfile; a failure tells step, line, exit code and output. For compose services: compose-build.",
+        description: "Build an image; a failure names step, line, output. For compose: compose-build.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

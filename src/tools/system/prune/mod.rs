@@ -29,17 +29,17 @@ const MOST: usize = 50;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Prune {
-    /// One kind; images and volumes: the nameless ones.
+    /// Images, volumes: the nameless ones.
     what: What,
-    /// Only of this project, named ones too.
+    /// Only its, named ones too.
     project: Option<ProjectName>,
-    /// Only with `key` or `key=value`, named ones too.
+    /// key[=value], named ones too.
     label: Option<Texts>,
-    /// Only made or stopped so long ago (168h); named images too.
+    /// Since so long (168h); named images too.
     unused_for: Option<DockerDuration>,
-    /// Token of the confirmed plan.
+    /// Token of the plan.
     confirm: Option<String>,
-    /// Preview only.
+    /// Preview.
     #[serde(default)]
     dry_run: bool,
 }
@@ -74,8 +74,8 @@ struct Failed {
 impl Tool for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
-        title: "Remove what nothing uses",
-        description: "Remove unused objects of one kind, after a plan that lists each of them. disk-usage tells what is worth it.",
+        title: "Remove unused objects",
+        description: "Destroy unused objects of one kind, after a plan with each of them. What is worth it: disk-usage.",
         toolset: Toolset::System,
         effect: Effect::Destroy,
         idempotent: true,
