@@ -7,11 +7,16 @@ use crate::command::containers::Row;
 
 /// The running container that publishes this port of the host.
 pub(super) fn holder<'a>(rows: &'a [Row], port: u16, protocol: &str) -> Option<&'a Row> {
-    rows.iter().find(|row| row.ports.iter().any(|entry| publishes(entry, port, protocol)))
+    rows.iter().find(|row| publishes(row, port, protocol))
+}
+
+/// Whether a running container publishes this port of the host.
+pub(super) fn publishes(row: &Row, port: u16, protocol: &str) -> bool {
+    row.ports.iter().any(|entry| is_published(entry, port, protocol))
 }
 
 /// `127.0.0.1:8080->80/tcp`, `[::]:8000-8002->8000-8002/tcp`.
-fn publishes(entry: &str, port: u16, protocol: &str) -> bool {
+fn is_published(entry: &str, port: u16, protocol: &str) -> bool {
     let published = || {
         let (host, container) = entry.split_once("->")?;
         let (_, kind) = container.rsplit_once('/')?;
@@ -83,7 +88,7 @@ mod tests {
             ("0.0.0.0:53->53/udp", 53, "udp", true),
             ("80/tcp", 80, "tcp", false),
         ] {
-            assert_eq!(publishes(entry, port, protocol), expected, "{entry} {port}/{protocol}");
+            assert_eq!(is_published(entry, port, protocol), expected, "{entry} {port}/{protocol}");
         }
     }
 

@@ -14,6 +14,8 @@ use serde_json::Value;
 pub(super) struct With<Own, Shared> {
     pub(super) own: Own,
     pub(super) shared: Shared,
+    /// The names that were given.
+    pub(super) named: Vec<String>,
 }
 
 impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for With<Own, Shared> {
@@ -22,6 +24,12 @@ impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for 
         Ok(Self {
             own: Own::deserialize(&arguments).map_err(D::Error::custom)?,
             shared: Shared::deserialize(&arguments).map_err(D::Error::custom)?,
+            named: arguments
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .collect(),
         })
     }
 }
@@ -77,6 +85,7 @@ mod tests {
     fn both_halves_are_read_and_advertised_as_one() {
         let both: With<Own, Shared> = serde_json::from_value(json!({"one": 1, "two": 2})).unwrap();
         assert_eq!((both.own.one, both.shared.two, both.shared.three), (1, 2, None));
+        assert_eq!(both.named, ["one", "two"]);
         let schema = super::super::schema::of::<With<Own, Shared>>();
         let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(names, ["one", "two", "three"]);

@@ -549,6 +549,6 @@ async fn a_silent_call_repeats_what_it_said_last_without_its_secrets() {
         assert!(messages.len() >= 3, "one a second: {messages:?}");
         assert!(!format!("{messages:?}").contains("hunter2"), "{messages:?}");
         let last = messages.last().unwrap()["params"]["message"].as_str().unwrap();
-        assert!(last.starts_with("layer DB_PASSWORD=") && last.ends_with("(2 s)"), "{last}");
+        assert!(last.starts_with("layer DB_PASSWORD=") && last.ends_with(" s)"), "{last}");
     }
 }

@@ -15,6 +15,7 @@ use crate::tools::Context;
 pub(in crate::tools) struct Outlook {
     /// The compose file, or the files.
     pub(in crate::tools) files: String,
+    /// Left empty when each has a container: to ask for them takes as long as all the rest.
     pub(in crate::tools) services: Vec<Wanted>,
     /// Variables without a value.
     pub(in crate::tools) unset: Vec<String>,
@@ -41,38 +42,50 @@ pub(in crate::tools) async fn outlook(
         [] => Source::usual(&context.workspace)?,
         containers => Source::of_project(&context.workspace, containers)?,
     };
-    let docker = &context.docker;
-    let empty = Environment::default();
+    let files = source.name();
+    let definitions = match containers {
+        [] => None,
+        containers => {
+            Definitions::now(&context.docker, project, Some(&source), containers).await
+        }
+    };
+    if let Some(definitions) = &definitions
+        && definitions.are_all_of(containers)
+    {
+        return Some(Outlook {
+            files,
+            drift: drifts(containers, definitions),
+            ..Outlook::default()
+        });
+    }
     // Without containers only the file itself tells which project it is of.
     let asked = (!containers.is_empty()).then_some(project);
-    let (resolved, definitions) = tokio::join!(
-        model::resolve(docker, asked, &source, &[], &empty),
-        Definitions::now(docker, project, Some(&source), containers),
-    );
-    let resolved = resolved.ok()?;
-    // Which images they run is known without compose.
-    let no_images = BTreeMap::new();
+    let empty = Environment::default();
+    let resolved = model::resolve(&context.docker, asked, &source, &[], &empty).await.ok()?;
+    let model = resolved.model();
     let is_of_it = match containers {
-        [] => resolved.model().name == project.as_str(),
+        [] => model.name == project.as_str(),
         containers => containers
             .iter()
             .filter(|container| !is_one_off(container))
-            .all(|container| resolved.model().services.contains_key(service(container))),
+            .all(|container| model.services.contains_key(service(container))),
     };
-    if !is_of_it {
-        return None;
-    }
-    let drift = containers
-        .iter()
-        .map(|container| (container.id.clone(), drift(container, &no_images, definitions.as_ref())))
-        .filter(|(_, drift)| !drift.is_empty())
-        .collect();
-    Some(Outlook {
-        files: source.name(),
+    is_of_it.then(|| Outlook {
+        files,
         services: wanted(&resolved, project),
         unset: unset(&resolved.warnings),
-        drift,
+        drift: definitions.map(|it| drifts(containers, &it)).unwrap_or_default(),
     })
+}
+
+fn drifts(containers: &[Container], definitions: &Definitions) -> BTreeMap<String, Vec<String>> {
+    // Which images they run is known without compose.
+    let no_images = BTreeMap::new();
+    containers
+        .iter()
+        .map(|container| (container.id.clone(), drift(container, &no_images, Some(definitions))))
+        .filter(|(_, drift)| !drift.is_empty())
+        .collect()
 }
 
 fn wanted(resolved: &Resolved, project: &ProjectName) -> Vec<Wanted> {

@@ -242,4 +242,14 @@ impl Definitions {
         );
         Some(Self { version, hashes, text })
     }
+
+    /// Whether these containers are those of the files, all of them and no others.
+    pub(super) fn are_all_of(&self, containers: &[Container]) -> bool {
+        let own: BTreeSet<&str> = containers
+            .iter()
+            .filter(|container| !project::is_one_off(container))
+            .map(project::service)
+            .collect();
+        own.len() == self.hashes.len() && own.iter().all(|it| self.hashes.contains_key(*it))
+    }
 }

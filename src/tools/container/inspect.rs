@@ -250,9 +250,9 @@ fn health_log(container: &Container) -> Vec<Probe> {
 }
 
 /// `docker container top` and `diff`, which print a line each.
-struct Lines {
-    verb: &'static str,
-    container: String,
+pub(super) struct Lines {
+    pub(super) verb: &'static str,
+    pub(super) container: String,
 }
 
 impl Command for Lines {

@@ -7,6 +7,7 @@ mod inspect;
 mod lifecycle;
 mod list;
 mod logs;
+mod recreate;
 mod remove;
 mod run;
 mod stats;
@@ -34,5 +35,6 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<stats::ContainerStats>(),
         Entry::of::<update::UpdateContainer>(),
         Entry::of::<copy::CopyFiles>(),
+        Entry::of::<recreate::RecreateContainer>(),
     ]
 }

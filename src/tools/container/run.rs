@@ -144,6 +144,7 @@ impl RunContainer {
             interactive: self.own.stdin.is_some(),
             start: false,
             settings: &self.shared,
+            carried: None,
         }
     }
 

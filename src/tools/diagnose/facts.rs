@@ -10,6 +10,8 @@ use crate::command::text::{cut_line, human_bytes};
 use crate::command::time;
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
 
+/// Networks on which docker resolves no names of containers.
+pub(super) const NAMELESS: [&str; 3] = ["bridge", "host", "none"];
 /// Longer lines of a log are cut.
 const LINE_BYTES: usize = 240;
 
@@ -39,6 +41,8 @@ pub(super) struct Subject {
     pub(super) told: Option<String>,
     /// The exit code before its last restart, of one that runs again.
     pub(super) last_exit: Option<i32>,
+    /// The kernel killed one of its processes for want of memory, in a run before this one too.
+    pub(super) out_of_memory: bool,
     /// Folders and files of the host that it mounts and that are not there.
     pub(super) missing_sources: Vec<String>,
     /// Empty folders of the host that it mounts under the name of a file, with where it does.
@@ -71,16 +75,37 @@ impl Line {
 }
 
 impl Facts {
-    /// A container by its name, or by its service in the project of `of`.
+    /// The container that a name means for `of`: a service of its project, a container, an alias;
+    /// and for one of no project, any service.
     pub(super) fn peer(&self, of: &Subject, name: &str) -> Option<&Row> {
         let own = of.container.name();
         let others = || self.rows.iter().filter(|row| row.name != own);
         let is_service = |row: &&Row| row.service.as_deref() == Some(name);
-        others()
-            .find(|row| row.project.as_deref() == of.project() && is_service(row))
-            .filter(|_| of.project().is_some())
-            .or_else(|| others().find(|row| row.name == name))
-            .or_else(|| others().find(|row| is_service(row)))
+        let in_project =
+            others().find(|row| row.project.as_deref() == of.project() && is_service(row));
+        let known = match of.project() {
+            Some(_) => in_project,
+            None => None,
+        };
+        let by_alias = || {
+            let subject = self.subjects.iter().find(|subject| {
+                let endpoints = subject.container.network_settings.networks.values();
+                endpoints.into_iter().any(|it| it.aliases.iter().any(|alias| alias == name))
+            })?;
+            others().find(|row| row.name == subject.name())
+        };
+        let anywhere = || others().find(is_service).filter(|_| of.project().is_none());
+        known.or_else(|| others().find(|row| row.name == name)).or_else(by_alias).or_else(anywhere)
+    }
+
+    /// Whether two containers have to do with each other.
+    pub(super) fn are_near(of: &Subject, row: &Row) -> bool {
+        let own = of.networks();
+        let shared = |network: &String| {
+            !NAMELESS.contains(&network.as_str()) && own.contains(&network.as_str())
+        };
+        row.project.is_some() && row.project.as_deref() == of.project()
+            || row.networks.iter().any(shared)
     }
 
     /// The container that has this address now.

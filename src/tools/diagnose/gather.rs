@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Facts, Line, Subject};
+use super::facts::{Facts, Line, NAMELESS, Subject};
 use super::rules::wanted_port;
 use super::{Scope, standing};
 use crate::command::containers::{Container, InspectContainers, ListContainers, Mount, Row};
@@ -60,7 +60,11 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
     let mut facts = Facts { now, rows, images: images.unwrap_or_default(), ..Facts::default() };
     facts.subjects = containers
         .into_iter()
-        .map(|container| Subject { container, ..Subject::default() })
+        .map(|container| Subject {
+            out_of_memory: container.state.oom_killed,
+            container,
+            ..Subject::default()
+        })
         .collect();
     look_at_the_host(docker, &mut facts).await;
 
@@ -135,8 +139,7 @@ fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String>
             let networks = &asked.network_settings.networks;
             let shares = |row: &Row| {
                 row.networks.iter().any(|network| {
-                    !matches!(network.as_str(), "bridge" | "host" | "none")
-                        && networks.contains_key(network)
+                    !NAMELESS.contains(&network.as_str()) && networks.contains_key(network)
                 })
             };
             let near = |row: &&Row| {
@@ -262,7 +265,7 @@ async fn logs(docker: &Docker, facts: &Facts, read: &[usize]) -> Vec<(usize, Vec
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Event {
     container: String,
-    /// `stop`, `kill`, `die`.
+    /// `stop`, `kill`, `oom`, `die`.
     action: String,
     second: i64,
     exit_code: Option<i32>,
@@ -308,6 +311,8 @@ fn tell(facts: &mut Facts, events: &[Event]) {
         let told = |action: &&&str| of_it.iter().any(|event| event.action == **action);
         subject.told = ["stop", "kill"].iter().find(told).map(|word| (*word).to_owned());
         subject.last_exit = of_it.iter().rev().find_map(|event| event.exit_code);
+        let killed = of_it.iter().any(|event| event.action == "oom");
+        subject.out_of_memory |= killed;
     }
 }
 
@@ -328,6 +333,7 @@ impl Command for Ends {
             .option("--filter", "event=stop")
             .option("--filter", "event=kill")
             .option("--filter", "event=die")
+            .option("--filter", "event=oom")
             .each("--filter", self.containers.iter().map(|id| format!("container={id}")))
             .option(
                 "--format",
@@ -408,7 +414,7 @@ mod tests {
         let second = |second| Timestamp::from_second(second).unwrap();
         let ends =
             Ends { since: second(100), until: second(130), containers: vec!["abc".to_owned()] };
-        assert_snapshot!(ends.invocation(), @r#"docker events --since=100.000000000 --until=130.000000000 --filter=event=stop --filter=event=kill --filter=event=die --filter=container=abc '--format={{.Actor.ID}} {{.Action}} {{.Time}} {{index .Actor.Attributes "signal"}} {{index .Actor.Attributes "exitCode"}}'"#);
+        assert_snapshot!(ends.invocation(), @r#"docker events --since=100.000000000 --until=130.000000000 --filter=event=stop --filter=event=kill --filter=event=die --filter=event=oom --filter=container=abc '--format={{.Actor.ID}} {{.Action}} {{.Time}} {{index .Actor.Attributes "signal"}} {{index .Actor.Attributes "exitCode"}}'"#);
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn after(subject: &Subject) -> String {
 /// was told to stop it.
 fn on_purpose(subject: &Subject) -> Option<String> {
     let state = &subject.container.state;
-    if state.oom_killed && state.exit_code == 137 {
+    if subject.out_of_memory && state.exit_code == 137 {
         return None;
     }
     if let Some(told) = &subject.told {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::session::entry;
 use super::world::{image, say};
 use super::{OBEDIENT, Session, World, free_port};
 
@@ -313,6 +314,11 @@ async fn containers_that_run_and_do_not_work_are_explained() {
     };
     let loops =
         |of: &str, script: &str| world.make(of, &["--restart=always"], &["sh", "-c", script]);
+    let hungry = world.make(
+        "hungry",
+        &["--restart=always", "--memory=16m"],
+        &["sh", "-c", "x=a; while :; do x=$x$x; done"],
+    );
     let paused = world.run("paused", OBEDIENT);
     world.docker(["pause", &paused]);
     let old = format!("{}-tag:1", world.prefix);
@@ -329,11 +335,12 @@ async fn containers_that_run_and_do_not_work_are_explained() {
     for container in [&silent, &missing, &slow] {
         until(&world, container, HEALTH, &["unhealthy"]).await;
     }
-    for container in [&looping, &endless] {
+    for container in [&looping, &endless, &hungry] {
         until(&world, container, "{{ge .RestartCount 3}}", &["true"]).await;
     }
     let cases = vec![
         case(paused, "paused", ["unpause-container"]),
+        case(hungry, "out-of-memory", ["keeps restarting", "32m"]),
         case(stale, "stale-image", ["older image"]),
         case(silent, "unhealthy", ["wget", "refused"]),
         case(missing, "probe-missing", ["curl"]),
@@ -439,6 +446,70 @@ async fn what_is_well_is_called_healthy() {
         assert_eq!(answer["verdict"], "healthy", "{answer}");
         assert!(answer.get("root").is_none(), "{answer}");
         assert!(answer["evidence"][0].as_str().unwrap().contains(words), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_docker_that_does_not_answer_is_the_diagnosis() {
+    let Some(world) = World::enter("dx-dead") else { return };
+    let mut server = world.server();
+    server.env("DOCKER_HOST", format!("unix://{}", world.beside("nobody.sock").display()));
+    let mut session = Session::open(server).await;
+    let tools = session.tools().await;
+    for arguments in [json!({}), json!({"container_name": "web"}), json!({"project_name": "shop"})]
+    {
+        let answer = diagnose(&mut session, &tools, arguments).await;
+        assert_eq!(answer["verdict"], "failing", "{answer}");
+        assert_eq!(answer["root"]["cause"], "daemon_not_accessible", "{answer}");
+        assert!(answer["root"]["why"].as_str().unwrap().contains("DKR-001"), "{answer}");
+        assert_eq!(answer["next"][0], "docker-info {}", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_holds_a_thing_is_found() {
+    let Some(world) = World::enter("users") else { return };
+    let mut session = world.session().await;
+    let (port, data, network) = (free_port(), world.name("data"), world.name("net"));
+    let label = format!("--label={}", world.label);
+    world.docker(["network", "create", &label, &network]);
+    let options = [
+        format!("--publish=127.0.0.1:{port}:80"),
+        format!("--volume={data}:/data"),
+        format!("--network={network}"),
+    ];
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let web = world.make("web", &options, &["sh", "-c", OBEDIENT]);
+    for (kind, name) in [
+        ("port", port.to_string()),
+        ("port", format!("{port}/tcp")),
+        ("image", image()),
+        ("volume", data.clone()),
+        ("network", network.clone()),
+    ] {
+        let answer = session.done("find-users", json!({"kind": kind, "name": name})).await;
+        let user = entry(&answer["users"], "container", &web);
+        assert_eq!(user["state"], "running", "{answer}");
+    }
+    let udp = json!({"kind": "port", "name": format!("{port}/udp")});
+    assert_eq!(session.done("find-users", udp).await["free"], true);
+    if world.shares_our_network().await {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        let answer = session.done("find-users", json!({"kind": "port", "name": port})).await;
+        let process = std::process::id().to_string();
+        assert!(answer["programs"][0].as_str().unwrap().contains(&process), "{answer}");
+    }
+    let absent = world.name("absent");
+    for (code, kind, name) in [
+        ("DKR-003", "image", absent.as_str()),
+        ("DKR-008", "volume", &absent),
+        ("DKR-008", "network", &absent),
+        ("DKR-004", "port", "eighty"),
+        ("DKR-004", "volume", "../x"),
+        ("DKR-004", "container", &absent),
+    ] {
+        session.fails(code, "find-users", json!({"kind": kind, "name": name})).await;
     }
 }
 

@@ -32,6 +32,7 @@ mod progress;
 mod prune;
 mod pushes;
 mod recorder;
+mod recreate;
 mod registry;
 mod run;
 mod session;

@@ -43,6 +43,14 @@ impl Session {
         text(&result)
     }
 
+    /// [`Self::text`] without the lines that stand around what containers have printed.
+    pub(super) async fn unfenced(&mut self, tool: &str, arguments: Value) -> String {
+        let text = self.text(tool, arguments).await;
+        let is_fence =
+            |line: &&str| line.starts_with("--- output ") || line.starts_with("--- end of output ");
+        text.lines().filter(|line| !is_fence(line)).collect::<Vec<_>>().join("\n")
+    }
+
     /// The text of a call that fails with this code.
     pub(super) async fn fails(&mut self, code: &str, tool: &str, arguments: Value) -> String {
         let result = self.wire.call(tool, arguments.clone()).await;

@@ -1,5 +1,6 @@
 //! create-container: what `docker run -d` does, in steps that can be undone.
 
+mod carried;
 mod env_file;
 mod image;
 mod parameters;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+pub(super) use carried::{Carried, Network};
 pub(super) use preflight::name_conflict;
 pub(super) use settings::Settings;
 pub(super) use steps::Act;
@@ -136,6 +138,7 @@ impl CreateContainer {
             interactive: false,
             start: self.own.start,
             settings: &self.shared,
+            carried: None,
         }
     }
 }
@@ -150,6 +153,8 @@ pub(super) struct Order<'a> {
     pub(super) interactive: bool,
     pub(super) start: bool,
     pub(super) settings: &'a Settings,
+    /// What it takes over from the one that it replaces.
+    pub(super) carried: Option<&'a Carried>,
 }
 
 /// Everything has been looked up and decided, nothing has been changed.
@@ -247,7 +252,7 @@ async fn create(context: &Context, steps: &Steps, request: &str) -> Result<Creat
 }
 
 /// Looks until it has come to an end or the time is over.
-async fn watch(context: &Context, id: &str, wait: Duration) -> Result<Container, Error> {
+pub(super) async fn watch(context: &Context, id: &str, wait: Duration) -> Result<Container, Error> {
     let until = Instant::now() + wait;
     let mut pause = FIRST_LOOK;
     loop {
@@ -294,7 +299,7 @@ async fn reply(
 }
 
 /// Not worth failing for: some log drivers cannot be read.
-async fn log_tail(context: &Context, id: &str) -> String {
+pub(super) async fn log_tail(context: &Context, id: &str) -> String {
     let printed = context.docker.run(&Logs::last(id, LOG_LINES)).await.unwrap_or_default();
     text::tail(printed.text.trim_end(), LOG_BYTES).to_owned()
 }

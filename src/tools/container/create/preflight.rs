@@ -39,7 +39,9 @@ pub(super) async fn look(
     let further = resolved.further_networks.iter().map(AsRef::as_ref);
     let networks: Vec<_> = first.into_iter().chain(further).map(str::to_owned).collect();
     let networks = (!networks.is_empty()).then_some(Networks(networks));
-    let volumes: Vec<_> = order.settings.named_volumes().map(ToString::to_string).collect();
+    let carried = order.carried.iter().flat_map(|carried| carried.volumes.iter().cloned());
+    let volumes = order.settings.named_volumes().map(ToString::to_string);
+    let volumes: Vec<_> = volumes.chain(carried).collect();
     let volumes = (!volumes.is_empty()).then(|| InspectVolumes::listed(volumes));
 
     let docker = &context.docker;

@@ -192,27 +192,37 @@ impl Order<'_> {
     /// failure of the registry is none of this step.
     pub(super) fn invocation(&self, resolved: &Resolved, request: &str) -> Invocation {
         let settings = self.settings;
-        let (first_word, rest) =
-            settings.entrypoint.as_ref().map_or((None, &[][..]), |entrypoint| {
-                let (first, rest) = entrypoint.words().split_first().unzip();
-                (first, rest.unwrap_or_default())
-            });
-        let command = settings.command.as_ref().map_or(&[][..], CommandLine::words);
+        let carried = self.carried;
+        let words = |named: &Option<CommandLine>, carried: Option<&Vec<String>>| {
+            named.as_ref().map(|line| line.words().to_vec()).or_else(|| carried.cloned())
+        };
+        let entrypoint =
+            words(&settings.entrypoint, carried.and_then(|carried| carried.entrypoint.as_ref()));
+        let command =
+            words(&settings.command, carried.and_then(|carried| carried.command.as_ref()));
+        let entrypoint = entrypoint.unwrap_or_default();
+        let (first_word, rest) = entrypoint.split_first().unzip();
+        let environment = match carried {
+            Some(carried) => resolved.environment.clone().over(carried.environment.clone()),
+            None => resolved.environment.clone(),
+        };
         let invocation = Invocation::docker(Effect::Change, ["container", "create"])
             .maybe("--name", self.name)
             .flag("--interactive", self.interactive)
             .option("--pull", "never")
             .maybe("--platform", settings.platform.as_ref());
+        // Where there can be only one, docker takes the last: the named one.
+        let invocation = carried.iter().fold(invocation, |all, carried| carried.options(all));
         let invocation = settings.files_and_networks(invocation, resolved, request);
         let invocation = settings.limits(invocation, resolved).maybe("--restart", self.restart);
         let invocation = settings.process(invocation, first_word);
         let invocation = settings.rights(invocation, resolved);
         settings
             .marks(invocation, request)
-            .environment(&resolved.environment)
+            .environment(&environment)
             .operands([self.image.as_str()])
-            .operands(rest)
-            .operands(command)
+            .operands(rest.unwrap_or_default())
+            .operands(command.unwrap_or_default())
     }
 }
 

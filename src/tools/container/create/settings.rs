@@ -17,7 +17,7 @@ use crate::command::values::{
 pub(in crate::tools::container) struct Settings {
     /// Container to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}` (default address 127.0.0.1).
     #[serde(default)]
-    pub(super) ports: Ports,
+    pub(in crate::tools::container) ports: Ports,
     /// Variables.
     #[serde(default)]
     pub(super) environment: Environment,
@@ -25,7 +25,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) env_file: Option<HostPath>,
     /// `["./src:/app:ro", "data:/data"]`: folders, named volumes.
     #[serde(default)]
-    pub(super) volumes: Mounts,
+    pub(in crate::tools::container) volumes: Mounts,
     /// Network, none, host or container:NAME (default bridge).
     pub(super) network: Option<NetworkMode>,
     /// Further networks.
@@ -43,7 +43,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) hostname: Option<HostName>,
     /// Labels.
     #[serde(default)]
-    pub(super) labels: Labels,
+    pub(in crate::tools::container) labels: Labels,
     /// Limit: "512m".
     pub(super) memory: Option<Memory>,
     /// Limit: 1.5.
@@ -55,7 +55,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) healthcheck: Option<Healthcheck>,
     /// `{"host.docker.internal": "host-gateway"}`.
     #[serde(default)]
-    pub(super) extra_hosts: ExtraHosts,
+    pub(in crate::tools::container) extra_hosts: ExtraHosts,
     /// linux/arm64 …
     pub(super) platform: Option<Platform>,
     /// Default missing.
@@ -76,7 +76,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) pids_limit: Option<Bounded<1, 4_194_304>>,
     /// `{"nofile": "1024:2048"}`.
     #[serde(default)]
-    pub(super) ulimits: Ulimits,
+    pub(in crate::tools::container) ulimits: Ulimits,
     /// Capabilities.
     #[serde(default)]
     pub(super) cap_add: Vec<Capability>,
@@ -101,7 +101,7 @@ pub(in crate::tools::container) struct Settings {
     pub(super) log_driver: Option<LogDriver>,
     /// `{"max-size": "10m"}`.
     #[serde(default)]
-    pub(super) log_options: DriverOptions,
+    pub(in crate::tools::container) log_options: DriverOptions,
     /// Default SIGTERM.
     pub(super) stop_signal: Option<Signal>,
     /// Seconds to SIGKILL (default 10).

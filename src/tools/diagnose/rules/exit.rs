@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::View;
 use crate::command::containers::exit_meaning;
-use crate::command::text::human_bytes;
 use crate::tools::diagnose::facts::Subject;
 use crate::tools::diagnose::finding::{Cause, call, logs, on};
 
@@ -45,9 +44,8 @@ pub(super) fn stopped(view: &View<'_>) -> Option<Cause> {
 
 /// The kernel killed it, or a process inside of it.
 pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
-    let state = &view.subject.container.state;
     let limit = view.subject.memory_limit();
-    let last_words_of_the_kernel = state.exit_code == 137
+    let last_words_of_the_kernel = view.subject.exit_code() == Some(137)
         && view
             .subject
             .log
@@ -55,11 +53,11 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
             .rev()
             .take(3)
             .any(|line| line.has(&["out of memory", "cannot allocate memory"]));
-    if !state.oom_killed && !last_words_of_the_kernel {
+    if !view.subject.out_of_memory && !last_words_of_the_kernel {
         return None;
     }
     let name = view.subject.name();
-    let victim = if state.exit_code == 137 { "it" } else { "a process in it" };
+    let victim = if view.subject.exit_code() == Some(137) { "it" } else { "a process in it" };
     let reached = match &limit {
         Some(limit) => format!("its memory limit of {limit}"),
         None => "all memory of the host (it has no limit of its own)".to_owned(),
@@ -68,8 +66,9 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
         Some(_) => "raise its memory limit, or make it need less",
         None => "give it and its neighbours memory limits, or the host more memory",
     };
-    let more = u64::try_from(view.subject.container.host_config.memory).unwrap_or_default() * 2;
-    let raise = call("update-container", json!({"container_name": name, "memory": more}));
+    // Twice as much, in MiB.
+    let more = view.subject.container.host_config.memory >> 19;
+    let more = json!({"container_name": name, "memory": format!("{more}m")});
     let cause = Cause::new(
         "out-of-memory",
         format!("the kernel killed {victim} because it used up {reached}"),
@@ -77,15 +76,14 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
     )
     .evidence(format!(
         "OOMKilled: {}, exit code {}, limit {}",
-        state.oom_killed,
-        state.exit_code,
+        view.subject.out_of_memory,
+        view.subject.exit_code().unwrap_or_default(),
         limit.as_deref().unwrap_or("none")
     ));
-    Some(if more > 0 {
-        cause.evidence(format!("twice the limit: {}", human_bytes(more))).next(raise)
-    } else {
-        cause.next(on("inspect-container", name))
-    })
+    Some(cause.next(match limit {
+        Some(_) => call("update-container", more),
+        None => on("inspect-container", name),
+    }))
 }
 
 /// A signal of its own making.

@@ -54,10 +54,14 @@ pub(super) fn interpreter(view: &View<'_>, at: usize) -> Option<Cause> {
             "save the script with LF line ends, or install the interpreter",
         ));
     }
-    if !lower.ends_with(": not found") || view.standing.kind == Kind::Running {
+    let missing = lower.strip_suffix(": command not found").or(lower.strip_suffix(": not found"))?;
+    let by_shell = ["sh:", "/bin/sh:", "ash:", "bash:", "/bin/bash:", "env:"];
+    let by_shell =
+        by_shell.iter().any(|shell| lower.starts_with(shell)) || lower.contains(": line ");
+    if view.standing.kind == Kind::Running || !(by_shell || view.subject.exit_code() == Some(127)) {
         return None;
     }
-    let program = lower.trim_end_matches(": not found").rsplit(": ").next().unwrap_or_default();
+    let program = missing.rsplit(": ").next().unwrap_or_default();
     if program.contains(' ') || program.is_empty() {
         return None;
     }

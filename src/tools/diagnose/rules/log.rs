@@ -8,14 +8,20 @@ use crate::tools::diagnose::facts::{Line, Subject};
 use crate::tools::diagnose::finding::{Cause, logs};
 use crate::tools::diagnose::standing::Kind;
 
-/// Lines at the end of a log that are searched, and of one that goes on running.
+/// Lines at the end of a log that are searched; of one that goes on running only the last ones,
+/// for what it complained of before that is past.
 const SEARCHED: usize = 40;
-const RECENT: usize = 5;
+const RECENT: usize = 10;
+const LAST: usize = 5;
 
 /// The last line with known words, of a container that failed; of one that runs without a check
 /// only what it said just now.
 pub(super) fn signature(view: &View<'_>) -> Option<Cause> {
-    let searched = if view.standing.kind == Kind::Running { RECENT } else { SEARCHED };
+    let searched = match view.standing.kind {
+        Kind::Running => LAST,
+        Kind::Unhealthy | Kind::Starting => RECENT,
+        _ => SEARCHED,
+    };
     find(view, searched)
 }
 

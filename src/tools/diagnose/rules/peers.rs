@@ -4,13 +4,11 @@ use serde_json::json;
 
 use super::View;
 use crate::command::containers::Row;
-use crate::tools::diagnose::facts::{Facts, Subject};
+use crate::tools::diagnose::facts::{Facts, NAMELESS, Subject};
 use crate::tools::diagnose::finding::{Cause, call, logs, on};
 
 /// Lines before the complaint that may name the other side.
 const CONTEXT: usize = 3;
-/// Networks on which docker resolves no names of containers.
-const NAMELESS: [&str; 3] = ["bridge", "host", "none"];
 const LIKE: f64 = 0.85;
 
 /// The words of a line that may be names or addresses.
@@ -25,6 +23,8 @@ fn mentioned<'a>(view: &View<'a>, text: &'a str) -> Option<(&'a str, &'a Row)> {
     words(text)
         .filter(|word| !own.contains(&Some(word)) && !is_common(word))
         .find_map(|word| Some((word, view.facts.peer(view.subject, word)?)))
+        // Any word may be the name of something far away.
+        .filter(|(_, row)| Facts::are_near(view.subject, row))
 }
 
 /// Words of any message, that are names of services too now and then.
@@ -182,15 +182,22 @@ fn unknown_name(view: &View<'_>, host: &str) -> Cause {
         );
     }
     let nearest = nearest(view.facts, subject, host);
-    let cause = match nearest {
-        Some(like) => Cause::new(
+    let elsewhere = view.facts.rows.iter().find(|row| row.service.as_deref() == Some(host));
+    let cause = match (nearest, elsewhere) {
+        (None, Some(row)) => Cause::new(
+            "name-unknown",
+            format!("it looks for {host:?}, which its project does not have; only project {} has a service of that name", row.project.as_deref().unwrap_or_default()),
+            "deploy it in this project, or connect both to one network",
+        )
+        .evidence(format!("{} is on {}", row.name, row.networks.join(", "))),
+        (Some(like), _) => Cause::new(
             "name-unknown",
             format!(
                 "it looks for {host:?}, and no container or service is called so; there is {like:?}"
             ),
             format!("use the name {like}"),
         ),
-        None => Cause::new(
+        (None, None) => Cause::new(
             "name-unknown",
             format!("it looks for {host:?}, and no container or service here is called so"),
             "correct the name, or deploy the service that it means",
@@ -204,12 +211,8 @@ fn unknown_name(view: &View<'_>, host: &str) -> Cause {
 
 /// The name among its neighbours that is most like this one.
 fn nearest(facts: &Facts, subject: &Subject, host: &str) -> Option<String> {
-    let own = subject.networks();
-    let near = facts.rows.iter().filter(|row| {
-        row.name != subject.name()
-            && (row.project.is_some() && row.project.as_deref() == subject.project()
-                || row.networks.iter().any(|network| own.contains(&network.as_str())))
-    });
+    let near =
+        facts.rows.iter().filter(|row| row.name != subject.name() && Facts::are_near(subject, row));
     let names = near.map(|row| row.service.as_deref().unwrap_or(&row.name));
     let likeness = |name: &str| {
         if name.starts_with(host) || host.starts_with(name) {

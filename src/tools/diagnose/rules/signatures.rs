@@ -41,7 +41,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     },
     Signature {
         id: "interpreter",
-        words: &["no such file or directory", ": not found"],
+        words: &["no such file or directory", ": not found", ": command not found"],
         explain: By(explain::interpreter),
     },
     Signature {

@@ -21,6 +21,7 @@ fn recorded() -> Vec<Subject> {
     let recorded: Vec<Recorded> = serde_json::from_str(include_str!("recorded.json")).unwrap();
     let subject = |Recorded { log, document }: Recorded| Subject {
         log: Line::all(&log),
+        out_of_memory: document.state.oom_killed,
         container: document,
         ..Subject::default()
     };

@@ -18,7 +18,7 @@ fn runs(view: &View<'_>) -> bool {
 
 /// One of its processes was killed, and it goes on.
 fn memory(view: &View<'_>) -> Option<Cause> {
-    let killed = runs(view) && view.subject.container.state.oom_killed;
+    let killed = runs(view) && view.subject.out_of_memory;
     killed.then(|| {
         let limit = view.subject.memory_limit();
         let limit = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
