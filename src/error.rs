@@ -35,6 +35,7 @@ pub enum Code {
     RegistryDenied,
     RateLimited,
     ConfirmationInvalid,
+    Declined,
 }
 
 /// How much a repetition of the same call may do.
@@ -50,7 +51,7 @@ pub enum Repeat {
 
 impl Code {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::DaemonNotAccessible,
         Self::ContainerNotFound,
         Self::ImageNotFound,
@@ -78,6 +79,7 @@ impl Code {
         Self::RegistryDenied,
         Self::RateLimited,
         Self::ConfirmationInvalid,
+        Self::Declined,
     ];
 
     /// `DKR-006`.
@@ -119,6 +121,7 @@ impl Code {
             Self::ConfirmationInvalid => {
                 Some("call again without `confirm` to get a new plan, and show it to the person")
             }
+            Self::Declined => Some("do not try it again unasked: ask the person what they want"),
             Self::Internal => {
                 Some("this is a bug of docker-mcp-server; the server is still running")
             }
@@ -247,6 +250,11 @@ impl Code {
                 "DKR-027",
                 "confirmation_invalid",
                 "The `confirm` token is unknown, used, too old, for another call, or the world has changed since the plan.",
+            ),
+            Self::Declined => (
+                "DKR-028",
+                "declined",
+                "The person was asked to agree to a loss of data, and did not.",
             ),
         }
     }

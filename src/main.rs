@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Parser as _;
 use docker_mcp_server::config::{self, Cli, Settings, Subcommands};
 use docker_mcp_server::docker::{Docker, Runner, Shared, reap};
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
+use docker_mcp_server::server::audit::Audit;
 use docker_mcp_server::server::call::{Dispatcher, UnknownTool};
 use docker_mcp_server::server::render::Renderer;
 use docker_mcp_server::server::{Server, definitions, serve};
@@ -25,12 +25,7 @@ use tokio_util::sync::CancellationToken;
 const LAST_TASKS: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if matches!(cli.command, Some(Subcommands::Reap)) {
-        reap(io::stdin().lock());
-        return ExitCode::SUCCESS;
-    }
-    match run(cli) {
+    match Cli::read().and_then(run) {
         Ok(code) => code,
         Err(error) => {
             let _nobody_listens = writeln!(io::stderr(), "docker-mcp-server: {error:#}");
@@ -40,6 +35,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    if matches!(cli.command, Some(Subcommands::Reap)) {
+        reap(io::stdin().lock());
+        return Ok(ExitCode::SUCCESS);
+    }
     let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
     for secret in config::secrets_of_the_environment() {
         redactor.learn(&secret);
@@ -73,14 +72,23 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatcher> {
-    let shared =
-        Shared::new(Runner::new(settings.docker()?), settings.retry(), Arc::clone(redactor));
+    let policy = Arc::new(settings.policy()?);
+    let runner = Runner::new(settings.docker()?);
+    let shared = Shared::new(runner, settings.retry(), Arc::clone(redactor), Arc::clone(&policy));
     let context = Context {
         docker: Docker::new(Arc::new(shared)),
-        workspace: Arc::new(Workspace::new(settings.project_folder()?)),
+        workspace: Arc::new(Workspace::new(settings.project_folder()?, policy)),
         confirmations: Arc::new(Confirmations::new(settings.confirm)),
     };
-    Ok(Dispatcher::new(context, Renderer::new(Arc::clone(redactor)), &settings.toolsets))
+    let renderer = Renderer::new(Arc::clone(redactor));
+    let dispatcher = Dispatcher::new(context, renderer, &settings.toolsets);
+    match &settings.audit_file {
+        None => Ok(dispatcher),
+        Some(file) => {
+            let audit = Audit::open(file, Arc::clone(redactor));
+            Ok(dispatcher.audited(audit.with_context(|| file.display().to_string())?))
+        }
+    }
 }
 
 /// A token that the first SIGTERM, SIGINT or SIGHUP cancels. Hosts kill a server half a second

@@ -2,10 +2,12 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::command::values::HostPath;
 use crate::error::{Code, Error};
+use crate::policy::{Disk, Policy};
 
 /// No compose file or environment file that a person wrote is larger.
 const TEXT_FILE_MAX: u64 = 256 << 10;
@@ -18,11 +20,12 @@ const FILLED_BY_TOOLS: [&str; 5] = [".git", "node_modules", "target", "__pycache
 #[derive(Clone, Debug)]
 pub struct Workspace {
     pub folder: PathBuf,
+    pub policy: Arc<Policy>,
 }
 
 impl Workspace {
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: PathBuf, policy: Arc<Policy>) -> Self {
+        Self { folder, policy }
     }
 
     /// The absolute, canonical form of a path that must exist.
@@ -43,10 +46,33 @@ impl Workspace {
         })
     }
 
+    /// The absolute form of a file that is to be made, in a folder that must exist.
+    ///
+    /// # Errors
+    /// As [`Self::existing`]; DKR-014 outside of the operator's folders; DKR-004 for what exists:
+    /// nothing is written over.
+    pub fn absent(&self, parameter: &str, path: &HostPath) -> Result<PathBuf, Error> {
+        let absolute = self.folder.join(path.as_str());
+        let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+            return Err(Error::invalid(parameter, format!("{path} does not name a file")));
+        };
+        let folder = folder.to_string_lossy().parse().map_err(|problem: String| {
+            Error::invalid(parameter, format!("the folder of {path}: {problem}"))
+        })?;
+        let absolute = self.existing(parameter, &folder)?.join(name);
+        self.policy.file(&absolute, false, parameter, &Disk)?;
+        if absolute.symlink_metadata().is_ok() {
+            let message = format!("{} exists already", absolute.display());
+            return Err(Error::invalid(parameter, message)
+                .hint("choose another path: nothing is written over"));
+        }
+        Ok(absolute)
+    }
+
     /// Reads a text file once, so that what is checked is what is used.
     ///
     /// # Errors
-    /// As [`Self::existing`]; DKR-004 for what is not a regular file, too large or not UTF-8.
+    /// As [`Self::existing`]; DKR-014 outside of the operator's folders; DKR-004 for what is not a regular file, too large or not UTF-8.
     pub fn read_compose_file(
         &self,
         parameter: &str,
@@ -100,6 +126,8 @@ impl Workspace {
 
     fn read_text_file(&self, parameter: &str, path: &HostPath) -> Result<(PathBuf, String), Error> {
         let path = self.existing(parameter, path)?;
+        // Before it is read: a complaint about what is wrong in a file tells what is in it.
+        self.policy.file(&path, true, parameter, &Disk)?;
         let text = read_text(&path, TEXT_FILE_MAX).map_err(|problem| {
             Error::invalid(parameter, format!("{}: {problem}", path.display()))
         })?;
@@ -149,7 +177,7 @@ mod tests {
         put("web/node_modules/x/index.js", 40);
         let compose = put("web/compose.yaml", 30);
         put("other.txt", 50);
-        let workspace = Workspace::new(root.clone());
+        let workspace = Workspace::new(root.clone(), Arc::default());
         let newest = |folder: &Path| {
             workspace.newest_file(folder, std::slice::from_ref(&compose)).map(|it| it.0)
         };

@@ -18,8 +18,11 @@ pub struct Project {
     /// Files in order; `-` is standard input.
     pub files: Vec<PathBuf>,
     pub profiles: Vec<String>,
-    /// A file with values for `${…}` in the model; compose looks for `.env` by itself otherwise.
-    pub env_file: Option<PathBuf>,
+    /// Whether compose reads the `.env` of the directory. It makes everything in it variables of its
+    /// own environment, and so of the programs that it starts (buildx, git, credential helpers):
+    /// with `BUILDX_CONFIG` or `LD_PRELOAD` a project would run programs on the host. So only the
+    /// one command that starts none, `config`, may read it.
+    pub reads_dot_env: bool,
 }
 
 impl Project {
@@ -39,8 +42,8 @@ impl Project {
         if let Some(directory) = &self.directory {
             invocation = invocation.global("--project-directory", directory.display());
         }
-        if let Some(env_file) = &self.env_file {
-            invocation = invocation.global("--env-file", env_file.display());
+        if !self.reads_dot_env {
+            invocation = invocation.global("--env-file", "/dev/null");
         }
         for file in &self.files {
             invocation = invocation.global("--file", file.display());

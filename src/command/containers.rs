@@ -320,6 +320,8 @@ pub struct Config {
 #[serde(rename_all = "PascalCase", default)]
 pub struct HostConfig {
     pub memory: i64,
+    /// Together with memory; -1 for no limit.
+    pub memory_swap: i64,
     pub nano_cpus: i64,
     pub pids_limit: Option<i64>,
     pub restart_policy: RestartPolicy,

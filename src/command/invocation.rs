@@ -56,6 +56,9 @@ pub enum Capture {
     Whole { max: usize },
     /// The last bytes; what came before is counted.
     Tail { max: usize },
+    /// The first quarter and the last three, both of whole lines; a line between them tells how
+    /// much is left out.
+    Ends { max: usize },
 }
 
 /// What becomes of standard output and standard error.

@@ -5,3 +5,5 @@
 pub const REQUEST: &str = "docker-mcp-server.request";
 /// `true` on what must never be removed through this server. For the person to set.
 pub const PROTECT: &str = "docker-mcp-server.protect";
+/// Where compose had a project from: paths, or `-` for standard input.
+pub const COMPOSE_FILES: &str = "com.docker.compose.project.config_files";

@@ -4,6 +4,7 @@ pub mod compose;
 pub mod containers;
 pub mod diagnose;
 pub mod disk;
+pub mod documents;
 pub mod events;
 pub mod images;
 pub mod invocation;

@@ -1,4 +1,4 @@
-//! Pulling an image, and how far that is.
+//! Pulling and pushing an image, and how far that is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,6 +65,41 @@ fn is_for_other_platform(text: &str) -> bool {
     text.contains("image with reference") && text.contains("does not match the specified platform")
 }
 
+/// `docker image push`. What was sent before it was ended stays at the registry, without a name.
+#[derive(Debug)]
+pub struct Push {
+    pub image: String,
+    pub timeout: Duration,
+}
+
+/// What a push said.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pushed {
+    pub digest: Option<String>,
+    /// Layers that were sent; the registry had the others.
+    pub layers_sent: usize,
+}
+
+impl Command for Push {
+    type Reply = Pushed;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Change, ["image", "push"])
+            .operands([&self.image])
+            .timeout(self.timeout)
+    }
+
+    /// `1: digest: sha256:a74b… size: 1159`.
+    fn parse(&self, output: &Output) -> Result<Pushed, Error> {
+        let digest = output.stdout.lines().find_map(|line| {
+            let (_, digest) = line.split_once(": digest: ")?;
+            Some(digest.split(' ').next()?.to_owned())
+        });
+        let sent = output.stdout.lines().filter(|line| line.ends_with(": Pushed"));
+        Ok(Pushed { digest, layers_sent: sent.count() })
+    }
+}
+
 /// How far the layers are.
 #[derive(Debug, Default)]
 pub struct Layers(BTreeMap<String, bool>);
@@ -76,7 +111,10 @@ impl Layers {
         if id.len() != 12 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
-        let done = matches!(status.trim(), "Pull complete" | "Already exists");
+        let done = matches!(
+            status.trim(),
+            "Pull complete" | "Already exists" | "Pushed" | "Layer already exists"
+        ) || status.starts_with("Mounted from ");
         *self.0.entry(id.to_owned()).or_default() |= done;
         let finished = self.0.values().filter(|done| **done).count();
         Some((finished as u64, self.0.len() as u64))
@@ -105,6 +143,27 @@ localhost:5000/mu/layers:1
         let mut layers = Layers::default();
         let steps: Vec<_> = FRESH.lines().filter_map(|line| layers.read(line)).collect();
         assert_eq!(steps, [(1, 1), (1, 2), (1, 3), (1, 3), (1, 3), (2, 3), (3, 3)]);
+    }
+
+    #[test]
+    fn a_push_tells_its_digest_and_what_it_sent() {
+        let stdout = "The push refers to repository [localhost:5000/mu/layers]
+1a6a0a8c61c6: Preparing
+7b6930cea16a: Preparing
+11f33346ff6c: Preparing
+11f33346ff6c: Mounted from ei/p
+1a6a0a8c61c6: Pushed
+7b6930cea16a: Layer already exists
+1: digest: sha256:b2ab3c412b38686b1f95810f1c056e47b5ff5ec6485f9ea905eca0a75b19c7ad size: 1159
+";
+        let mut layers = Layers::default();
+        let steps: Vec<_> = stdout.lines().filter_map(|line| layers.read(line)).collect();
+        assert_eq!(steps.last(), Some(&(3, 3)));
+        let push = Push { image: "x:1".into(), timeout: Duration::ZERO };
+        let output = Output { stdout: stdout.into(), ..Output::default() };
+        let pushed = push.parse(&output).unwrap();
+        assert!(pushed.digest.unwrap().starts_with("sha256:b2ab"));
+        assert_eq!(pushed.layers_sent, 1);
     }
 
     #[test]

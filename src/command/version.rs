@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::invocation::{Effect, Invocation};
 use super::{Command, Output, json};
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// `docker version`: cheap (one process, one request), unlike `docker info`, which starts every
 /// plugin.
@@ -100,6 +100,24 @@ impl Command for BuildxVersionQuery {
     fn parse(&self, output: &Output) -> Result<String, Error> {
         let version = output.stdout.split_whitespace().nth(1).unwrap_or(output.stdout.trim());
         Ok(version.trim_start_matches('v').to_owned())
+    }
+}
+
+/// `docker context inspect`: where the daemon is looked for.
+pub struct EndpointQuery;
+
+impl Command for EndpointQuery {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["context", "inspect"])
+            .option("--format", "{{json .Endpoints.docker.Host}}")
+    }
+
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        let endpoint: Option<String> = json::document(&output.stdout)?;
+        endpoint
+            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "the docker context has no endpoint"))
     }
 }
 

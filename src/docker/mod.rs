@@ -5,10 +5,12 @@ mod reaper;
 mod runner;
 mod search;
 mod streams;
+mod trail;
 mod watch;
 
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
 pub use runner::{Line, Runner, Settings};
+pub use trail::Trail;
 pub use watch::Heard;
 
 use std::ops::ControlFlow;
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::version::{VersionQuery, Versions};
 use crate::command::{Command, Effect, Invocation, Output, Program, Streams, diagnose};
 use crate::error::{Code, Error};
+use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
@@ -33,13 +36,14 @@ pub struct Shared {
     pub runner: Runner,
     pub retry: Retry,
     pub redactor: Arc<Redactor>,
+    pub policy: Arc<Policy>,
     versions: OnceCell<Versions>,
     watch: Watch,
 }
 
 impl Shared {
-    pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>) -> Self {
-        Self { runner, retry, redactor, versions: OnceCell::new(), watch: Watch::default() }
+    pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
+        Self { runner, retry, redactor, policy, versions: OnceCell::new(), watch: Watch::default() }
     }
 }
 
@@ -68,6 +72,9 @@ pub struct Docker {
     ceiling: Effect,
     cancel: CancellationToken,
     progress: Progress,
+    trail: Trail,
+    /// Whether a passing fault is waited for.
+    patient: bool,
 }
 
 impl Docker {
@@ -77,12 +84,15 @@ impl Docker {
             ceiling: Effect::Destroy,
             cancel: CancellationToken::new(),
             progress: Progress::default(),
+            trail: Trail::default(),
+            patient: true,
         }
     }
 
     /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
-        Self { shared: Arc::clone(&self.shared), ceiling, cancel, progress }
+        let (shared, trail) = (Arc::clone(&self.shared), Trail::default());
+        Self { shared, ceiling, cancel, progress, trail, patient: true }
     }
 
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
@@ -90,8 +100,17 @@ impl Docker {
         Self { cancel: CancellationToken::new(), ..self.clone() }
     }
 
+    /// A handle that tries once: that docker does not answer is an answer too.
+    pub fn impatient(&self) -> Self {
+        Self { patient: false, ..self.clone() }
+    }
+
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -103,10 +122,35 @@ impl Docker {
         self.shared.runner.program()
     }
 
+    /// What the operator allows.
+    pub fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    /// Whether this command may run: asked before every run, and by tools whose first command is
+    /// not the one that may be refused.
+    ///
+    /// # Errors
+    /// DKR-014 with every rule that it breaks; DKR-019 for a command that goes beyond what the tool
+    /// has declared, which is our bug.
+    pub fn permit(&self, invocation: &Invocation) -> Result<(), Error> {
+        if invocation.effect() > self.ceiling {
+            let message = format!(
+                "a {:?} call tried to run a {:?} command",
+                self.ceiling,
+                invocation.effect()
+            );
+            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
+        }
+        self.policy()
+            .check(invocation, &Disk)
+            .map_err(|refusal| Error::from(refusal).command(invocation.to_string()))
+    }
+
     /// Runs one command.
     ///
     /// # Errors
-    /// Whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
+    /// DKR-014 when the policy forbids it, whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
     /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
     pub async fn run<C: Command + Sync>(&self, command: &C) -> Result<C::Reply, Error> {
         self.watch(command, |_| ()).await
@@ -179,31 +223,40 @@ impl Docker {
         accepts: &(dyn Fn(&Output) -> bool + Sync),
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
-        if invocation.effect() > self.ceiling {
-            let message = format!(
-                "a {:?} call tried to run a {:?} command",
-                self.ceiling,
-                invocation.effect()
-            );
-            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
-        }
+        self.trail.leave(invocation);
+        self.permit(invocation)?;
         let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
         let mut attempt = 1;
         loop {
             let error =
                 match self.shared.runner.run(invocation, deadline, &self.cancel, is_enough).await {
-                    Ok(output) if accepts(&output) => return Ok(output),
+                    Ok(output) if accepts(&output) => {
+                        if holds_secrets(invocation) {
+                            self.redactor().learn_from_text(&output.stdout);
+                        }
+                        return Ok(output);
+                    }
                     Ok(output) => failure(invocation, &output),
                     Err(error) => error,
                 };
             let error = error.command(invocation.to_string());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
             match self.shared.retry.pause(invocation, attempt, &error) {
-                Some(pause) if Instant::now() + pause < deadline => self.sleep(pause).await?,
+                Some(pause) if self.patient && Instant::now() + pause < deadline => {
+                    self.sleep(pause).await?;
+                }
                 _ => return Err(error),
             }
             attempt += 1;
         }
+    }
+}
+
+/// Documents that have the environment of containers in them, whole.
+fn holds_secrets(invocation: &Invocation) -> bool {
+    match invocation.program() {
+        Program::Compose => invocation.verb() == "config",
+        _ => invocation.verb() == "inspect",
     }
 }
 

@@ -13,6 +13,8 @@ const LINE_MAX: usize = 64 << 10;
 /// What has been kept of one stream so far.
 pub(super) struct Kept {
     capture: Capture,
+    /// The beginning, where it is kept too.
+    head: Vec<u8>,
     bytes: VecDeque<u8>,
     /// Bytes that were dropped: from the beginning for a tail, from the end for a whole.
     pub(super) cut: u64,
@@ -21,7 +23,7 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(capture: Capture) -> Self {
-        Self { capture, bytes: VecDeque::new(), cut: 0, line: vec![] }
+        Self { capture, head: vec![], bytes: VecDeque::new(), cut: 0, line: vec![] }
     }
 
     /// Whether a stream that had to be kept whole was larger than its limit.
@@ -31,12 +33,17 @@ impl Kept {
 
     pub(super) fn limit(&self) -> usize {
         match self.capture {
-            Capture::Whole { max } | Capture::Tail { max } => max,
+            Capture::Whole { max } | Capture::Tail { max } | Capture::Ends { max } => max,
         }
     }
 
     pub(super) fn into_text(mut self) -> String {
-        String::from_utf8_lossy(self.bytes.make_contiguous()).into_owned()
+        let tail = self.bytes.make_contiguous();
+        if self.head.is_empty() || self.cut == 0 {
+            self.head.extend_from_slice(tail);
+            return String::from_utf8_lossy(&self.head).into_owned();
+        }
+        joined(&self.head, tail, self.cut)
     }
 
     fn push(&mut self, chunk: &[u8]) {
@@ -47,13 +54,22 @@ impl Kept {
                 self.bytes.extend(kept);
                 self.cut += dropped.len() as u64;
             }
-            Capture::Tail { max } => {
-                self.bytes.extend(chunk);
-                let excess = self.bytes.len().saturating_sub(max);
-                self.bytes.drain(..excess);
-                self.cut += excess as u64;
+            Capture::Tail { max } => self.push_last(chunk, max),
+            Capture::Ends { max } => {
+                let first = max / 4;
+                let room = first.saturating_sub(self.head.len()).min(chunk.len());
+                let (kept, rest) = chunk.split_at(room);
+                self.head.extend_from_slice(kept);
+                self.push_last(rest, max - first);
             }
         }
+    }
+
+    fn push_last(&mut self, chunk: &[u8], max: usize) {
+        self.bytes.extend(chunk);
+        let excess = self.bytes.len().saturating_sub(max);
+        self.bytes.drain(..excess);
+        self.cut += excess as u64;
     }
 
     fn lines(&mut self, chunk: &[u8], on_line: &mut impl FnMut(&str)) {
@@ -73,6 +89,20 @@ impl Kept {
             self.line.clear();
         }
     }
+}
+
+/// Both ends, and between them a line that counts what is not there. The halves of lines at the cut
+/// are left out too, unless nothing else would be left.
+fn joined(head: &[u8], tail: &[u8], cut: u64) -> String {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let head_end = head.iter().rposition(is_end).map_or(head.len(), |at| at + 1);
+    let tail_start = tail.iter().position(is_end).map_or(0, |at| at + 1) % tail.len().max(1);
+    let (head, half) = head.split_at(head_end);
+    let (other_half, tail) = tail.split_at(tail_start);
+    let cut = cut + half.len() as u64 + other_half.len() as u64;
+    let [head, tail] = [head, tail].map(String::from_utf8_lossy);
+    let end = if head.ends_with('\n') { "" } else { "\n" };
+    format!("{head}{end}[{cut} bytes cut]\n{tail}")
 }
 
 /// Reads until the end of the stream. A read error ends it too: the process is gone.
@@ -107,6 +137,16 @@ mod tests {
     async fn a_tail_keeps_the_end_and_counts_the_rest() {
         let (text, cut, _) = read(Capture::Tail { max: 4 }, b"0123456789").await;
         assert_eq!((text.as_str(), cut), ("6789", 6));
+    }
+
+    #[tokio::test]
+    async fn both_ends_are_kept_in_whole_lines_and_what_is_between_is_counted() {
+        let (text, cut, _) = read(Capture::Ends { max: 16 }, b"a\nbbbbb\ncc\nddddddd\ne\n").await;
+        assert_eq!((text.as_str(), cut), ("a\n[9 bytes cut]\nddddddd\ne\n", 5));
+        let (text, cut, _) = read(Capture::Ends { max: 16 }, b"0123456789").await;
+        assert_eq!((text.as_str(), cut), ("0123456789", 0));
+        let (text, _, _) = read(Capture::Ends { max: 4 }, b"0123456789").await;
+        assert_eq!(text, "0\n[6 bytes cut]\n789");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::paths::{FileKind, Paths};
 use super::refusal::{Findings, Place, Refusal, plain};
 use super::{Policy, rights, rule};
-use crate::command::{Effect, labels};
+use crate::command::labels;
 
 impl Policy {
     /// Whether a program may be started in a container, or files copied into or out of it: with a
@@ -70,6 +70,33 @@ impl Policy {
         findings.finish().map_err(|refusal| powerful(refusal, name))
     }
 
+    /// Whether a container that exists may be started (again): a folder of a root that it mounts can
+    /// have become a link to somewhere else. What lies outside of the roots was not ours to check
+    /// when the container was made, and cannot have been changed by one.
+    ///
+    /// `binds` are the sources, whether they are read-only, and the targets.
+    ///
+    /// # Errors
+    /// As for the bind of the place where it leads now.
+    pub fn start<'a>(
+        &self,
+        binds: impl Iterator<Item = (&'a str, bool, &'a str)>,
+        paths: &dyn Paths,
+    ) -> Result<(), Refusal> {
+        let mut findings = Findings::new(self, paths);
+        if self.has_no_rules() {
+            return Ok(());
+        }
+        for (source, read_only, target) in binds {
+            let source = source_of_desktop(source, paths);
+            let is_in_a_root = self.roots.iter().any(|root| source.starts_with(&root.path));
+            if is_in_a_root && paths.locate(&source).path != source {
+                rights::bind(&mut findings, &source, read_only, Some(target), &Place::at("Mounts"));
+            }
+        }
+        findings.finish()
+    }
+
     /// Whether a volume that exists may be mounted: its options can make it a folder of the host.
     ///
     /// `document` is one element of what `docker volume inspect` prints.
@@ -110,34 +137,47 @@ impl Policy {
         findings.finish()
     }
 
-    /// Whether something that exists may be changed or removed, at any level: these are the
-    /// operator's own words about single objects.
+    /// Whether something that exists may be removed, at any level: this is the operator's own word
+    /// about single objects. What is protected may be stopped and started.
     ///
-    /// `kind` is container, volume, network, image or project. [`Effect::Destroy`] stands for
-    /// removal: what is protected may be stopped and started.
+    /// `kind` is container, volume, network or image.
     ///
     /// # Errors
-    /// `object.protected`, `object.not_ours`.
-    pub fn object<'a>(
+    /// `object.protected`.
+    pub fn removal<'a>(
         &self,
-        effect: Effect,
         kind: &str,
         name: &str,
-        object_labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        mut object_labels: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), Refusal> {
-        let (mut is_protected, mut is_ours) = (false, false);
-        for (key, value) in object_labels {
-            is_protected |= key == labels::PROTECT && value == "true";
-            is_ours |= key == labels::REQUEST;
-        }
-        is_protected |= self.protect.iter().any(|pattern| pattern.matches(name));
         let mut findings = Findings::new(self, &Nowhere);
-        let subject = format!("{kind} {}", plain(name));
-        if effect == Effect::Destroy && is_protected {
-            findings.refuse(&rule::PROTECTED, &subject, &Place::default());
+        let has_label = object_labels.any(|pair| pair == (labels::PROTECT, "true"));
+        if has_label || self.protect.iter().any(|pattern| pattern.matches(name)) {
+            let subject = format!("{kind} {}", plain(name));
+            findings.refuse(&rule::PROTECTED, subject, &Place::default());
         }
-        if effect > Effect::Read && self.only_ours && !is_ours {
-            findings.refuse(&rule::NOT_OURS, &subject, &Place::default());
+        findings.finish()
+    }
+
+    /// Whether something that exists may be changed, at any level: with `--only-ours` only what
+    /// this server has created.
+    ///
+    /// # Errors
+    /// `object.not_ours`.
+    pub fn change<'a>(
+        &self,
+        kind: &str,
+        name: &str,
+        mut object_labels: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), Refusal> {
+        let mut findings = Findings::new(self, &Nowhere);
+        // What compose has deployed from its standard input is ours too: a label of our own would
+        // change the hash of the service, and make a person's own `up` recreate it.
+        let is_ours =
+            |(key, value)| key == labels::REQUEST || (key == labels::COMPOSE_FILES && value == "-");
+        if self.only_ours && !object_labels.any(is_ours) {
+            let subject = format!("{kind} {}", plain(name));
+            findings.refuse(&rule::NOT_OURS, subject, &Place::default());
         }
         findings.finish()
     }

@@ -8,28 +8,36 @@ use std::path::{Path, PathBuf};
 
 use super::paths::Paths;
 use super::refusal::{Findings, Place, Refusal, plain};
-use super::{Policy, rights, rule};
+use super::{Disk, Policy, rights, rule};
 use crate::command::{Effect, Hazard, Invocation, Program};
 
 impl Policy {
+    /// Whether calls of this effect can work at all. `what` names the tool or the command.
+    ///
+    /// # Errors
+    /// `level.read_only`.
+    pub fn effect(&self, what: &str, effect: Effect) -> Result<(), Refusal> {
+        let mut findings = Findings::new(self, &Disk);
+        if !self.permits(effect) {
+            let why = match effect {
+                Effect::Destroy => "it may end programs or lose data",
+                _ => "it changes something",
+            };
+            findings.refuse(&rule::READ_ONLY, format!("{what}: {why}"), &Place::default());
+        }
+        findings.finish()
+    }
+
     /// Decides on one command line.
     ///
     /// # Errors
     /// Every rule that it breaks.
     pub fn check(&self, invocation: &Invocation, paths: &dyn Paths) -> Result<(), Refusal> {
-        let mut findings = Findings::new(self, paths);
-        if !self.permits(invocation.effect()) {
-            let what = match invocation.effect() {
-                Effect::Destroy => "it may end programs or lose data",
-                _ => "it changes something",
-            };
-            let subject = format!("{}: {what}", invocation.verb());
-            findings.refuse(&rule::READ_ONLY, subject, &Place::default());
-            return findings.finish();
-        }
+        self.effect(invocation.verb(), invocation.effect())?;
         if self.has_no_rules() {
             return Ok(());
         }
+        let mut findings = Findings::new(self, paths);
         let words = invocation.argv();
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         let (options, operands) = words.split_at(end);
@@ -104,6 +112,11 @@ fn judge_option(
         "--oom-score-adj" if value.starts_with('-') => {
             findings.refuse(&rule::PRIORITY, name, &place);
         }
+        "--log-opt" => {
+            let (key, _) = value.split_once('=').unwrap_or((value, ""));
+            rights::log_option(findings, key, &place);
+        }
+        "--subnet" => rights::subnet(findings, value, &place),
         "--driver" => rights::driver(findings, value, &place),
         "--opt" => {
             let (key, value) = value.split_once('=').unwrap_or((value, ""));

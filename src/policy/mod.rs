@@ -12,7 +12,7 @@
 //! | [`Policy::prescan`], [`Policy::vet`] | before and after `compose config`, on the way to `up` |
 //! | [`Policy::target`] | before `exec` and `cp`, on the document of `inspect` |
 //! | [`Policy::volume`], [`Policy::network`] | for what exists already and is to be used |
-//! | [`Policy::object`] | before something that exists is changed or removed |
+//! | [`Policy::change`], [`Policy::removal`] | before something that exists is changed or removed |
 
 mod allow;
 mod compose;

@@ -1,6 +1,7 @@
 //! What a container may get of this machine. The same functions judge a `docker create`, a service
 //! of a compose file and a container that exists.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::allow::Allow;
@@ -148,15 +149,30 @@ pub(super) fn driver_option(findings: &mut Findings<'_>, key: &str, value: &str,
             return;
         }
         "type" | "device" => ["", "none", "tmpfs"].contains(&value),
-        "com.docker.network.driver.mtu" => true,
-        _ => {
-            key.starts_with("com.docker.network.bridge.")
-                || key.starts_with("com.docker.network.endpoint.")
-        }
+        "com.docker.network.driver.mtu"
+        | "com.docker.network.bridge.enable_icc"
+        | "com.docker.network.bridge.enable_ip_masquerade"
+        | "com.docker.network.bridge.host_binding_ipv4" => true,
+        // Not `bridge.name`: a bridge that exists is taken over, and loses its addresses.
+        _ => key.starts_with("com.docker.network.endpoint."),
     };
     if !is_harmless {
         // Values may hold passwords.
         findings.refuse(&rule::DRIVER_OPTION, format!("driver option {}", plain(key)), place);
+    }
+}
+
+/// The addresses of a network: this machine sends into it whatever goes to one of them.
+pub(super) fn subnet(findings: &mut Findings<'_>, subnet: &str, place: &Place) {
+    let address = subnet.split('/').next().unwrap_or_default().parse::<IpAddr>();
+    let is_private = match address {
+        // 100.64.0.0/10 is for carriers, and free on most machines.
+        Ok(IpAddr::V4(v4)) => v4.is_private() || matches!(v4.octets(), [100, 64..=127, ..]),
+        Ok(IpAddr::V6(v6)) => v6.is_unique_local() || v6.is_unicast_link_local(),
+        Err(_) => false,
+    };
+    if !is_private {
+        findings.refuse(&rule::SUBNET, format!("subnet {}", plain(subnet)), place);
     }
 }
 

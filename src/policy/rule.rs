@@ -219,6 +219,11 @@ rules! {
         "use a volume without options, or a bind mount of a folder of the project.",
         Switch::Allow(Allow::DriverOpts);
 
+    SUBNET "network.public_addresses",
+        "this machine would send what goes to these addresses into the network.",
+        "use a private range (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fd00::/8), or none.",
+        Switch::Allow(Allow::DriverOpts);
+
     PUSH "image.push",
         "what is pushed leaves this machine.",
         "ask the user to push it.",

@@ -63,6 +63,31 @@ impl Redactor {
         }
     }
 
+    /// Learns what stands beside a secret name, or has the shape of a secret, in a text that passes
+    /// through: the documents of docker, of which only a part may ever be shown.
+    pub fn learn_from_text(&self, text: &str) {
+        if self.enabled {
+            let secrets = scan::secrets(text);
+            secrets.into_iter().filter_map(|span| text.get(span)).for_each(|it| self.learn(it));
+        }
+    }
+
+    /// The same of the arguments of a call, at any depth.
+    pub fn learn_from(&self, value: &Value) {
+        // Values beside a secret name are learned as they are masked.
+        self.json(&mut value.clone());
+        self.learn_from_texts(value);
+    }
+
+    fn learn_from_texts(&self, value: &Value) {
+        match value {
+            Value::String(text) => self.learn_from_text(text),
+            Value::Array(items) => items.iter().for_each(|item| self.learn_from_texts(item)),
+            Value::Object(members) => members.values().for_each(|it| self.learn_from_texts(it)),
+            _ => {}
+        }
+    }
+
     /// Any text: logs, errors, command lines, documents.
     pub fn text<'a>(&self, text: &'a str) -> Redacted<'a> {
         if !self.enabled {
@@ -82,9 +107,10 @@ impl Redactor {
         Redacted { text: Cow::Owned(again.text.into_owned()), count }
     }
 
-    /// The value of a variable, a label or an option.
+    /// The value of a variable, a label or an option. A secret one is learned.
     pub fn pair<'a>(&self, key: &str, value: &'a str) -> Redacted<'a> {
         if self.enabled && is_secret_key(key) && !is_harmless(value) {
+            self.learn(value);
             return Redacted { text: Cow::Borrowed(MARKER), count: 1 };
         }
         self.text(value)

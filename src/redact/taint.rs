@@ -10,6 +10,8 @@ use super::values::is_trivial;
 
 /// Shorter values would turn up by chance.
 const MIN_BYTES: usize = 8;
+/// No session has so many secrets; what would be one more is found by its name or shape alone.
+const MAX_VALUES: usize = 5_000;
 
 #[derive(Default)]
 pub(super) struct Taint {
@@ -31,6 +33,9 @@ impl Taint {
             return;
         }
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
+        if learned.values.len() >= MAX_VALUES {
+            return;
+        }
         learned.values.extend(forms);
         learned.automaton = OnceLock::new();
     }

@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::audit::Audit;
 use super::render::{Rendered, Renderer};
+use crate::command::Effect;
+use crate::docker::Trail;
 use crate::error::{Code, Error};
 use crate::progress::Progress;
+use crate::tools::reply::Answer;
 use crate::tools::{Context, Entry, Toolset};
 
 /// A cancelled call may take this long to clean up before its task is dropped, which kills what it
@@ -22,6 +26,7 @@ pub struct Dispatcher {
     entries: Arc<BTreeMap<&'static str, Entry>>,
     context: Context,
     renderer: Renderer,
+    audit: Option<Arc<Audit>>,
 }
 
 /// There is no such tool: the one failure that is an error of the protocol.
@@ -44,16 +49,21 @@ impl Dispatcher {
         entries: impl IntoIterator<Item = Entry>,
     ) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.spec.name, entry)).collect();
-        Self { entries: Arc::new(entries), context, renderer }
+        Self { entries: Arc::new(entries), context, renderer, audit: None }
+    }
+
+    /// Every call leaves a line there.
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { audit: Some(Arc::new(audit)), ..self }
     }
 
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// In the order of their names.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// Those that can work, in the order of their names.
+    pub fn offered(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| (entry.can_work)(self.context.docker.policy()))
     }
 
     /// Runs one tool. Whatever happens in it, a panic included, becomes an answer.
@@ -72,9 +82,16 @@ impl Dispatcher {
         };
         self.context.docker.begin_to_listen();
         let started = Instant::now();
-        let effect =
-            self.entries.get(tool).map_or(crate::command::Effect::Read, |entry| entry.spec.effect);
+        let effect = self.entries.get(tool).map_or(Effect::Read, |entry| entry.spec.effect);
+        // Not to be listed is no refusal: a client can call what it has never seen.
+        if let Err(refusal) = self.context.docker.policy().effect(tool, effect) {
+            return Ok(self.finish(tool, Err(refusal.into()), &Trail::default(), started));
+        }
+        let sent = Value::Object(arguments);
+        self.context.docker.redactor().learn_from(&sent);
+        let Value::Object(arguments) = sent else { unreachable!("it was made of an object") };
         let docker = self.context.docker.limited(effect, cancel.clone(), progress);
+        let trail = docker.trail().clone();
         let context = Context { docker, ..self.context.clone() };
         let entries = Arc::clone(&self.entries);
         let mut task = tokio::spawn(async move {
@@ -92,12 +109,38 @@ impl Dispatcher {
                 Err(Error::new(Code::Cancelled, "the call was cancelled"))
             }
         };
-        let milliseconds = started.elapsed().as_millis();
+        Ok(self.finish(tool, result, &trail, started))
+    }
+
+    /// What remains to be done with the answer to any call.
+    fn finish(
+        &self,
+        tool: &str,
+        result: Result<Answer, Error>,
+        trail: &Trail,
+        started: Instant,
+    ) -> Rendered {
+        let duration = started.elapsed();
+        let milliseconds = duration.as_millis();
         match &result {
             Ok(_) => tracing::info!(tool, milliseconds, "call answered"),
             Err(error) => tracing::info!(tool, milliseconds, code = error.code.id(), "call failed"),
         }
-        Ok(self.renderer.render(result))
+        if let Some(audit) = &self.audit {
+            audit.record(tool, &result, trail, duration);
+        }
+        self.renderer.render(result)
+    }
+
+    /// The answer to a call whose plan the person did not agree to.
+    pub fn declined(&self, tool: &str, token: &str) -> Rendered {
+        self.context.confirmations.forget(token);
+        let error = Error::new(Code::Declined, "the person did not agree; nothing was done");
+        self.finish(tool, Err(error), &Trail::default(), Instant::now())
+    }
+
+    pub(super) fn renderer(&self) -> Renderer {
+        self.renderer.clone()
     }
 
     fn unknown(&self, name: &str) -> UnknownTool {

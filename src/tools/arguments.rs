@@ -86,13 +86,17 @@ fn culprit<'a, T: DeserializeOwned>(
     let mut path: Vec<&str> = vec![];
     let mut came = arguments;
     while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
-        let is_it = |name: &str| {
+        let changes = |name: &str| {
+            let error = T::deserialize(&without(arguments, &path, name)).err();
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
             // Its value or the message itself names it.
-            let named = !path.is_empty() && message.contains(name);
-            let error = || T::deserialize(&without(arguments, &path, name)).err();
-            !named && error().is_none_or(|error| error.to_string() != message)
+            let is_named = !path.is_empty() && message.contains(name);
+            (error != message && !is_named).then_some(error)
         };
-        let Some((name, value)) = members.iter().find(|(name, _)| is_it(name)) else { break };
+        // Where two are left, one is only missed because it was taken away.
+        let suspects = members.iter().filter_map(|it| Some((it, changes(it.0)?)));
+        let suspect = suspects.min_by_key(|(_, error)| error.starts_with("missing field"));
+        let Some(((name, value), _)) = suspect else { break };
         path.push(name);
         came = value;
     }

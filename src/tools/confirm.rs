@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::reply::Asked;
 use crate::command::Invocation;
 use crate::error::{Code, Error};
 
@@ -64,6 +65,32 @@ impl Plan {
     pub fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.plan.notes = notes;
         self
+    }
+}
+
+impl Plan {
+    /// The same for a dialog with the person.
+    pub(super) fn asked(&self) -> Asked {
+        let mut question = String::from("An agent asks to remove for good:\n");
+        for object in &self.plan.removes {
+            let Doomed { kind, name, project, size, used_by, loses_data, .. } = object;
+            let _infallible = write!(question, "- {kind} {name}");
+            if *loses_data {
+                question.push_str(" with its data");
+            }
+            if let Some(size) = size {
+                let _infallible = write!(question, ", {size}");
+            }
+            if let Some(project) = project {
+                let _infallible = write!(question, ", of project {project}");
+            }
+            if !used_by.is_empty() {
+                let _infallible = write!(question, ", used by {}", used_by.join(", "));
+            }
+            question.push('\n');
+        }
+        let _infallible = write!(question, "Command: {}", self.plan.command.join(" && "));
+        Asked { question, token: self.confirm.clone() }
     }
 }
 
@@ -150,6 +177,11 @@ impl Confirmations {
         }))
     }
 
+    /// Nobody has said yes: the plan cannot be confirmed any more.
+    pub fn forget(&self, token: &str) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
+    }
+
     fn promise(&self, bound_to: String) -> Result<String, Error> {
         let token = token()?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +223,7 @@ fn bound_to(tool: &str, commands: &[String], doomed: &[Doomed]) -> String {
 ///
 /// # Errors
 /// DKR-019 when the system gives no random numbers.
-pub(super) fn token() -> Result<String, Error> {
+pub fn token() -> Result<String, Error> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(Code::Internal, format!("no random numbers: {error}")))?;

@@ -2,19 +2,26 @@
 
 pub mod arguments;
 mod batches;
+mod build_log;
 mod compose;
 pub mod confirm;
 mod container;
+mod diagnose;
+mod execution;
 pub mod filters;
 mod image;
 mod lines;
 mod network;
+mod owners;
+mod outcome;
+mod ports;
 mod protect;
 pub mod reply;
 mod schema;
 mod system;
 mod users;
 mod volume;
+mod with;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +33,7 @@ use serde_json::{Map, Value};
 use crate::command::Effect;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::policy::Policy;
 use crate::workspace::Workspace;
 use confirm::Confirmations;
 use reply::{Answer, IntoAnswer};
@@ -60,9 +68,25 @@ pub enum Toolset {
 /// A tool is its parameters: a struct whose doc comments a model reads.
 pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
+    /// For a tool that shares most of its parameters with another one.
+    const BRIEF: Option<Brief> = None;
     type Reply: IntoAnswer;
 
+    /// Whether it can work at all with this policy; if not, it is not listed.
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect)
+    }
+
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// The definition describes some of the parameters and only names the others, which another tool
+/// describes: every client pays for every word of every definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    pub described: &'static [&'static str],
+    /// What is said of the others.
+    pub others: &'static str,
 }
 
 /// What a call may use.
@@ -79,13 +103,25 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
+    /// As clients see it: shorter.
     pub input_schema: Arc<Map<String, Value>>,
+    /// All that is accepted, by which arguments are repaired.
+    full_schema: Map<String, Value>,
+    pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        Self { spec: T::SPEC, input_schema: Arc::new(schema::of::<T>()), run: run::<T> }
+        let full_schema = schema::of::<T>();
+        let advertised = schema::advertised(&full_schema, T::BRIEF);
+        Self {
+            spec: T::SPEC,
+            input_schema: Arc::new(advertised),
+            full_schema,
+            can_work: T::can_work,
+            run: run::<T>,
+        }
     }
 
     /// Reads the arguments and runs the tool.
@@ -93,7 +129,7 @@ impl Entry {
     /// # Errors
     /// DKR-004 for arguments that do not fit, and whatever the tool says.
     pub async fn call(&self, arguments: Arguments, context: Context) -> Result<Answer, Error> {
-        let arguments = arguments::fit(&self.input_schema, arguments)?;
+        let arguments = arguments::fit(&self.full_schema, arguments)?;
         (self.run)(arguments, context).await
     }
 }
@@ -101,7 +137,11 @@ impl Entry {
 fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
     Box::pin(async move {
         let tool: T = arguments::read(arguments)?;
-        Ok(tool.call(&context).await?.into_answer())
+        let mut answer = tool.call(&context).await?.into_answer();
+        if let Answer::Plan { value, asked } = &mut answer {
+            owners::name_foreign_projects(&context, value, asked).await;
+        }
+        Ok(answer)
     })
 }
 
@@ -110,6 +150,7 @@ pub fn all() -> Vec<Entry> {
     let families = [
         compose::tools(),
         container::tools(),
+        diagnose::tools(),
         image::tools(),
         network::tools(),
         system::tools(),

@@ -1,35 +1,139 @@
-//! What the person has put out of reach of this server.
+//! The operator's words about single objects: what stays, and what is not ours to change.
 
 use std::collections::BTreeMap;
 
-use crate::command::labels::{PROTECT, REQUEST};
+use crate::command::containers::Container;
+use crate::command::documents::Documents;
+use crate::command::labels::REQUEST;
 use crate::command::values::Labels;
+use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::policy::{Disk, Level};
 
-/// Refuses to remove what has the label `docker-mcp-server.protect=true`.
+/// Containers that share namespaces one after the other.
+const CHAIN: usize = 8;
+
+/// Refuses to change what this server has not created, when the operator wants that.
 ///
 /// # Errors
-/// DKR-014 with the rule `protected`.
-pub(super) fn refuse_protected(
+/// DKR-014 with the rule `object.not_ours`.
+pub(super) fn judge_change(
+    docker: &Docker,
     kind: &'static str,
     name: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    if !is_protected(labels) {
-        return Ok(());
-    }
-    let message = format!(
-        "{kind} {name} has the label {PROTECT}=true and is not removed through this server"
-    );
-    Err(Error::new(Code::RefusedByPolicy, message)
-        .with("rule", "protected")
-        .with(kind, name)
-        .hint("only the person can remove it, with docker itself; ask them"))
+    let change = docker.policy().change(kind, name, pairs(labels));
+    change.map_err(|refusal| Error::from(refusal).with(kind, name))
 }
 
-/// For what removes many things: it goes on without this one.
-pub(super) fn is_protected(labels: &BTreeMap<String, String>) -> bool {
-    labels.get(PROTECT).map(String::as_str) == Some("true")
+/// [`judge_change`] of containers.
+///
+/// # Errors
+/// As [`judge_change`].
+pub(super) fn judge_changes<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> Result<(), Error> {
+    containers.into_iter().try_for_each(|container| {
+        judge_change(docker, "container", container.name(), &container.config.labels)
+    })
+}
+
+/// Refuses to remove what is protected by `--protect` or the label `docker-mcp-server.protect=true`.
+///
+/// # Errors
+/// DKR-014 with the rule `object.protected`.
+pub(super) fn judge_protection(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let removal = docker.policy().removal(kind, name, pairs(labels));
+    removal.map_err(|refusal| Error::from(refusal).with(kind, name))
+}
+
+/// Both: for the removal of an object by its own tool.
+///
+/// # Errors
+/// As [`judge_change`] and [`judge_protection`].
+pub(super) fn judge_removal(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    judge_protection(docker, kind, name, labels)?;
+    judge_change(docker, kind, name, labels)
+}
+
+fn pairs(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    labels.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// Refuses to start programs in a container that controls the machine, or to copy files into or out
+/// of it. To be asked about the full ID that is then acted on.
+///
+/// # Errors
+/// DKR-014 with the rule `target.host_powerful` or that of a volume; whatever docker says of the
+/// container.
+pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error> {
+    let policy = docker.policy();
+    if policy.level == Level::Unrestricted {
+        return Ok(());
+    }
+    // With those whose namespaces it shares: their power over the host is its own.
+    let mut chain = vec![id.to_owned()];
+    for at in 0..CHAIN {
+        let Some(id) = chain.get(at) else { return Ok(()) };
+        let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
+        policy.target(&document, &Disk)?;
+        let mounts = document["Mounts"].as_array().into_iter().flatten();
+        let volumes: Vec<String> = mounts
+            .filter(|mount| mount["Type"] == "volume")
+            .filter_map(|mount| mount["Name"].as_str().map(str::to_owned))
+            .collect();
+        if !volumes.is_empty() {
+            for volume in docker.run(&Documents::existing("volume", volumes)).await? {
+                policy.volume(&volume, &Disk)?;
+            }
+        }
+        let modes = ["NetworkMode", "PidMode", "IpcMode"];
+        let others = modes.iter().filter_map(|mode| document["HostConfig"][mode].as_str());
+        let others: Vec<String> = others
+            .filter_map(|mode| mode.strip_prefix("container:"))
+            .map(str::to_owned)
+            .filter(|other| !chain.contains(other))
+            .collect();
+        chain.extend(others);
+    }
+    Err(Error::new(Code::RefusedByPolicy, "it shares the namespaces of too many containers"))
+}
+
+/// Refuses to start containers again whose folders of the project lead out of it by now.
+///
+/// # Errors
+/// DKR-014 as for a bind of the place where it leads.
+pub(super) fn judge_start<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> Result<(), Error> {
+    let mounts = containers.into_iter().flat_map(|container| &container.mounts);
+    let binds = mounts
+        .filter(|mount| mount.kind == "bind")
+        .map(|mount| (mount.source.as_str(), !mount.writable, mount.destination.as_str()));
+    Ok(docker.policy().start(binds, &Disk)?)
+}
+
+/// [`judge_removal`] for what removes many things: it goes on without this one.
+pub(super) fn stays(
+    docker: &Docker,
+    kind: &'static str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    judge_removal(docker, kind, name, labels).is_err()
 }
 
 /// Refuses a label by which this server finds its own objects again.
@@ -42,22 +146,4 @@ pub(super) fn refuse_own_label(labels: &Labels) -> Result<(), Error> {
         return Err(Error::invalid("labels", message));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_label_with_the_value_true_protects() {
-        let check = |value: &str| {
-            let labels = BTreeMap::from([(PROTECT.to_owned(), value.to_owned())]);
-            refuse_protected("volume", "pg", &labels)
-        };
-        assert!(check("false").is_ok());
-        insta::assert_snapshot!(check("true").unwrap_err(), @"
-        Error: DKR-014 refused_by_policy: volume pg has the label docker-mcp-server.protect=true and is not removed through this server | Context: rule=protected; volume=pg
-        hint: only the person can remove it, with docker itself; ask them
-        ");
-    }
 }

@@ -8,7 +8,19 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Structured(Value),
-    Text(String),
+    Text(Text),
+    /// Nothing was done: the person has to be asked. A client that shows no dialog gets `value`.
+    Plan {
+        value: Value,
+        asked: Asked,
+    },
+}
+
+/// What the person is asked, and the token that stands for their yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub question: String,
+    pub token: String,
 }
 
 pub trait IntoAnswer: Send {
@@ -21,11 +33,15 @@ pub struct Structured<T>(pub T);
 
 impl<T: Serialize + Send> IntoAnswer for Structured<T> {
     fn into_answer(self) -> Answer {
-        let mut value = serde_json::to_value(self.0)
-            .expect("replies have string keys and no failing serializer");
-        lean(&mut value, true);
-        Answer::Structured(value)
+        Answer::Structured(value(self.0))
     }
+}
+
+fn value(reply: impl Serialize) -> Value {
+    let mut value =
+        serde_json::to_value(reply).expect("replies have string keys and no failing serializer");
+    lean(&mut value, true);
+    value
 }
 
 /// A reply whose list is an answer even when it is empty and something else is told beside it.
@@ -46,12 +62,17 @@ impl<T: Serialize + Send> IntoAnswer for Listing<T> {
 }
 
 /// Text, for output that JSON would only inflate (logs).
-#[derive(Debug)]
-pub struct Text(pub String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// What containers have printed. It is shown between boundaries that they cannot know.
+    pub output: String,
+    /// Our own words about it.
+    pub account: String,
+}
 
 impl IntoAnswer for Text {
     fn into_answer(self) -> Answer {
-        Answer::Text(self.0)
+        Answer::Text(self)
     }
 }
 
@@ -87,7 +108,7 @@ impl<T: Serialize + Send> IntoAnswer for Change<T> {
     fn into_answer(self) -> Answer {
         match self {
             Self::DryRun(reply) => Structured(reply).into_answer(),
-            Self::Plan(reply) => Structured(reply).into_answer(),
+            Self::Plan(plan) => Answer::Plan { asked: plan.asked(), value: value(plan) },
             Self::Done(reply) => Structured(reply).into_answer(),
         }
     }
@@ -126,7 +147,7 @@ mod tests {
     fn answers_are_lean_but_an_empty_list_is_still_an_answer() {
         let answer = |reply| match Structured(reply).into_answer() {
             Answer::Structured(value) => value,
-            Answer::Text(_) => unreachable!("it is structured"),
+            _ => unreachable!("it is structured"),
         };
         assert_eq!(answer(json!({"containers": [], "total": null})), json!({"containers": []}));
         assert_eq!(

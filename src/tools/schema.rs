@@ -2,11 +2,55 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::Brief;
 
 /// The schema of a parameter struct: inlined, and without titles, formats and nulls.
 pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
     trimmed(generator().into_root_schema_for::<T>())
+}
+
+/// The schema as clients see it. Every client pays for it with its context, so it says each thing
+/// once: the first of several accepted types, and no members of inner objects, which the
+/// description of the parameter lists. (A single type is also all that some clients can pass on to
+/// their models.)
+pub(super) fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map<String, Value> {
+    let mut schema = full.clone();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in
+        properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+    {
+        let first = property.get("type").and_then(|types| types.get(0)).cloned();
+        if let Some(first) = first {
+            property.insert("type".to_owned(), first);
+        }
+        if property.get("type").is_some_and(|kind| kind == "object") {
+            property.remove("properties");
+            property.remove("required");
+        }
+        if property.get("type").is_some_and(|kind| kind != "array") {
+            property.remove("items");
+        }
+    }
+    if let Some(brief) = brief {
+        shorten(&mut schema, brief);
+    }
+    schema
+}
+
+/// Most of the parameters only by name.
+fn shorten(schema: &mut Map<String, Value>, brief: Brief) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let is_described = |name: &str| brief.described.contains(&name);
+    let others: Vec<&str> =
+        properties.keys().map(String::as_str).filter(|name| !is_described(name)).collect();
+    let pattern = format!("^({})$", others.join("|"));
+    properties.retain(|name, _| is_described(name));
+    let named = json!({pattern: {"description": brief.others}});
+    schema.insert("patternProperties".to_owned(), named);
 }
 
 fn generator() -> SchemaGenerator {

@@ -185,8 +185,10 @@ async fn answers(stage: &Stage, case: &Case) -> String {
     }
     client.cancel().await.unwrap();
     serving.await.unwrap().unwrap();
-    let request = Regex::new(REQUEST).unwrap();
-    request.replace_all(&shown.join("\n\n"), "${1}{request}").into_owned()
+    let shown = shown.join("\n\n");
+    let boundary = Regex::new("(--- (?:end of )?output )[0-9a-f]{8}\n").unwrap();
+    let shown = boundary.replace_all(&shown, "${1}{boundary}\n");
+    Regex::new(REQUEST).unwrap().replace_all(&shown, "${1}{request}").into_owned()
 }
 
 fn replace_in(value: &mut Value, from: &str, to: &str) {

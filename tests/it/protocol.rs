@@ -535,3 +535,20 @@ async fn progress_is_told_to_who_asks_for_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_silent_call_repeats_what_it_said_last_without_its_secrets() {
+    let stage = Stage::script("echo layer DB_PASSWORD=hunter2hunter2; sleep 3.2");
+    for era in [LATEST_LEGACY, Era::Modern] {
+        let mut wire = Wire::in_memory(stage.dispatcher_of([Entry::of::<Pulls>()]), era);
+        if era != Era::Modern {
+            wire.initialize("2025-11-25").await;
+        }
+        wire.ask("tools/call", json!({"name": "pull", "_meta": {"progressToken": "t"}})).await;
+        let messages = wire.rest().await;
+        assert!(messages.len() >= 3, "one a second: {messages:?}");
+        assert!(!format!("{messages:?}").contains("hunter2"), "{messages:?}");
+        let last = messages.last().unwrap()["params"]["message"].as_str().unwrap();
+        assert!(last.starts_with("layer DB_PASSWORD=") && last.ends_with(" s)"), "{last}");
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use docker_mcp_server::command::{Command, Effect, Invocation, Output};
 use docker_mcp_server::docker::{self, Docker, Runner, Shared};
 use docker_mcp_server::error::Error;
+use docker_mcp_server::policy::{Level, Policy};
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
 use docker_mcp_server::retry::Retry;
@@ -27,6 +28,7 @@ pub(crate) struct Stage {
     /// What is different from [`Stage::settings`]' defaults.
     adjust: Vec<fn(&mut docker::Settings)>,
     environment: Vec<(OsString, OsString)>,
+    level: Level,
 }
 
 impl Stage {
@@ -55,7 +57,8 @@ impl Stage {
     /// There is no docker.
     pub(crate) fn empty() -> Self {
         let folder = tempfile::Builder::new().prefix("docker-mcp-").tempdir().unwrap();
-        let stage = Self { folder, adjust: vec![], environment: vec![] };
+        let level = Level::Standard;
+        let stage = Self { folder, adjust: vec![], environment: vec![], level };
         std::fs::create_dir(stage.path("state")).unwrap();
         std::fs::create_dir(stage.path("workspace")).unwrap();
         stage
@@ -71,6 +74,11 @@ impl Stage {
     pub(crate) fn adjusted(mut self, adjust: fn(&mut docker::Settings)) -> Self {
         self.adjust.push(adjust);
         self
+    }
+
+    /// At the level without rules every tool is offered.
+    pub(crate) fn allowing_everything(self) -> Self {
+        Self { level: Level::Unrestricted, ..self }
     }
 
     /// Docker gets these variables too.
@@ -115,16 +123,23 @@ impl Stage {
         settings
     }
 
+    /// For the folder of the project.
+    fn policy(&self) -> Arc<Policy> {
+        let policy = Policy { level: self.level, ..Policy::default() };
+        Arc::new(policy.with_project(&self.workspace()))
+    }
+
     pub(crate) fn docker(&self) -> Docker {
         let redactor = Arc::new(Redactor::new(true));
         let retry = Retry { attempts: 3, delay: Duration::ZERO };
-        Docker::new(Arc::new(Shared::new(Runner::new(self.settings()), retry, redactor)))
+        let shared = Shared::new(Runner::new(self.settings()), retry, redactor, self.policy());
+        Docker::new(Arc::new(shared))
     }
 
     pub(crate) fn context(&self) -> Context {
         Context {
             docker: self.docker(),
-            workspace: Arc::new(Workspace::new(self.workspace())),
+            workspace: Arc::new(Workspace::new(self.workspace(), self.policy())),
             confirmations: Arc::new(Confirmations::default()),
         }
     }

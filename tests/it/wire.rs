@@ -56,6 +56,8 @@ pub(crate) struct Wire {
     /// What came while something else was waited for.
     waiting: VecDeque<Value>,
     next_id: u64,
+    /// What the client says that it can do.
+    capabilities: Value,
     host: Host,
 }
 
@@ -133,8 +135,14 @@ impl Wire {
             from_server: lines,
             waiting: VecDeque::new(),
             next_id: 0,
+            capabilities: json!({}),
             host,
         }
+    }
+
+    pub(crate) fn with_capabilities(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     pub(crate) async fn shake_hands(&mut self) {
@@ -155,7 +163,7 @@ impl Wire {
     pub(crate) async fn initialize(&mut self, version: &str) -> Value {
         let params = json!({
             "protocolVersion": version,
-            "capabilities": {},
+            "capabilities": self.capabilities,
             "clientInfo": {"name": "wire", "version": "1"},
         });
         self.era = Era::Legacy("any");
@@ -184,7 +192,7 @@ impl Wire {
             params["_meta"] = json!({
                 "io.modelcontextprotocol/protocolVersion": MODERN_VERSION,
                 "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
-                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             });
             params["_meta"].as_object_mut().unwrap().extend(meta);
         }
@@ -196,6 +204,11 @@ impl Wire {
     pub(crate) async fn notify(&mut self, method: &str, params: Value) {
         let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
         self.send_message(&message).await;
+    }
+
+    /// The answer to a request of the server.
+    pub(crate) async fn reply(&mut self, id: &Value, result: Value) {
+        self.send_message(&json!({"jsonrpc": "2.0", "id": id, "result": result})).await;
     }
 
     /// The end of the server's input.
@@ -218,6 +231,24 @@ impl Wire {
             }
             self.waiting.push_back(message);
         }
+    }
+
+    /// The next request of the server with this method.
+    pub(crate) async fn question(&mut self, method: &str) -> Value {
+        loop {
+            let message = self.receive(PATIENCE).await.expect("a question came in time");
+            if message["method"] == method && message.get("id").is_some() {
+                return message;
+            }
+            self.waiting.push_back(message);
+        }
+    }
+
+    /// The next message of a request that is under way; `Err` with its answer at its end.
+    pub(crate) async fn next_of(&mut self, id: u64) -> Result<Value, Value> {
+        let message = self.receive(PATIENCE).await.expect("a message came in time");
+        let is_answer = message["id"] == id && message.get("method").is_none();
+        if is_answer { Err(message) } else { Ok(message) }
     }
 
     /// The next message; nothing when none comes in time or the output is at its end.

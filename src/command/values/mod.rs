@@ -15,6 +15,7 @@ mod mounts;
 mod names;
 mod network;
 mod path;
+mod place;
 mod ports;
 #[cfg(test)]
 mod properties;
@@ -31,10 +32,11 @@ pub use linux::{Capability, Platform, Signal, UserSpec};
 pub use mounts::{Mount, MountSource, Mounts};
 pub use names::{
     ContainerName, ContainerRef, EnvName, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
-    OptionName, ProjectName, ServiceName, VolumeName,
+    OptionName, Profile, ProjectName, ServiceName, StageName, VolumeName,
 };
 pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};
+pub use place::Place;
 pub use ports::{PortMapping, Ports, Protocol};
 pub use quantities::{Bounded, ByteSize, Cpus, Memory, RestartPolicy};
 pub use time::{DockerDuration, TimePoint};

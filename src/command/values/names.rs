@@ -47,6 +47,11 @@ checked_text! {
 }
 
 checked_text! {
+    /// A stage of a Dockerfile: its name, or its number.
+    StageName = "stage", 128, r"^[A-Za-z0-9][\w.-]*$", NAME
+}
+
+checked_text! {
     /// A host name after RFC 1123: labels of 1–63 characters, 253 in all.
     HostName = "host name", 253,
     r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
@@ -60,6 +65,12 @@ checked_text! {
     LabelKey = "label", 255, r"^[A-Za-z0-9][\w./@\[\]-]*$",
     "use letters, digits, \"_\", \".\", \"/\" and \"-\", beginning with a letter or digit",
     and not_reserved_for_docker
+}
+
+checked_text! {
+    /// A profile of a compose file; `*` stands for all.
+    Profile = "profile", 255, r"^(\*|[A-Za-z0-9][\w.-]*)$",
+    "use letters, digits, \"_\", \".\" and \"-\", beginning with a letter or digit, or * for all"
 }
 
 checked_text! {
@@ -96,7 +107,54 @@ impl EnvName {
     /// `LD_PRELOAD` in the client's environment an image's environment ran code on the host. These
     /// never travel through the environment of our own child process.
     pub fn is_reserved(&self) -> bool {
-        const PREFIXES: [&str; 19] = [
+        // Read by programs that docker starts: git, ssh, credential helpers, which are often scripts.
+        const PREFIXES: [&str; 15] = [
+            "SSH_",
+            "LC_",
+            "OTEL_",
+            "GIT_",
+            "PYTHON",
+            "NODE_",
+            "PERL5",
+            "RUBY",
+            "JAVA_",
+            "JDK_",
+            "CLOUDSDK_",
+            "OPENSSL_",
+            "GNUPG",
+            "KUBE",
+            "BASH_",
+        ];
+        const NAMES: [&str; 15] = [
+            "LANG",
+            "LANGUAGE",
+            "TERM",
+            "NO_COLOR",
+            "USER",
+            "LOGNAME",
+            "SHELL",
+            "ENV",
+            "PATHEXT",
+            "SYSTEMROOT",
+            "USERPROFILE",
+            "APPDATA",
+            "AWS_CONFIG_FILE",
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "AWS_PROFILE",
+        ];
+        // GIT_TOKEN and NODE_AUTH_TOKEN are data.
+        const DATA: [&str; 4] = ["_TOKEN", "_PASSWORD", "_SECRET", "_KEY"];
+        let name = self.0.to_ascii_uppercase();
+        let is_data = DATA.iter().any(|end| name.ends_with(end));
+        let is_of_a_helper = PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || NAMES.contains(&name.as_str());
+        self.steers_the_client() || (is_of_a_helper && !is_data)
+    }
+
+    /// Those that steer the docker client or its loader themselves, also where it starts no other
+    /// program.
+    pub fn steers_the_client(&self) -> bool {
+        const PREFIXES: [&str; 12] = [
             "LD_",
             "DYLD_",
             "DOCKER_",
@@ -107,35 +165,10 @@ impl EnvName {
             "SSL_",
             "XDG_",
             "TMP",
-            "SSH_",
-            "LC_",
-            "OTEL_",
-            "GIT_", // GIT_SSH_COMMAND: compose and buildx run git
             "GCONV_",
             "GLIBC_",
-            "PYTHON", // credential helpers are often scripts
-            "NODE_",
-            "PERL5",
         ];
-        const NAMES: [&str; 17] = [
-            "PATH",
-            "HOME",
-            "LANG",
-            "LANGUAGE",
-            "TERM",
-            "NO_COLOR",
-            "PWD",
-            "USER",
-            "LOGNAME",
-            "SHELL",
-            "ENV",
-            "BASH_ENV",
-            "PATHEXT",
-            "SYSTEMROOT",
-            "USERPROFILE",
-            "APPDATA",
-            "TEMP",
-        ];
+        const NAMES: [&str; 4] = ["PATH", "HOME", "PWD", "TEMP"];
         // Windows and the proxies (`http_proxy`) do not care about case.
         let name = self.0.to_ascii_uppercase();
         // GOOGLE_API_KEY is not Go's, and reserved names are seen in the process list.
@@ -337,6 +370,14 @@ mod tests {
         ] {
             assert!(is_reserved(name), "{name}");
         }
+        let steers = |name: &str| name.parse::<EnvName>().unwrap().steers_the_client();
+        for name in ["NODE_ENV", "GIT_SHA", "PYTHONUNBUFFERED", "LANG", "AWS_CONFIG_FILE"] {
+            assert!(is_reserved(name) && !steers(name), "{name}");
+        }
+        for name in ["GIT_TOKEN", "NODE_AUTH_TOKEN", "SSH_KEY"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+        assert!(steers("LD_PRELOAD") && steers("BUILDX_CONFIG") && steers("PWD"));
         for name in
             ["DB_PASSWORD", "GOOGLE_API_KEY", "PATHS", "MY_PATH", "USERNAME", "PORT", "OLD_VALUE"]
         {

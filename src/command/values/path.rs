@@ -27,6 +27,11 @@ impl ContainerPath {
         self.components().next().is_none()
     }
 
+    /// Its last part; the root has none.
+    pub fn file_name(&self) -> Option<&str> {
+        self.components().last()
+    }
+
     /// The parts between the slashes, without those that mean nothing.
     pub(super) fn components(&self) -> impl Iterator<Item = &str> {
         self.as_str().split('/').filter(|part| !part.is_empty() && *part != ".")

@@ -86,6 +86,7 @@ fn additional_contexts(vetting: &mut Vetting<'_>, contexts: &Value, place: &Plac
 
 fn cache_from(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     Words.walk(vetting, value, place);
+    refuse_quotes(vetting, value, place);
     for source in words(value) {
         match field(&source, "type").as_deref() {
             None | Some("registry" | "inline") => {}
@@ -103,6 +104,7 @@ fn cache_from(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
 
 fn cache_to(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     Words.walk(vetting, value, place);
+    refuse_quotes(vetting, value, place);
     for target in words(value) {
         match field(&target, "type").as_deref() {
             Some("inline") => {}
@@ -143,5 +145,12 @@ fn attestation(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
         if !["", "true", "false", "mode=min", "mode=max"].contains(&&*text) {
             vetting.findings.refuse(&rule::BUILD_HOST, place.last().to_owned(), place);
         }
+    }
+}
+
+/// In quotes a field of the list can hold commas, and so other fields than we see.
+fn refuse_quotes(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+    if words(value).iter().any(|cache| cache.contains('"')) {
+        vetting.findings.refuse(&rule::BUILD_OUTPUT, "a quoted cache", place);
     }
 }

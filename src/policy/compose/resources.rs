@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Shape::{Check, Deny, Each, Labels, Named, Object, Pairs, Scalar, Words};
+use super::Shape::{Check, Deny, Each, Labels, Named, Object, Pairs, Scalar};
 use super::service::SERVICE;
 use super::{Shape, Vetting, checks, word};
 use crate::command::values::EnvName;
@@ -43,7 +43,7 @@ static SUBNET: Shape = Object(&[
     ("aux_addresses", Pairs),
     ("gateway", Scalar),
     ("ip_range", Scalar),
-    ("subnet", Words),
+    ("subnet", Check(subnet)),
 ]);
 
 static VOLUME: Shape = Object(&[
@@ -88,6 +88,11 @@ fn network_name(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     let name = word(value).unwrap_or_default();
     rights::namespace(&mut vetting.findings, "network", &name, place);
     checks::object_name(vetting, value, place);
+}
+
+fn subnet(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+    let subnet = word(value).unwrap_or_default();
+    rights::subnet(&mut vetting.findings, &subnet, place);
 }
 
 fn content_file(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {

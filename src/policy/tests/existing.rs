@@ -1,6 +1,5 @@
 use serde_json::{Value, json};
 
-use crate::command::Effect;
 use crate::policy::testing::{Machine, rules, standard, unrestricted, with, with_paths};
 use crate::policy::{FileKind, Policy};
 
@@ -147,16 +146,19 @@ fn a_network_can_be_the_hosts_own() {
 fn protected_and_foreign_objects() {
     let policy =
         Policy { protect: vec!["pg*".parse().unwrap()], only_ours: true, ..unrestricted() };
-    let ask = |effect, name: &str, labels: &[(&str, &str)]| {
-        rules(policy.object(effect, "volume", name, labels.iter().copied()))
+    let removal = |name: &str, labels: &[(&str, &str)]| {
+        rules(policy.removal("volume", name, labels.iter().copied()))
     };
-    let ours = ("docker-mcp-server.request", "01ab");
-    let protect = ("docker-mcp-server.protect", "true");
-    assert_eq!(ask(Effect::Destroy, "data", &[ours]), [""; 0]);
-    assert_eq!(ask(Effect::Destroy, "pgdata", &[ours]), ["object.protected"]);
-    assert_eq!(ask(Effect::Destroy, "data", &[ours, protect]), ["object.protected"]);
-    assert_eq!(ask(Effect::Change, "pgdata", &[ours]), [""; 0]);
-    assert_eq!(ask(Effect::Change, "data", &[]), ["object.not_ours"]);
-    assert_eq!(ask(Effect::Destroy, "pg", &[]), ["object.protected", "object.not_ours"]);
-    assert_eq!(ask(Effect::Read, "pg", &[]), [""; 0]);
+    let change =
+        |labels: &[(&str, &str)]| rules(policy.change("container", "web", labels.iter().copied()));
+    assert_eq!(removal("data", &[]), [""; 0]);
+    assert_eq!(removal("pgdata", &[]), ["object.protected"]);
+    assert_eq!(removal("data", &[("docker-mcp-server.protect", "false")]), [""; 0]);
+    assert_eq!(removal("data", &[("docker-mcp-server.protect", "true")]), ["object.protected"]);
+    assert_eq!(change(&[("docker-mcp-server.request", "01ab")]), [""; 0]);
+    assert_eq!(change(&[("com.docker.compose.project.config_files", "-")]), [""; 0]);
+    assert_eq!(change(&[]), ["object.not_ours"]);
+    let by_hand = ("com.docker.compose.project.config_files", "/home/ann/shop/compose.yaml");
+    assert_eq!(change(&[by_hand]), ["object.not_ours"]);
+    assert_eq!(rules(standard().change("container", "web", std::iter::empty())), [""; 0]);
 }

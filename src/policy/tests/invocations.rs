@@ -136,7 +136,7 @@ fn hazards_say_what_the_command_line_does_not() {
         option("type", "tmpfs"),
         option("device", "tmpfs"),
         option("o", "size=100m,uid=1000"),
-        option("com.docker.network.bridge.name", "br-shop"),
+        option("com.docker.network.bridge.enable_icc", "false"),
         option("com.docker.network.driver.mtu", "1450"),
         Hazard::Driver("bridge".into()),
         Hazard::Driver("local".into()),

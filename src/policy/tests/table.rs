@@ -64,7 +64,9 @@ impl Case {
                 policy.check(&verb, &machine).err()
             }
             Self::Object(name) => {
-                policy.object(Effect::Destroy, "volume", name, std::iter::empty()).err()
+                let none = std::iter::empty;
+                let removal = policy.removal("volume", name, none());
+                removal.and(policy.change("volume", name, none())).err()
             }
         };
         refusal.map(Error::from)
@@ -162,6 +164,7 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
         ("container.name", service("container_name", json!("a/b")), &[]),
         ("driver.plugin", Model(json!({"volumes": {"v": {"driver": "evil"}}})), &["drivers"]),
         ("driver.option", option("type", "nfs"), &["driver-opts"]),
+        ("network.public_addresses", Options(&[("--subnet", "203.0.113.0/24")]), &["driver-opts"]),
         ("image.push", Verb("push"), &["push"]),
         ("build.remote", Verb("build"), &["remote-build"]),
         ("build.host", build("ssh", json!(["default"])), &["build-host"]),

@@ -4,31 +4,35 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{self, Resolved, vet};
+use super::model::{self, Resolved};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::view::{Model, Named, Port};
 use crate::command::Effect;
-use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::values::{Environment, Profile, ProjectName};
 use crate::error::{Code, Error};
+use crate::policy::Violation;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
+
+/// More findings of the policy are more of the same.
+const PROBLEMS: usize = 20;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// Text of a compose file; give this or `compose_file`.
+    /// Compose file as text.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Compose project (default: the file's).
+    /// Project (default: the file's).
     project_name: Option<ProjectName>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Profiles to switch on.
+    /// Profiles.
     #[serde(default)]
-    profiles: Vec<ServiceName>,
-    /// model: the whole file as compose resolves it.
+    profiles: Vec<Profile>,
+    /// The whole resolved file.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -77,7 +81,7 @@ impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
         title: "Check a compose file",
-        description: "Check a compose file without creating anything: whether it is valid, its services, images, volumes, networks, ports, and all problems at once. deploy-compose deploys it.",
+        description: "Check a compose file without creating anything: what it defines, and all problems at once. To run it use deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
@@ -102,13 +106,19 @@ impl Tool for ComposeConfig {
         .await;
         let resolved = match resolved {
             Ok(resolved) => resolved,
-            Err(error) if is_about_the_file(&error) => return Ok(Structured(invalid(&error))),
+            Err(error) if error.code == Code::RefusedByPolicy => {
+                return Ok(Structured(invalid("policy", &error)));
+            }
+            Err(error) if is_about_the_file(&error) => {
+                return Ok(Structured(invalid("invalid", &error)));
+            }
             Err(error) => return Err(error),
         };
         let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
-        if let Err(error) = vet(resolved, &context.workspace) {
+        if let Err(refusal) = model::judge(context.docker.policy(), &resolved)? {
             reply.valid = false;
-            reply.problems.insert(0, Problem::of("policy", &error));
+            let violations = refusal.violations.iter().take(PROBLEMS).map(Problem::of_policy);
+            reply.problems.splice(0..0, violations);
         }
         Ok(Structured(reply))
     }
@@ -120,8 +130,8 @@ fn is_about_the_file(error: &Error) -> bool {
     about_the_file && error.context.iter().any(|(key, _)| *key == "file")
 }
 
-fn invalid(error: &Error) -> Reply {
-    Reply { valid: false, problems: vec![Problem::of("invalid", error)], ..Reply::default() }
+fn invalid(kind: &'static str, error: &Error) -> Reply {
+    Reply { valid: false, problems: vec![Problem::of(kind, error)], ..Reply::default() }
 }
 
 impl Problem {
@@ -132,8 +142,17 @@ impl Problem {
             kind,
             key: about("key"),
             line: about("line"),
-            message: error.message.clone(),
+            message: [&[error.message.clone()], &error.details[..]].concat().join("; "),
             hint: error.hint.clone(),
+        }
+    }
+
+    fn of_policy(violation: &Violation) -> Self {
+        let Violation { rule, subject, why, instead, operator_switch, .. } = violation;
+        Self {
+            key: Some(violation.location.clone()),
+            hint: Some(format!("{instead} The user can allow it by {operator_switch}.")),
+            ..Self::new("policy", format!("{rule}: {subject}: {why}"))
         }
     }
 

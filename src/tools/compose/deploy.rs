@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -15,11 +16,12 @@ use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use super::view::Model;
 use crate::command::containers::Container;
-use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
+use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::filters::word;
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -28,39 +30,39 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct DeployCompose {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file; give this or `compose_file`.
+    /// Compose file as text.
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services and what they depend on (default all).
+    /// Only these and what they need (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Profiles to switch on.
+    /// Profiles.
     #[serde(default)]
-    profiles: Vec<ServiceName>,
-    /// Build images even if they exist.
+    profiles: Vec<Profile>,
+    /// Build again.
     #[serde(default)]
     build: bool,
-    /// When to pull images (default: what the file says).
+    /// Default: as the file says.
     pull: Option<Pull>,
-    /// Recreate containers that have not changed.
+    /// Also unchanged ones.
     #[serde(default)]
     force_recreate: bool,
     /// Remove services not in the file.
     #[serde(default)]
     remove_orphans: bool,
-    /// Number of containers by service.
+    /// Containers by service.
     #[serde(default)]
     scale: BTreeMap<ServiceName, Bounded<0, 100>>,
-    /// Wait until all are healthy, running or done (default true).
+    /// Default true.
     #[serde(default = "yes")]
     wait: bool,
-    /// Seconds to wait once images are there (default 120).
+    /// Seconds to wait (default 120).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show what would be done.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -118,7 +120,7 @@ impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy a compose project",
-        description: "Bring a compose project up and wait until each service is healthy, running or done; tells per service what was done, state, URLs, and the last words of what failed. Changed containers are recreated; volumes stay. To take it down use compose-down.",
+        description: "Bring a compose project up and wait until each service is healthy, running or done; tells state, URLs, and the last words of what failed. Volumes stay. Undo: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -135,12 +137,14 @@ impl Tool for DeployCompose {
         )?;
         let resolved = self.resolve(docker, &source).await?;
         let mut notes = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted);
         let before = project::containers(docker, &self.project_name).await?;
+        judge_changes(docker, &before)?;
+        notes.extend(of_another_folder(&source, &before));
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before).await?;
@@ -349,6 +353,14 @@ impl DeployCompose {
     }
 }
 
+/// Somebody else may have given another project the same name.
+fn of_another_folder(source: &Source, before: &[Container]) -> Option<String> {
+    let folder = before.iter().find_map(|container| container.label(project::FOLDER_LABEL))?;
+    (Path::new(folder) != source.directory).then(|| {
+        format!("a project of this name was deployed from {folder}: it is this one's from now on")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -365,13 +377,13 @@ mod tests {
 
     #[test]
     fn argv_of_deploy_compose() {
-        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach");
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach");
         assert_snapshot!(
             argv(json!({
                 "project_name": "shop", "services": ["web", "db"], "build": true, "pull": "always",
                 "force_recreate": true, "remove_orphans": true, "scale": {"web": 3, "db": "0"},
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
+            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
         );
     }
 

@@ -15,29 +15,29 @@ use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeDown {
-    /// Compose project; its files are not needed.
+    /// Compose project.
     project_name: ProjectName,
-    /// Also its volumes with all their data; first answers with a plan.
+    /// Also its volumes and their data; gives a plan first.
     #[serde(default)]
     remove_volumes: bool,
-    /// Also its images: true or all, or local for built ones without a name.
+    /// Also its images: all, or local (built, unnamed).
     #[serde(default)]
     remove_images: Images,
-    /// Also remove leftovers of compose-run.
+    /// Also leftovers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Token from the plan, after the person's yes.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -110,7 +110,7 @@ impl Tool for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
         title: "Take a compose project down",
-        description: "Stop and remove all containers and networks of a compose project, by its name alone. Volumes stay unless remove_volumes, which destroys data and has to be confirmed. To stop without removing use compose-stop.",
+        description: "Remove the containers and networks of a compose project. Volumes stay unless remove_volumes, which destroys data after a confirmed plan. To only stop it: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,
@@ -124,7 +124,7 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        self.refuse_protected(&before)?;
+        self.judge(docker, &before)?;
         let command = self.command(before.containers.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
@@ -162,17 +162,16 @@ impl ComposeDown {
             .timeout(Duration::from_secs(seconds.min(1800)))
     }
 
-    /// The person has marked what must stay.
-    fn refuse_protected(&self, before: &Holdings) -> Result<(), Error> {
-        if self.remove_volumes {
-            before
-                .volumes
-                .iter()
-                .try_for_each(|volume| refuse_protected("volume", &volume.name, &volume.labels))?;
+    /// What the operator wants to stay. The networks and volumes of a project are ours when its
+    /// containers are.
+    fn judge(&self, docker: &Docker, before: &Holdings) -> Result<(), Error> {
+        for container in &before.containers {
+            judge_removal(docker, "container", container.name(), &container.config.labels)?;
         }
-        before.containers.iter().try_for_each(|container| {
-            refuse_protected("container", container.name(), &container.config.labels)
-        })
+        for volume in before.volumes.iter().filter(|_| self.remove_volumes) {
+            judge_protection(docker, "volume", &volume.name, &volume.labels)?;
+        }
+        Ok(())
     }
 
     async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {
@@ -319,13 +318,13 @@ mod tests {
 
     #[test]
     fn argv_of_compose_down() {
-        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop down");
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down");
         assert_snapshot!(
             argv(json!({
                 "project_name": "shop", "remove_volumes": true, "remove_images": "local",
                 "remove_orphans": true, "timeout_seconds": 0,
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop down --volumes --rmi=local --remove-orphans --timeout=0"
+            @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down --volumes --rmi=local --remove-orphans --timeout=0"
         );
     }
 

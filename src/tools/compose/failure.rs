@@ -10,6 +10,7 @@ use super::project;
 use super::settle::{self, Expected, Stand};
 use crate::command::containers::Container;
 use crate::error::{Code, Error};
+use crate::tools::build_log::BuildLog;
 
 /// A failure of `up` after which there are containers to tell about.
 #[derive(Debug, Serialize)]
@@ -71,6 +72,17 @@ pub(super) fn with_service_of_pull(error: Error, said: &[String]) -> Error {
         is_it.then(|| service.to_owned())
     });
     match service {
+        Some(service) => error.with("service", service),
+        None => error,
+    }
+}
+
+/// Adds to a failed build what its step printed, and whose step it was.
+pub(super) fn of_build(log: &BuildLog, error: Error, is_service: impl Fn(&str) -> bool) -> Error {
+    let error = log.explain(error, None);
+    // `[web 2/3] RUN make`: compose puts the service before the number of the step.
+    let first = log.failed().and_then(|step| step.strip_prefix('[')?.split([' ', ']']).next());
+    match first.filter(|name| is_service(name)) {
         Some(service) => error.with("service", service),
         None => error,
     }

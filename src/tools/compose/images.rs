@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::build_log::BuildLog;
+use super::failure;
 use super::holdings::images_by_name;
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
@@ -16,6 +16,7 @@ use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Line;
 use crate::error::Error;
+use crate::tools::build_log::BuildLog;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -27,25 +28,25 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are built).
+    /// Only these (default all that are built).
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Do not use the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Ask the registry for newer base images.
+    /// Look for newer base images.
     #[serde(default)]
     pull: bool,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -55,19 +56,19 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Compose project.
     project_name: ProjectName,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Path of a compose file, or several.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}` in the file, before its `.env`.
+    /// Values for `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Only these services (default all that are not built).
+    /// Only these (default all that are not built).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds it may take (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -96,7 +97,7 @@ impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build the images of a compose project",
-        description: "Build the images of a compose project's services; containers stay as they are until deploy-compose. A failure tells the step and its last lines.",
+        description: "Build images of a compose project; a failure names step, line and last output. deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -126,12 +127,16 @@ impl Tool for ComposeBuild {
         let before = images_by_name(docker, images.values().cloned().collect()).await?;
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
-            say(context, line);
             log.hear(line);
+            if log.is_empty() {
+                say(context, line);
+            } else {
+                log.tell(context.docker.progress());
+            }
         };
         let is_service = |name: &str| vetted.model().services.contains_key(name);
         let result = docker.watch(&Work(build.clone()), listen).await;
-        result.map_err(|error| log.explain(error, is_service))?;
+        result.map_err(|error| failure::of_build(&log, error, is_service))?;
         let after = images_by_name(docker, images.values().cloned().collect()).await?;
         let services = outcomes(&images, &before, &after, "built", &BTreeMap::new());
         Ok(Change::Done(request.reply(&build, services, started, warnings)))
@@ -142,7 +147,7 @@ impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull the images of a compose project",
-        description: "Download the images of a compose project's services and tell what came of each; containers stay as they are until deploy-compose.",
+        description: "Pull images of a compose project; deploy-compose then uses them.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -213,7 +218,7 @@ impl Request<'_> {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        Ok((vet(resolved, &context.workspace)?, warnings))
+        Ok((vet(docker, resolved).await?, warnings))
     }
 
     /// The images that are built, or those that are pulled, by service.

@@ -16,6 +16,7 @@ use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
+use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -73,6 +74,10 @@ impl Request<'_> {
     async fn run(&self, context: &Context) -> Result<Change<Reply>, Error> {
         let docker = &context.docker;
         let mut before = project::containers(docker, self.project).await?;
+        judge_changes(docker, &before)?;
+        if self.verb != "stop" {
+            judge_start(docker, &before)?;
+        }
         if before.is_empty() {
             return Err(project::no_such_project(docker, self.project).await);
         }
@@ -138,10 +143,10 @@ fn expected(containers: &[Container]) -> BTreeMap<String, Expected> {
 pub(super) struct ComposeStart {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -150,7 +155,7 @@ impl Tool for ComposeStart {
     const SPEC: Spec = Spec {
         name: "compose-start",
         title: "Start a compose project",
-        description: "Start the existing containers of a compose project again, as they are. Changed files or images need deploy-compose.",
+        description: "Start stopped containers of a compose project as they are. Changed files need deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -176,12 +181,12 @@ impl Tool for ComposeStart {
 pub(super) struct ComposeStop {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -190,7 +195,7 @@ impl Tool for ComposeStop {
     const SPEC: Spec = Spec {
         name: "compose-stop",
         title: "Stop a compose project",
-        description: "Stop the containers of a compose project without removing anything; compose-start starts them again. To remove them use compose-down.",
+        description: "Stop containers of a compose project, removing nothing. Undo: compose-start; to remove: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,
@@ -216,12 +221,12 @@ impl Tool for ComposeStop {
 pub(super) struct ComposeRestart {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -230,7 +235,7 @@ impl Tool for ComposeRestart {
     const SPEC: Spec = Spec {
         name: "compose-restart",
         title: "Restart a compose project",
-        description: "Stop the containers of a compose project and start them again as they are. Changed files or images need deploy-compose.",
+        description: "Restart containers of a compose project as they are. Changed files need deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -266,7 +271,7 @@ mod tests {
                 .command(2)
                 .to_string()
         };
-        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop stop");
-        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop restart --timeout=0 -- web");
+        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null stop");
+        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null restart --timeout=0 -- web");
     }
 }

@@ -12,7 +12,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListComposeProjects {
-    /// Also projects of which nothing runs.
+    /// Also stopped ones.
     #[serde(default)]
     all: bool,
 }
@@ -37,7 +37,7 @@ impl Tool for ListComposeProjects {
     const SPEC: Spec = Spec {
         name: "list-compose-projects",
         title: "List compose projects",
-        description: "The compose projects of this host with status, services, files and folder. For the containers of one project use compose-ps.",
+        description: "Compose projects with status, services, files and folder. For one: compose-ps.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

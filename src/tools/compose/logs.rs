@@ -35,37 +35,37 @@ const TIMESTAMP: usize = 31;
 pub(super) struct ComposeLogs {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Last lines in all (default 100; with a filter it searches the last 10000 of each).
+    /// Last lines (default 100; a filter searches 10000).
     tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Only lines that match this regular expression.
+    /// Regular expression of lines to show.
     grep: Option<String>,
-    /// Only lines that do not match grep.
+    /// Lines that do not match grep.
     #[serde(default)]
     invert: bool,
-    /// Lines to show around each match (default 0).
+    /// Lines around each match.
     context_lines: Option<Bounded<0, 100>>,
-    /// Which output (default all).
+    /// Default all.
     #[serde(default)]
     stream: Choice,
-    /// From then on: "10m" ago, or an RFC 3339 time.
+    /// "10m" ago, or RFC 3339.
     since: Option<TimePoint>,
-    /// Until then, in the same forms.
+    /// The same.
     until: Option<TimePoint>,
-    /// Timestamp each line.
+    /// With timestamps.
     #[serde(default)]
     timestamps: bool,
-    /// Tell equal lines in a row once.
+    /// Equal lines in a row once.
     #[serde(default)]
     dedupe: bool,
-    /// Also wait for new lines.
+    /// Wait for new lines.
     #[serde(default)]
     follow: bool,
-    /// Seconds to follow (default 10).
+    /// Seconds (default 10).
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches this.
+    /// Follow until a line matches.
     until_match: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Tool for ComposeLogs {
     const SPEC: Spec = Spec {
         name: "compose-logs",
         title: "Read the logs of a compose project",
-        description: "What the services of a compose project printed, merged by time; filtered by grep, stream and time. The last line tells what was left out. For one container use get-logs.",
+        description: "Logs of a compose project's services merged by time, filtered; the last line says what was cut. For one container: get-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
@@ -132,8 +132,8 @@ impl Tool for ComposeLogs {
             followed,
             states: idle.map(Account::state).collect(),
         };
-        let separator = if selected.text.is_empty() { "" } else { "\n" };
-        Ok(Text(format!("{}{separator}{account}", selected.text)))
+        let account = account.to_string();
+        Ok(Text { output: selected.text, account })
     }
 }
 

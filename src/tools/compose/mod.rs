@@ -1,6 +1,5 @@
 //! Compose projects: deploy, look, take down.
 
-mod build_log;
 mod config;
 mod deploy;
 mod down;
@@ -14,6 +13,7 @@ mod lifecycle;
 mod list;
 mod logs;
 mod model;
+pub(super) mod outlook;
 mod project;
 mod ps;
 mod report;
@@ -21,6 +21,7 @@ mod run;
 mod settle;
 mod source;
 mod up;
+mod values;
 mod view;
 
 use super::Entry;

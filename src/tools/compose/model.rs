@@ -1,20 +1,24 @@
 //! A compose project as compose itself understands it: resolved, checked, and then deployed from
 //! exactly the bytes that were checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use regex_lite::Regex;
+use serde_json::Value;
 
 use super::source::{From, Source};
-use super::view::Model;
+use super::values;
+use super::view::{Model, Named};
 use crate::command::compose::Project;
+use crate::command::documents::Documents;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::workspace::Workspace;
+use crate::policy::{Disk, Policy, Refusal};
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -28,8 +32,8 @@ pub(super) struct Resolved {
     /// What compose printed, byte for byte.
     model_text: Arc<[u8]>,
     model: Model,
-    /// Values for `${…}`; secrets from the environment are looked up again when they are deployed.
-    environment: Environment,
+    /// What compose looks up again while it deploys.
+    looked_up: BTreeMap<String, String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -40,17 +44,43 @@ pub(super) struct Vetted(Resolved);
 ///
 /// This is the one gate between a compose file and docker. Every key of every service, network,
 /// volume, secret and config is judged here, on the resolved model (aliases, merges, `extends` and
-/// interpolation can hide nothing there), and all findings are told at once. Today it accepts
-/// everything.
+/// interpolation can hide nothing there), and all findings are told at once. What the model only
+/// names, docker is asked about: a volume that exists can be a folder of the host.
 ///
 /// # Errors
 /// DKR-014 that lists every violation.
-#[expect(clippy::unnecessary_wraps, reason = "the policy decides here")]
-pub(super) fn vet(resolved: Resolved, _workspace: &Workspace) -> Result<Vetted, Error> {
-    Ok(Vetted(resolved))
+pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, Error> {
+    let policy = docker.policy();
+    let in_model = judge(policy, &resolved)?;
+    let (volumes, networks) = existing(docker, &resolved.model).await?;
+    let findings = std::iter::once(in_model)
+        .chain(volumes.iter().map(|volume| policy.volume(volume, &Disk)))
+        .chain(networks.iter().map(|network| policy.network(network, &Disk)));
+    match findings.filter_map(Result::err).reduce(Refusal::and) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(Vetted(resolved)),
+    }
 }
 
-/// Asks compose what a source means.
+/// What the policy says of the model alone.
+///
+/// # Errors
+/// DKR-016 when it is no JSON.
+pub(super) fn judge(policy: &Policy, resolved: &Resolved) -> Result<Result<(), Refusal>, Error> {
+    Ok(policy.vet(&resolved.document()?, &resolved.model.name, &Disk))
+}
+
+/// The volumes and networks of the model that are there already.
+async fn existing(docker: &Docker, model: &Model) -> Result<(Vec<Value>, Vec<Value>), Error> {
+    let find = async |kind, named: &BTreeMap<String, Option<Named>>| {
+        let names = named.values().flatten().map(|named| named.name.clone()).collect();
+        let query = Documents::existing(kind, names);
+        if query.names.is_empty() { Ok(vec![]) } else { docker.run(&query).await }
+    };
+    tokio::try_join!(find("volume", &model.volumes), find("network", &model.networks))
+}
+
+/// Asks compose what a source means, once it is certain that it reads nothing foreign for it.
 ///
 /// # Errors
 /// DKR-004 with line and key for a file that is wrong; nothing has been created then.
@@ -61,13 +91,22 @@ pub(super) async fn resolve(
     profiles: &[String],
     environment: &Environment,
 ) -> Result<Resolved, Error> {
-    let question = Config::new(project_name, source, profiles, environment)?;
+    let question = Config::new(docker.policy(), project_name, source, profiles, environment)?;
     let (model_text, warnings) =
         docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
-    let model = json::document(&model_text)?;
-    let project = Project { files: vec![PathBuf::from("-")], ..question.project };
+    let mut document: Value = json::document(&model_text)?;
+    let model_text = if values::drop_missing_dependencies(&mut document) {
+        document.to_string()
+    } else {
+        model_text
+    };
+    let looked_up = values::looked_up(&document, environment, &source.directory);
+    let model = serde_json::from_value(document)
+        .map_err(|error| Error::new(Code::UnexpectedOutput, format!("the model: {error}")))?;
+    let project =
+        Project { files: vec![PathBuf::from("-")], reads_dot_env: false, ..question.project };
     let model_text = Arc::from(model_text.into_bytes());
-    Ok(Resolved { project, model_text, model, environment: environment.clone(), warnings })
+    Ok(Resolved { project, model_text, model, looked_up, warnings })
 }
 
 /// As [`resolve`], with the profiles of the named services switched on: to name a service means to
@@ -117,7 +156,7 @@ impl Resolved {
     ///
     /// # Errors
     /// DKR-016 when it is no JSON.
-    pub(super) fn document(&self) -> Result<serde_json::Value, Error> {
+    pub(super) fn document(&self) -> Result<Value, Error> {
         json::document(&String::from_utf8_lossy(&self.model_text))
     }
 
@@ -128,7 +167,8 @@ impl Resolved {
 
     fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
         let invocation = self.project.invocation(effect, verb).stdin(Arc::clone(&self.model_text));
-        with_values(invocation, &self.environment)
+        let values = self.looked_up.iter();
+        values.fold(invocation, |invocation, (name, value)| invocation.client_env(name, value))
     }
 }
 
@@ -156,19 +196,22 @@ pub(super) struct Config {
 
 impl Config {
     /// # Errors
-    /// DKR-004 for a variable that would steer the docker client itself.
+    /// DKR-004 for a variable that would steer the docker client itself; DKR-014 for a source that
+    /// makes compose read what the policy does not allow.
     pub(super) fn new(
+        policy: &Policy,
         project_name: Option<&ProjectName>,
         source: &Source,
         profiles: &[String],
         environment: &Environment,
     ) -> Result<Self, Error> {
-        if let Some((name, _)) = environment.iter().find(|(name, _)| name.is_reserved()) {
+        if let Some((name, _)) = environment.iter().find(|(name, _)| name.steers_the_client()) {
             let message =
                 format!("{name} cannot be set here: it would steer the docker client itself");
             return Err(Error::invalid("environment", message)
-                .hint("give the variable another name in the compose file, or write it into the .env file beside it"));
+                .hint("give the variable another name in the compose file"));
         }
+        policy.prescan(source.texts()?, &source.directory, &Disk)?;
         let (files, text) = match &source.from {
             From::Text(text) | From::File(_, text) => {
                 (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
@@ -180,7 +223,7 @@ impl Config {
             files,
             profiles: profiles.to_vec(),
             name: project_name.cloned(),
-            ..Project::default()
+            reads_dot_env: true,
         };
         Ok(Self { project, text, environment: environment.clone() })
     }
@@ -192,7 +235,12 @@ impl Config {
             Some(text) => invocation.stdin(Arc::clone(text)),
             None => invocation,
         };
-        with_values(invocation, &self.environment)
+        // As a shell in that folder has it: `${PWD}` in a file means the project.
+        let directory = self.project.directory.as_ref().and_then(|directory| directory.to_str());
+        let invocation = invocation.client_env("PWD", directory.unwrap_or_default());
+        self.environment.iter().fold(invocation, |invocation, (name, value)| {
+            invocation.client_env(name.as_str(), value)
+        })
     }
 }
 
@@ -210,13 +258,6 @@ impl Command for Config {
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
         Ok((output.stdout.clone(), warnings(&output.stderr)))
     }
-}
-
-/// Values reach compose through its environment, never through the command line.
-fn with_values(invocation: Invocation, environment: &Environment) -> Invocation {
-    environment
-        .iter()
-        .fold(invocation, |invocation, (name, value)| invocation.client_env(name.as_str(), value))
 }
 
 /// The warnings in compose's log lines, each once.
@@ -263,7 +304,7 @@ pub(super) mod testing {
             project,
             model_text: Arc::from(model.as_bytes()),
             model: serde_json::from_str(model).unwrap(),
-            environment: Environment::default(),
+            looked_up: BTreeMap::new(),
             warnings: vec![],
         })
     }
@@ -279,21 +320,25 @@ mod tests {
         Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
     }
 
+    fn config(profiles: &[String], environment: &Environment) -> Result<Config, Error> {
+        let name = "shop".parse().unwrap();
+        Config::new(&Policy::default(), Some(&name), &source(), profiles, environment)
+    }
+
     #[test]
     fn argv_of_config() {
         let environment = serde_json::from_value(json!({"TAG": "secret"})).unwrap();
-        let config =
-            Config::new(Some(&"shop".parse().unwrap()), &source(), &["dev".into()], &environment);
+        let config = config(&["dev".into()], &environment);
         let invocation = config.unwrap().invocation();
         insta::assert_snapshot!(invocation, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- --profile=dev config --format=json");
-        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["TAG"]);
+        assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["PWD", "TAG"]);
         assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"services: {}");
     }
 
     #[test]
     fn a_variable_that_steers_the_client_is_refused() {
         let environment = serde_json::from_value(json!({"DOCKER_HOST": "x"})).unwrap();
-        let config = Config::new(Some(&"shop".parse().unwrap()), &source(), &[], &environment);
+        let config = config(&[], &environment);
         assert_eq!(config.map(|_| ()).unwrap_err().code, Code::InvalidConfiguration);
     }
 

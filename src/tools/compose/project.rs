@@ -17,7 +17,7 @@ pub(super) const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER_LABEL: &str = "com.docker.compose.container-number";
 pub(super) const HASH_LABEL: &str = "com.docker.compose.config-hash";
 pub(super) const VERSION_LABEL: &str = "com.docker.compose.version";
-pub(super) const FILES_LABEL: &str = "com.docker.compose.project.config_files";
+pub(super) use crate::command::labels::COMPOSE_FILES as FILES_LABEL;
 pub(super) const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
 
 /// More IDs in one call would pass the limit of a command line some day.
@@ -53,16 +53,16 @@ pub(super) async fn containers(
     Ok(containers)
 }
 
-pub(super) fn is_one_off(container: &Container) -> bool {
+pub(in crate::tools) fn is_one_off(container: &Container) -> bool {
     container.label(ONE_OFF_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-pub(super) fn service(container: &Container) -> &str {
+pub(in crate::tools) fn service(container: &Container) -> &str {
     container.label(SERVICE_LABEL).unwrap_or_default()
 }
 
 /// The services that it depends on: `db:service_healthy:false,cache:service_started:true`.
-pub(super) fn depends_on(container: &Container) -> Vec<String> {
+pub(in crate::tools) fn depends_on(container: &Container) -> Vec<String> {
     let label = container.label("com.docker.compose.depends_on").unwrap_or_default();
     let names = label.split(',').filter_map(|entry| entry.split(':').next());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
@@ -118,7 +118,7 @@ impl Command for Labelled {
 
 /// DKR-008 for a project of which nothing is left, with the names that are like it. Compose itself
 /// says nothing and ends with 0.
-pub(super) async fn no_such_project(docker: &Docker, project: &ProjectName) -> Error {
+pub(in crate::tools) async fn no_such_project(docker: &Docker, project: &ProjectName) -> Error {
     let everything = ListContainers { all: true, filters: vec![format!("label={PROJECT_LABEL}")] };
     let rows = docker.run(&everything).await.unwrap_or_default();
     let names: BTreeSet<String> = rows.into_iter().filter_map(|row| row.project).collect();

@@ -24,7 +24,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposePs {
     /// Compose project.
     project_name: ProjectName,
-    /// Only these services (default all).
+    /// Only these (default all).
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -57,7 +57,7 @@ impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
         title: "Containers of a compose project",
-        description: "State, health, exit code and ports of a compose project's containers, and drift: whether one runs an older image or definition than the tag or file has now. For all projects use list-compose-projects, for output compose-logs.",
+        description: "State, health, exit code, ports of a compose project's containers, and drift from file, image or source. All projects: list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
@@ -79,7 +79,7 @@ impl Tool for ComposePs {
         let source = Source::of_project(&context.workspace, &containers);
         let (images, definitions, outdated) = tokio::join!(
             images_by_name(docker, names),
-            Definitions::now(docker, &self.project_name, source.as_ref()),
+            Definitions::now(docker, &self.project_name, source.as_ref(), &containers),
             outdated(context, &self.project_name, source.as_ref(), &containers),
         );
         // Drift is an extra; without it the rest of the answer is still right.
@@ -134,7 +134,7 @@ fn listed(container: &Container, drift: Vec<String>) -> Listed {
     }
 }
 
-fn drift(
+pub(super) fn drift(
     container: &Container,
     images: &BTreeMap<String, String>,
     definitions: Option<&Definitions>,
@@ -191,7 +191,7 @@ async fn outdated(
 }
 
 /// What the files of a project say now.
-struct Definitions {
+pub(super) struct Definitions {
     version: String,
     hashes: BTreeMap<String, String>,
     /// What to say of a service whose hash is another.
@@ -201,13 +201,29 @@ struct Definitions {
 impl Definitions {
     /// Nothing unless the files are in the project folder and compose can read them without
     /// values that only a deployment knew.
-    async fn now(docker: &Docker, project: &ProjectName, source: Option<&Source>) -> Option<Self> {
+    pub(super) async fn now(
+        docker: &Docker,
+        project: &ProjectName,
+        source: Option<&Source>,
+        containers: &[Container],
+    ) -> Option<Self> {
         let source = source?;
+        let everything = ["*".to_owned()];
+        let none = Environment::default();
         let config =
-            Config::new(Some(project), source, &["*".to_owned()], &Environment::default()).ok()?;
+            Config::new(docker.policy(), Some(project), source, &everything, &none).ok()?;
         let hashes = Hashes(config.question());
-        let (version, (hashes, warnings)) =
-            tokio::try_join!(docker.run(&ComposeVersionQuery), docker.run(&hashes)).ok()?;
+        let (hashes, warnings) = docker.run(&hashes).await.ok()?;
+        // The version only matters where a hash is another.
+        let is_same = |container: &Container| {
+            let own = container.label(project::HASH_LABEL);
+            own == hashes.get(project::service(container)).map(String::as_str)
+        };
+        let version = if containers.iter().all(is_same) {
+            String::new()
+        } else {
+            docker.run(&ComposeVersionQuery).await.ok()?
+        };
         if warnings.iter().any(|warning| warning.contains("variable is not set")) {
             return None;
         }
@@ -225,5 +241,15 @@ impl Definitions {
             }
         );
         Some(Self { version, hashes, text })
+    }
+
+    /// Whether these containers are those of the files, all of them and no others.
+    pub(super) fn are_all_of(&self, containers: &[Container]) -> bool {
+        let own: BTreeSet<&str> = containers
+            .iter()
+            .filter(|container| !project::is_one_off(container))
+            .map(project::service)
+            .collect();
+        own.len() == self.hashes.len() && own.iter().all(|it| self.hashes.contains_key(*it))
     }
 }

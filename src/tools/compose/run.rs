@@ -3,18 +3,21 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::build_log::BuildLog;
-use super::exec::{SHOWN, ends_of};
+use super::failure;
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
+use super::values;
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
-use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, labels};
+use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
+use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
+use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::protect::judge_target;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -23,23 +26,23 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeRun {
     /// Compose project.
     project_name: ProjectName,
-    /// Service to take the settings from.
+    /// Service.
     service: ServiceName,
-    /// Program and arguments instead of the service's own; no shell runs it.
+    /// Program and arguments; no shell (default: its own).
     command: Option<CommandLine>,
-    /// Text of a compose file (default: the file it was deployed from).
+    /// Compose file as text (default: the deployed file).
     compose_yaml: Option<ComposeText>,
-    /// Or its path; of several the later ones override.
+    /// Or its path, or several.
     compose_file: Option<ComposeFiles>,
-    /// Variables for the command, and for `${…}` in the file.
+    /// Its variables, also for `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Do not start what it depends on.
+    /// Without what it depends on.
     #[serde(default)]
     no_deps: bool,
-    /// Seconds until it is killed, once it runs (default 300).
+    /// Seconds until it is killed (default 300).
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -65,7 +68,7 @@ impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run a one-off command of a compose service",
-        description: "Run a command in a new container of a compose service (tests, migrations) and get its exit code, output and first failure; it is removed afterwards. For a container that runs already use compose-exec.",
+        description: "Run a one-off command (tests, migrations) in a new container of a compose service: exit code, output, first failure. In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,
@@ -87,7 +90,10 @@ impl Tool for ComposeRun {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
-        let vetted = vet(resolved, &context.workspace)?;
+        let vetted = vet(docker, resolved).await?;
+        if self.no_deps {
+            self.judge_what_it_shares(docker, &vetted).await?;
+        }
         let token = token()?;
         let one_off = OneOff {
             docker,
@@ -117,6 +123,22 @@ impl Tool for ComposeRun {
 }
 
 impl ComposeRun {
+    /// Without its dependencies being made anew, the containers whose volumes or namespaces it
+    /// shares are those that run, and not what the model says.
+    async fn judge_what_it_shares(&self, docker: &Docker, vetted: &Vetted) -> Result<(), Error> {
+        let document = vetted.resolved().document()?;
+        let shared = values::shared_services(&document, self.service.as_str());
+        if shared.is_empty() {
+            return Ok(());
+        }
+        for container in project::containers(docker, &self.project_name).await? {
+            if shared.contains(&project::service(&container)) {
+                judge_target(docker, &container.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Detached: to end an attached client would leave the container running.
     fn invocation(&self, vetted: &Vetted, name: &str, token: &str) -> Invocation {
         let mut run = vetted
@@ -156,7 +178,7 @@ impl OneOff<'_> {
             log.hear(line);
         };
         let made = docker.watch(run, listen).await;
-        made.map_err(|error| log.explain(error, |_| false))?;
+        made.map_err(|error| failure::of_build(&log, error, |_| false))?;
         let started = Instant::now();
         let wait = Wait { container: self.name.clone(), limit: self.limit };
         let timed_out = match docker.run(&wait).await {
@@ -168,7 +190,7 @@ impl OneOff<'_> {
         let output = docker.run(&Printed { container: self.name.clone() }).await?;
         let container = self.inspect().await?;
         let exit_code = container.exit_code().filter(|_| !timed_out);
-        let (stdout, stderr, mut notes) = ends_of(output);
+        let mut notes = vec![];
         if timed_out {
             notes.push(format!("it was killed after {} s", self.limit.as_secs()));
         }
@@ -176,10 +198,10 @@ impl OneOff<'_> {
             exit_code,
             exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
             timed_out: timed_out.then_some(true),
-            stdout,
-            stderr,
+            stdout: output.stdout,
+            stderr: output.stderr,
             notes,
-            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(elapsed),
             ..Reply::default()
         })
     }
@@ -252,39 +274,13 @@ impl Command for Printed {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["container", "logs"])
             .option("--tail", 10_000)
-            .streams(Streams::Split {
-                stdout: Capture::Tail { max: SHOWN },
-                stderr: Capture::Tail { max: SHOWN },
-            })
+            .streams(both_ends(SHOWN))
             .operands([&self.container])
     }
 
     fn parse(&self, output: &Output) -> Result<Output, Error> {
         Ok(output.clone())
     }
-}
-
-/// Lines around the first one that looks like a failure: it is seldom the last one.
-fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
-    const BEFORE: usize = 2;
-    const AFTER: usize = 10;
-    static FAILURE: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
-        regex_lite::Regex::new(
-            r"(?i)(\w*(error|exception)\b|\b(fatal|panic(ked)?|traceback|segfault)\b|\bFAIL(ED|URE)?\b|✗|✕|not ok \d|\bdenied\b|no such file|cannot |undefined )",
-        )
-        .expect("a valid pattern")
-    });
-    // `0 failed` and `no errors` are good news.
-    static GOOD: std::sync::LazyLock<regex_lite::Regex> = std::sync::LazyLock::new(|| {
-        regex_lite::Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b")
-            .expect("a valid pattern")
-    });
-    [stdout, stderr].into_iter().find_map(|text| {
-        let lines: Vec<&str> = text.lines().collect();
-        let at = lines.iter().position(|line| FAILURE.is_match(line) && !GOOD.is_match(line))?;
-        let (from, to) = (at.saturating_sub(BEFORE), (at + AFTER).min(lines.len()));
-        Some(lines.get(from..to)?.join("\n"))
-    })
 }
 
 #[cfg(test)]
@@ -305,24 +301,11 @@ mod tests {
 
     #[test]
     fn argv_of_compose_run() {
-        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
+        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
         let all = invocation(json!({
             "command": ["sh", "-c", "exit 3"], "environment": {"KEY": "secret"}, "no_deps": true
         }));
-        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
+        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
         assert_eq!(all.env().keys().collect::<Vec<_>>(), ["KEY"]);
-    }
-
-    #[test]
-    fn the_first_failure_is_found_and_good_news_is_not() {
-        let stdout = "test a ok\n0 failed, no errors so far\ntest b\nAssertionError: 1 != 2\n at b.py:3\ntest c FAILED\n";
-        assert_snapshot!(first_failure("warning: x", stdout).unwrap(), @r"
-        0 failed, no errors so far
-        test b
-        AssertionError: 1 != 2
-         at b.py:3
-        test c FAILED
-        ");
-        assert_eq!(first_failure("", "all good\n"), None);
     }
 }

@@ -11,6 +11,7 @@ use super::project;
 use crate::command::containers::Container;
 use crate::command::values::HostPath;
 use crate::error::Error;
+use crate::policy::{self, Disk, Files as _};
 use crate::workspace::Workspace;
 
 /// No compose file that a person wrote is larger.
@@ -171,6 +172,14 @@ impl Source {
         }
     }
 
+    /// The usual file of the project folder.
+    pub(super) fn usual(workspace: &Workspace) -> Option<Self> {
+        let name = USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file())?;
+        let path = name.parse::<HostPath>().ok()?;
+        let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+        Some(Self { directory: workspace.folder.clone(), from: From::File(path, text) })
+    }
+
     /// The files that the containers name, or, where they were deployed from standard input, the
     /// usual one in their folder. Nothing that is outside of the project folder.
     pub(super) fn of_project(workspace: &Workspace, containers: &[Container]) -> Option<Self> {
@@ -201,6 +210,38 @@ impl Source {
         }
     }
 
+    /// Its texts, for the look at what they refer to before compose reads it.
+    ///
+    /// # Errors
+    /// DKR-004 for a file that cannot be read.
+    pub(super) fn texts(&self) -> Result<Vec<policy::Source>, Error> {
+        let of_file = |path: &PathBuf, text: String| policy::Source {
+            name: path.display().to_string(),
+            text,
+            folder: path.parent().unwrap_or(&self.directory).to_owned(),
+            path: Some(path.clone()),
+        };
+        match &self.from {
+            From::Text(text) => Ok(vec![policy::Source {
+                name: self.name(),
+                text: text.clone(),
+                folder: self.directory.clone(),
+                path: None,
+            }]),
+            From::File(path, text) => Ok(vec![of_file(path, text.clone())]),
+            From::Files(paths) => paths
+                .iter()
+                .map(|path| match Disk.read(path) {
+                    Ok(text) => Ok(of_file(path, text)),
+                    Err(problem) => {
+                        let message = format!("{}: {problem}", path.display());
+                        Err(Error::invalid("compose_file", message))
+                    }
+                })
+                .collect(),
+        }
+    }
+
     /// What to call it in a message.
     pub(super) fn name(&self) -> String {
         match &self.from {
@@ -223,6 +264,8 @@ fn neither(workspace: &Workspace) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
@@ -255,7 +298,7 @@ mod tests {
 
     #[test]
     fn exactly_one_source_is_needed() {
-        let workspace = Workspace::new("/nowhere".into());
+        let workspace = Workspace::new("/nowhere".into(), Arc::default());
         let text: ComposeText = serde_json::from_value(json!("services: {}")).unwrap();
         let files: ComposeFiles = serde_json::from_value(json!("a.yml")).unwrap();
         assert!(Source::read(&workspace, None, None).is_err());

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::build_log::BuildLog;
-use super::failure::with_service_of_pull;
+use super::failure;
 use super::model::warnings;
 use super::project;
 use super::settle::{self, Expected, Memory, STEADY, Stand};
@@ -14,6 +13,7 @@ use crate::command::values::ProjectName;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
+use crate::tools::build_log::BuildLog;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -107,8 +107,9 @@ impl Ascent<'_> {
         let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = match ended {
             Ended::Failed(error) => {
-                let error = told.build.explain(error, |name| self.expected.contains_key(name));
-                Ended::Failed(with_service_of_pull(error, &told.errors))
+                let error =
+                    failure::of_build(&told.build, error, |name| self.expected.contains_key(name));
+                Ended::Failed(failure::with_service_of_pull(error, &told.errors))
             }
             other => other,
         };

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::documents::Documents;
 use crate::command::text::human_bytes;
 use crate::command::values::ContainerRef;
-use crate::command::{Command, Effect, Invocation, Output, json, time};
+use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -20,7 +21,7 @@ const LINES: usize = 100;
 pub(super) struct InspectContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Further parts (default none); `raw` is docker's whole document.
+    /// Further parts.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -100,7 +101,7 @@ impl Tool for InspectContainer {
     const SPEC: Spec = Spec {
         name: "inspect-container",
         title: "Inspect a container",
-        description: "One container in detail: state, exit code and its meaning, health, ports, mounts, networks, limits, names of variables. `include` adds more. For its output use get-logs.",
+        description: "One container in detail: state, exit code, health, ports, mounts, networks, limits. For its output: get-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,
@@ -110,9 +111,9 @@ impl Tool for InspectContainer {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let wants = |part| self.include.contains(&part);
-        let document =
-            Document { container: self.container_name.to_string(), size: wants(Part::Size) };
-        let raw = context.docker.run(&document).await?;
+        let document = Documents::one("container", self.container_name.as_str());
+        let document = Documents { size: wants(Part::Size), ..document };
+        let raw = Documents::single(context.docker.run(&document).await?)?;
         let container: Container = serde_json::from_value(raw.clone())
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&container);
@@ -248,33 +249,10 @@ fn health_log(container: &Container) -> Vec<Probe> {
         .collect()
 }
 
-/// `docker container inspect` of one container, whole.
-struct Document {
-    container: String,
-    size: bool,
-}
-
-impl Command for Document {
-    type Reply = Value;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "inspect"])
-            .flag("--size", self.size)
-            .operands([&self.container])
-    }
-
-    fn parse(&self, output: &Output) -> Result<Value, Error> {
-        let mut documents: Vec<Value> = json::document(&output.stdout)?;
-        documents
-            .pop()
-            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "inspect printed an empty list"))
-    }
-}
-
 /// `docker container top` and `diff`, which print a line each.
-struct Lines {
-    verb: &'static str,
-    container: String,
+pub(super) struct Lines {
+    pub(super) verb: &'static str,
+    pub(super) container: String,
 }
 
 impl Command for Lines {

@@ -9,6 +9,7 @@ use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
+use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -53,7 +54,11 @@ async fn act(
     invocation: impl Fn(&str) -> Invocation + Send,
 ) -> Result<Change<Reply>, Error> {
     let before = inspect(context, container).await?;
+    judge_changes(&context.docker, [&before])?;
     let shown = invocation(before.name());
+    if matches!(shown.verb(), "start" | "restart") {
+        judge_start(&context.docker, [&before])?;
+    }
     if dry_run {
         return Ok(Change::DryRun(DryRun::new([shown])));
     }
@@ -136,7 +141,7 @@ fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation
 pub(super) struct StartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -145,7 +150,7 @@ impl Tool for StartContainer {
     const SPEC: Spec = Spec {
         name: "start-container",
         title: "Start a container",
-        description: "Start a stopped container and tell its state afterwards. For a new container use create-container.",
+        description: "Start a stopped container and tell its state. For a new one: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -166,9 +171,9 @@ impl Tool for StartContainer {
 pub(super) struct StopContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<u16>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -177,7 +182,7 @@ impl Tool for StopContainer {
     const SPEC: Spec = Spec {
         name: "stop-container",
         title: "Stop a container",
-        description: "Stop a running container: SIGTERM, then SIGKILL after timeout_seconds. It can be started again with start-container; kill-container sends one signal at once.",
+        description: "Stop a container: SIGTERM, then SIGKILL after timeout_seconds. Undo: start-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,
@@ -199,9 +204,9 @@ impl Tool for StopContainer {
 pub(super) struct RestartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Seconds until it is killed (default 10).
+    /// Seconds to SIGKILL (default 10).
     timeout_seconds: Option<u16>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -210,7 +215,7 @@ impl Tool for RestartContainer {
     const SPEC: Spec = Spec {
         name: "restart-container",
         title: "Restart a container",
-        description: "Stop a container and start it again with the same settings. Changed images or settings need a new container.",
+        description: "Stop a container and start it again as it is. For other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -232,9 +237,9 @@ impl Tool for RestartContainer {
 pub(super) struct KillContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Signal to send (default SIGKILL).
+    /// Default SIGKILL.
     signal: Option<Signal>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -243,7 +248,7 @@ impl Tool for KillContainer {
     const SPEC: Spec = Spec {
         name: "kill-container",
         title: "Send a signal to a container",
-        description: "Send a signal (default SIGKILL) to a container's main process at once. To let it finish its work use stop-container.",
+        description: "Send a signal to a container's main process at once. To let it finish: stop-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -266,7 +271,7 @@ impl Tool for KillContainer {
 pub(super) struct PauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -275,7 +280,7 @@ impl Tool for PauseContainer {
     const SPEC: Spec = Spec {
         name: "pause-container",
         title: "Pause a container",
-        description: "Freeze all processes of a running container; unpause-container lets them go on.",
+        description: "Freeze all processes of a container. Undo: unpause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -296,7 +301,7 @@ impl Tool for PauseContainer {
 pub(super) struct UnpauseContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -305,7 +310,7 @@ impl Tool for UnpauseContainer {
     const SPEC: Spec = Spec {
         name: "unpause-container",
         title: "Unpause a container",
-        description: "Let the processes of a container go on that pause-container has frozen.",
+        description: "Let the processes of a paused container go on. Undo: pause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,

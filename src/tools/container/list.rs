@@ -15,10 +15,10 @@ pub(super) struct ListContainers {
     /// Also stopped ones.
     #[serde(default)]
     all: bool,
-    /// Only containers that match all of these.
+    /// status, label, name, network, health, project, image.
     #[serde(default)]
     filters: Filters,
-    /// At most so many (default 50).
+    /// Default 50.
     limit: Option<u32>,
 }
 
@@ -96,7 +96,7 @@ impl IntoAnswer for Reply {
     fn into_answer(self) -> Answer {
         match Structured(self).into_answer() {
             Answer::Structured(value) => Answer::Structured(small(value)),
-            text @ Answer::Text(_) => text,
+            other => other,
         }
     }
 }
@@ -137,7 +137,7 @@ impl Tool for ListContainers {
     const SPEC: Spec = Spec {
         name: "list-containers",
         title: "List containers",
-        description: "List running containers (all: true for stopped ones too) with state, health, exit code and ports. For one in detail use inspect-container, for a compose project compose-ps.",
+        description: "List containers with state, health, exit code, ports. For one: inspect-container; for a project: compose-ps.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::lifecycle::inspect;
-use super::volumes::{ExistingVolumes, Volume};
 use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
 use crate::command::values::ContainerRef;
+use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error, Repeat};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -24,15 +24,15 @@ const REMOVAL: Duration = Duration::from_secs(10);
 pub(super) struct RemoveContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Also when it runs: it is killed.
+    /// Kill it when it runs.
     #[serde(default)]
     force: bool,
-    /// Also its anonymous volumes, with their data.
+    /// Also its anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// The token of the plan that the first call gave.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove a container",
-        description: "Remove a container; a running one needs force. Named volumes stay; volumes: true destroys its anonymous ones, after a plan to confirm. For a compose project use compose-down.",
+        description: "Remove a container; a running one needs force. volumes: true destroys its anonymous volumes after a confirmed plan. For a project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,
@@ -58,7 +58,8 @@ impl Tool for RemoveContainer {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let container = inspect(context, &self.container_name).await?;
-        refuse_protected("container", container.name(), &container.config.labels)?;
+        let (docker, labels) = (&context.docker, &container.config.labels);
+        judge_removal(docker, "container", container.name(), labels)?;
         self.refuse_running(&container)?;
         let volumes =
             if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
@@ -115,7 +116,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
     if names.is_empty() {
         return Ok(vec![]);
     }
-    let query = ExistingVolumes(names.into_iter().map(str::to_owned).collect());
+    let query = InspectVolumes::listed(names.into_iter().map(str::to_owned).collect());
     let everything = ListContainers { all: true, filters: vec![] };
     let (mut volumes, containers) =
         tokio::try_join!(context.docker.run(&query), context.docker.run(&everything))?;
@@ -124,7 +125,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
         !others.any(|other| other.mounts.contains(&volume.name))
     });
     for volume in &volumes {
-        refuse_protected("volume", &volume.name, &volume.labels)?;
+        judge_protection(&context.docker, "volume", &volume.name, &volume.labels)?;
     }
     volumes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(volumes)
@@ -207,7 +208,7 @@ async fn gone(context: &Context, volumes: Vec<Volume>) -> Result<Vec<String>, Er
         return Ok(vec![]);
     }
     let names: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
-    let left = context.docker.run(&ExistingVolumes(names.clone())).await?;
+    let left = context.docker.run(&InspectVolumes::listed(names.clone())).await?;
     let left: BTreeSet<String> = left.into_iter().map(|volume| volume.name).collect();
     Ok(names.into_iter().filter(|name| !left.contains(name)).collect())
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::command::containers::short_id;
+use crate::command::documents::Documents;
 use crate::command::images::{Healthcheck, Image};
 use crate::command::text::human_bytes;
 use crate::command::values::ImageRef;
@@ -22,9 +23,9 @@ const CREATED_BY_MAX: usize = 300;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectImage {
-    /// Name with tag (default latest) or digest, or ID.
+    /// Name[:tag], digest or ID.
     image: ImageRef,
-    /// Further parts (default none); `raw` is docker's whole document.
+    /// Further parts.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -84,7 +85,7 @@ impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
         title: "Inspect an image",
-        description: "One local image in detail: tags, digests, size, platform, entrypoint, command, user, ports, volumes, health check, names of variables. `include` adds more, such as layers. For all use list-images.",
+        description: "One local image in detail: size, platform, command, user, ports, volumes; with layers if asked. For all: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,
@@ -94,8 +95,8 @@ impl Tool for InspectImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let wants = |part| self.include.contains(&part);
-        let document = Document { image: self.image.to_string() };
-        let raw = context.docker.run(&document).await?;
+        let document = Documents::one("image", self.image.to_string());
+        let raw = Documents::single(context.docker.run(&document).await?)?;
         let image: Image = serde_json::from_value(raw.clone())
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&image);
@@ -165,26 +166,6 @@ fn environment(image: &Image, values: bool) -> Value {
     }
 }
 
-/// `docker image inspect` of one image, whole.
-struct Document {
-    image: String,
-}
-
-impl Command for Document {
-    type Reply = Value;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["image", "inspect"]).operands([&self.image])
-    }
-
-    fn parse(&self, output: &Output) -> Result<Value, Error> {
-        let mut documents: Vec<Value> = json::document(&output.stdout)?;
-        documents
-            .pop()
-            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "inspect printed an empty list"))
-    }
-}
-
 /// `docker image history`: the layers that take space, the largest first.
 struct History {
     image: String,
@@ -240,7 +221,7 @@ mod tests {
     #[test]
     fn argv_of_inspect_image() {
         let shown = |command: Invocation| command.to_string();
-        assert_snapshot!(shown(Document { image: "shop/app:1".into() }.invocation()), @"docker image inspect -- shop/app:1");
+        assert_snapshot!(shown(Documents::one("image", "shop/app:1").invocation()), @"docker image inspect -- shop/app:1");
         assert_snapshot!(shown(History { image: "sha256:aa".into() }.invocation()), @r#"docker image history --no-trunc --human=false '--format={"Size":{{json .Size}},"CreatedBy":{{json .CreatedBy}}}' -- sha256:aa"#);
     }
 

@@ -17,10 +17,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListImages {
-    /// Only images that match all of these.
+    /// dangling, reference, label.
     #[serde(default)]
     filters: Filters,
-    /// At most so many (default 50).
+    /// Default 50.
     limit: Option<u32>,
 }
 
@@ -57,7 +57,7 @@ impl Tool for ListImages {
     const SPEC: Spec = Spec {
         name: "list-images",
         title: "List images",
-        description: "List local images, the newest first: tags, digest, size and the containers that use each. An image with several tags is one entry. For one image in detail use inspect-image.",
+        description: "List local images, newest first: tags, digest, size, who uses them. For one: inspect-image.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

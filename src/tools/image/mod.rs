@@ -1,9 +1,13 @@
-//! Images: list, look, pull, name, remove.
+//! Images: list, look, build, name, pull, push, search, save, load, remove.
 
+mod archive;
+mod build;
 mod inspect;
 mod list;
 mod pull;
+mod push;
 mod remove;
+mod search;
 mod tag;
 
 use super::{Context, Entry};
@@ -13,12 +17,29 @@ use crate::error::{Code, Error};
 
 pub(super) fn tools() -> Vec<Entry> {
     vec![
+        Entry::of::<build::BuildImage>(),
         Entry::of::<list::ListImages>(),
         Entry::of::<inspect::InspectImage>(),
         Entry::of::<pull::PullImage>(),
         Entry::of::<tag::TagImage>(),
+        Entry::of::<push::PushImage>(),
+        Entry::of::<search::SearchImages>(),
+        Entry::of::<archive::SaveImage>(),
+        Entry::of::<archive::LoadImage>(),
         Entry::of::<remove::RemoveImage>(),
     ]
+}
+
+/// The whole reference, as registries know it: docker takes `latest` where nothing is said.
+fn with_tag(image: &ImageRef) -> Result<ImageRef, Error> {
+    if image.is_id() {
+        let message = format!("{image} is an ID, which no registry knows: give the image's name");
+        return Err(Error::invalid("image", message));
+    }
+    if image.tag().is_some() || image.digest().is_some() {
+        return Ok(image.clone());
+    }
+    format!("{image}:latest").parse().map_err(|problem: String| Error::invalid("image", problem))
 }
 
 async fn inspect_one(context: &Context, image: &ImageRef) -> Result<Image, Error> {

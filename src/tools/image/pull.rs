@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inspect_one;
+use super::{inspect_one, with_tag};
 use crate::command::containers::short_id;
 use crate::command::images::Image;
 use crate::command::pull::{Layers, Pull, Status};
@@ -21,13 +21,13 @@ const TIMEOUT_SECONDS: u64 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PullImage {
-    /// Name with tag (default latest) or digest: `nginx:1.27`.
+    /// Name[:tag] or digest.
     image: ImageRef,
-    /// Platform: `linux/arm64` (default: the docker host's).
+    /// linux/arm64 …
     platform: Option<Platform>,
-    /// Seconds until the download is given up (default 1800).
+    /// Seconds (default 1800).
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -48,7 +48,7 @@ impl Tool for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
         title: "Pull an image",
-        description: "Download an image from its registry, or find out that it is up to date. Logins are the person's: `docker login` in a terminal. What is here already: list-images.",
+        description: "Download an image, or find that it is up to date. Logins are the person's. What is here: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,
@@ -105,18 +105,6 @@ fn explained(error: Error, image: &ImageRef) -> Error {
             .hint("give more timeout_seconds; the daemon drops what it has downloaded so far");
     }
     error
-}
-
-/// The whole reference: docker takes `latest` where nothing is said.
-fn with_tag(image: &ImageRef) -> Result<ImageRef, Error> {
-    if image.is_id() {
-        let message = format!("{image} is an ID, which no registry knows: give the image's name");
-        return Err(Error::invalid("image", message));
-    }
-    if image.tag().is_some() || image.digest().is_some() {
-        return Ok(image.clone());
-    }
-    format!("{image}:latest").parse().map_err(|problem: String| Error::invalid("image", problem))
 }
 
 /// An image of one platform is pulled whatever was asked for: 20.10 says nothing, 26 exits with 1

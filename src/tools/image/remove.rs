@@ -9,7 +9,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_protection;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -17,14 +17,14 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveImage {
-    /// Name with tag (default latest) or digest, or ID.
+    /// Name[:tag], digest or ID.
     image: ImageRef,
     /// Also when containers use it.
     #[serde(default)]
     force: bool,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -54,7 +54,7 @@ impl Tool for RemoveImage {
     const SPEC: Spec = Spec {
         name: "remove-image",
         title: "Remove an image",
-        description: "Remove a tag, and the image itself with its last tag. An image that containers use needs force, and then first answers with a plan to be confirmed by the person.",
+        description: "Remove a tag, and the image with its last one. A used one needs force; that and one no registry has, a confirmed plan.",
         toolset: Toolset::Images,
         effect: Effect::Destroy,
         idempotent: false,
@@ -64,7 +64,8 @@ impl Tool for RemoveImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let image = inspect_one(context, &self.image).await?;
-        refuse_protected("image", self.image.as_str(), &image.config.labels)?;
+        let (name, labels) = (self.image.as_str(), &image.config.labels);
+        judge_protection(&context.docker, "image", name, labels)?;
         let target = Target::of(&self.image, &image);
         let users = match target {
             // Another tag keeps the image, so nobody loses anything.
@@ -84,7 +85,7 @@ impl Tool for RemoveImage {
             id: image.id.clone(),
             size: Some(human_bytes(image.size)),
             used_by: users.names(),
-            loses_data: !users.is_empty(),
+            loses_data: !users.is_empty() || target.is_only_here(&image),
             ..Doomed::default()
         };
         let decision = context.confirmations.decide(
@@ -130,6 +131,12 @@ impl Target {
             Self::OneOfItsNames(name) | Self::LastName(name) => name.clone(),
             Self::Id => image.id.clone(),
         }
+    }
+
+    /// The image goes with its names, and no registry is known to have it: it was built here.
+    fn is_only_here(&self, image: &Image) -> bool {
+        let goes = !matches!(self, Self::OneOfItsNames(_));
+        goes && !image.tags().is_empty() && image.digests().is_empty()
     }
 
     /// Says before docker does, and with names, what is in the way.
@@ -261,6 +268,20 @@ mod tests {
         assert_eq!(target("app:1", &["app:1", "app:latest"]), Target::OneOfItsNames(name("app:1")));
         assert_eq!(target(&"ab".repeat(32), &["app:1"]), Target::Id);
         assert_eq!(target("abab", &["app:1"]), Target::Id);
+    }
+
+    #[test]
+    fn what_was_built_here_and_goes_cannot_come_back() {
+        let only_here = |reference: &str, tags: &[&str], digests: &[&str]| {
+            let mut image = image(tags);
+            image.repo_digests = digests.iter().map(ToString::to_string).collect();
+            Target::of(&reference.parse().unwrap(), &image).is_only_here(&image)
+        };
+        assert!(only_here("app", &["app:latest"], &[]));
+        assert!(only_here("abab", &["app:latest"], &[]));
+        assert!(!only_here("app", &["app:latest", "app:1"], &[]), "another tag keeps it");
+        assert!(!only_here("app", &["app:latest"], &["reg.test/app@sha256:cafe"]));
+        assert!(!only_here("abab", &[], &[]), "what a newer build has left");
     }
 
     #[test]

@@ -13,11 +13,11 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TagImage {
-    /// Name with tag (default latest) or digest, or ID.
+    /// Name[:tag], digest or ID.
     image: ImageRef,
-    /// The further name, with tag (default latest).
+    /// Further name[:tag].
     tag: ImageRef,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -38,7 +38,7 @@ impl Tool for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
         title: "Give an image a further name",
-        description: "Give a local image a further name; one that stands for another image is moved, and the answer says so. To take a name away use remove-image.",
+        description: "Give a local image a further name; one of another image moves. To take a name away: remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

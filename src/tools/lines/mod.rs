@@ -1,10 +1,13 @@
-//! Which lines of a log are shown, and what has to be said about the others. Pure.
+//! Which lines of a log are shown, and what has to be said about the others. Pure,
+//! but for `follow.rs`.
 
 mod account;
+mod follow;
 mod wish;
 
 pub(crate) use account::Account;
-pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
+pub(crate) use follow::Follow;
+pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, pattern, up_to};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -129,7 +129,7 @@ impl Wish {
 
 /// # Errors
 /// DKR-004 with the place of the mistake in the pattern.
-fn pattern(parameter: &str, pattern: &str) -> Result<Regex, Error> {
+pub(crate) fn pattern(parameter: &str, pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|error| {
         let shown: String = pattern.chars().take(80).collect();
         let message = format!("`{parameter}` is no regular expression: {shown:?}: {error}");

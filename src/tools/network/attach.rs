@@ -10,6 +10,7 @@ use crate::command::networks::Network;
 use crate::command::values::{ContainerRef, NetworkAlias, NetworkName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
+use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -34,14 +35,14 @@ pub(super) struct Reply {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectNetwork {
-    /// Name or ID of the network.
+    /// Name or ID.
     name: NetworkName,
-    /// Name or ID of the container, running or not.
+    /// Name or ID.
     container_name: ContainerRef,
-    /// Further names of the container on this network.
+    /// Further names of it there.
     #[serde(default)]
     aliases: Vec<NetworkAlias>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -50,7 +51,7 @@ impl Tool for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
         title: "Put a container on a network",
-        description: "Put a container on a further network, so that it and the others there reach each other by name. Its present networks stay; disconnect-network takes it off again.",
+        description: "Put a container on a further network, to be reached there by name. Undo: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: true,
@@ -84,11 +85,11 @@ impl Tool for ConnectNetwork {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DisconnectNetwork {
-    /// Name or ID of the network.
+    /// Name or ID.
     name: NetworkName,
-    /// Name or ID of the container, running or not.
+    /// Name or ID.
     container_name: ContainerRef,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -97,7 +98,7 @@ impl Tool for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
         title: "Take a container off a network",
-        description: "Take a container off a network; what it says to others there ends at once. connect-network puts it back.",
+        description: "Take a container off a network. Undo: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: true,
@@ -130,6 +131,7 @@ impl Pair {
             Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
                 .with("container", container.as_str())
         })?;
+        judge_changes(&context.docker, [&container])?;
         Ok(Self { network, container })
     }
 

@@ -17,19 +17,19 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateNetwork {
-    /// Name of the new network.
+    /// Name.
     name: NetworkName,
-    /// Driver (default bridge).
+    /// Default bridge.
     driver: Option<NetworkDriver>,
-    /// No way out to other networks.
+    /// No way out.
     #[serde(default)]
     internal: bool,
-    /// Range of addresses: `10.5.0.0/24` (default: docker's choice).
+    /// `10.5.0.0/24`.
     subnet: Option<Subnet>,
-    /// Labels, by key.
+    /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -50,7 +50,7 @@ impl Tool for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create a network",
-        description: "Create a network, on which containers reach each other by name. Put a container on it with connect-network, or name it in create-container.",
+        description: "Create a network, on which containers reach each other by name; connect-network puts one on it.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,
@@ -64,7 +64,9 @@ impl Tool for CreateNetwork {
         self.check_that_it_is_new(context).await?;
         let request = token()?;
         let creation = Creation { tool: &self, request: &request };
-        let shown = creation.invocation().to_string();
+        let invocation = creation.invocation();
+        context.docker.permit(&invocation)?;
+        let shown = invocation.to_string();
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }

@@ -52,7 +52,7 @@ impl Tool for InspectNetwork {
     const SPEC: Spec = Spec {
         name: "inspect-network",
         title: "Inspect a network",
-        description: "One network in detail: driver, subnets, gateways, options, and every container on it with its IP address and aliases.",
+        description: "One network in detail, with every container on it, its address and aliases. For all: list-networks.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

@@ -16,10 +16,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListNetworks {
-    /// Only networks that match all of these.
+    /// name, label, driver, project.
     #[serde(default)]
     filters: Filters,
-    /// At most so many (default 50).
+    /// Default 50.
     limit: Option<u32>,
 }
 
@@ -58,7 +58,7 @@ impl Tool for ListNetworks {
     const SPEC: Spec = Spec {
         name: "list-networks",
         title: "List networks",
-        description: "List networks with driver, subnets, compose project and the containers on each, stopped ones too. For addresses and aliases use inspect-network.",
+        description: "List networks with driver, subnets, project and their containers. For addresses: inspect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

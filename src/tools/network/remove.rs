@@ -7,7 +7,7 @@ use crate::command::values::NetworkName;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -40,7 +40,7 @@ impl Tool for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove a network",
-        description: "Remove a network that no container is on, stopped ones included: those could not be started again. Take containers off it with disconnect-network.",
+        description: "Remove a network that no container is on; disconnect-network takes them off. Nothing is destroyed but the network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: false,
@@ -55,7 +55,7 @@ impl Tool for RemoveNetwork {
             let message = format!("{name} is one of docker's own networks and stays");
             return Err(Error::invalid("name", message).with("network", name));
         }
-        refuse_protected("network", name, &network.labels)?;
+        judge_removal(&context.docker, "network", name, &network.labels)?;
         // Docker minds only running ones, and a stopped one whose network is gone does not start.
         let users = users_of(context, &network).await?;
         if !users.is_empty() {

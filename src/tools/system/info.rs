@@ -2,9 +2,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::text::human_bytes;
-use crate::command::version::VersionQuery;
+use crate::command::version::{EndpointQuery, VersionQuery};
 use crate::command::{Command, Effect, Invocation, Output, json};
-use crate::error::{Code, Error};
+use crate::error::Error;
+use crate::policy::{Policy, Root};
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -33,14 +34,45 @@ pub(super) struct Reply {
     storage: Option<String>,
     rootless: Option<bool>,
     project_folder: String,
+    policy: Allowed,
     warnings: Vec<String>,
+}
+
+/// What the operator allows.
+#[derive(Debug, Default, Serialize)]
+struct Allowed {
+    level: &'static str,
+    /// Folders that containers may mount and tools may read.
+    folders: Vec<String>,
+    /// Why the project folder is not among them.
+    no_project_folder: Option<String>,
+    exceptions: Vec<String>,
+    protected: Vec<String>,
+    only_ours: Option<bool>,
+}
+
+impl Allowed {
+    fn by(policy: &Policy) -> Self {
+        let folder = |root: &Root| {
+            let suffix = if root.read_only { ":ro" } else { "" };
+            format!("{}{suffix}", root.path.display())
+        };
+        Self {
+            level: policy.level.name(),
+            folders: policy.roots.iter().map(folder).collect(),
+            no_project_folder: policy.no_project.clone(),
+            exceptions: policy.allowed.iter().map(ToString::to_string).collect(),
+            protected: policy.protect.iter().map(ToString::to_string).collect(),
+            only_ours: policy.only_ours.then_some(true),
+        }
+    }
 }
 
 impl Tool for DockerInfo {
     const SPEC: Spec = Spec {
         name: "docker-info",
         title: "Docker's own state",
-        description: "Whether docker works here and what it is: context, endpoint, versions, processors, memory, storage, warnings. When it does not work it says why and what to do.",
+        description: "Whether docker works here, or why not: versions, context, resources, warnings, what the operator allows.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,
@@ -59,6 +91,7 @@ impl Tool for DockerInfo {
             docker: docker.program(),
             endpoint: endpoint.ok(),
             project_folder: context.workspace.folder.display().to_string(),
+            policy: Allowed::by(docker.policy()),
             ..Reply::default()
         };
         match info {
@@ -159,23 +192,5 @@ impl Command for InfoQuery {
 
     fn parse(&self, output: &Output) -> Result<Info, Error> {
         json::document(&output.stdout)
-    }
-}
-
-/// `docker context inspect`: where the daemon is looked for.
-struct EndpointQuery;
-
-impl Command for EndpointQuery {
-    type Reply = String;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["context", "inspect"])
-            .option("--format", "{{json .Endpoints.docker.Host}}")
-    }
-
-    fn parse(&self, output: &Output) -> Result<String, Error> {
-        let endpoint: Option<String> = json::document(&output.stdout)?;
-        endpoint
-            .ok_or_else(|| Error::new(Code::UnexpectedOutput, "the docker context has no endpoint"))
     }
 }

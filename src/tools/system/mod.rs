@@ -6,6 +6,7 @@ mod info;
 mod overview;
 mod prune;
 mod usage;
+mod users;
 
 use super::Entry;
 
@@ -17,5 +18,6 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<prune::Prune>(),
         Entry::of::<events::DockerEvents>(),
         Entry::of::<contexts::ListContexts>(),
+        Entry::of::<users::FindUsers>(),
     ]
 }

@@ -17,15 +17,15 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateVolume {
-    /// Name (default: docker makes one up).
+    /// Name (default: a random one).
     name: Option<VolumeName>,
-    /// Labels, by key.
+    /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Options of the `local` driver.
+    /// Options of the driver.
     #[serde(default)]
     driver_opts: DriverOptions,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -47,7 +47,7 @@ impl Tool for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
         title: "Create a volume",
-        description: "Create a volume of the local driver. One that exists already is left as it is (created: false), or the call fails if its labels or options differ.",
+        description: "Create a volume; an existing equal one is kept (created: false). To see it: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Change,
         idempotent: true,
@@ -63,7 +63,9 @@ impl Tool for CreateVolume {
         }
         let request = token()?;
         let creation = Creation { tool: &self, request: &request };
-        let shown = creation.invocation().to_string();
+        let invocation = creation.invocation();
+        context.docker.permit(&invocation)?;
+        let shown = invocation.to_string();
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }

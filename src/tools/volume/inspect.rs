@@ -13,7 +13,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectVolume {
-    /// Name of the volume.
+    /// Name.
     name: VolumeName,
 }
 
@@ -40,7 +40,7 @@ impl Tool for InspectVolume {
     const SPEC: Spec = Spec {
         name: "inspect-volume",
         title: "Inspect a volume",
-        description: "One volume in detail: driver and its options, labels, place on the docker host, compose project, size (where it is quick to measure) and the containers that use it.",
+        description: "One volume in detail: driver, options, labels, project, size and who uses it. For all: list-volumes.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

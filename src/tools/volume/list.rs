@@ -21,12 +21,12 @@ const SIZES: Duration = Duration::from_secs(120);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListVolumes {
-    /// Only volumes that match all of these.
+    /// dangling, label, name, project.
     #[serde(default)]
     filters: Filters,
-    /// At most so many (default 50).
+    /// Default 50.
     limit: Option<u32>,
-    /// Also tell the sizes; slow.
+    /// With sizes; slow.
     #[serde(default)]
     size: bool,
 }
@@ -67,7 +67,7 @@ impl Tool for ListVolumes {
     const SPEC: Spec = Spec {
         name: "list-volumes",
         title: "List volumes",
-        description: "List volumes with their compose project and the containers that use them, stopped ones too; size: true also measures them. For one volume in detail use inspect-volume.",
+        description: "List volumes with their project and the containers that use them. For one: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

@@ -7,18 +7,18 @@ use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::refuse_protected;
+use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveVolume {
-    /// Name of the volume.
+    /// Name.
     name: VolumeName,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
@@ -34,7 +34,7 @@ impl Tool for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
         title: "Remove a volume and its data",
-        description: "Delete a volume with all its data, for good. The first call answers with a plan for the person; the same call with its `confirm` deletes. Containers that use it have to go before.",
+        description: "Destroy a volume with all its data: answers with a plan first, the same call with its confirm deletes. Containers that use it go before (remove-container).",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,
@@ -46,7 +46,7 @@ impl Tool for RemoveVolume {
         let name = self.name.as_str();
         let volume = inspect_one(context, name).await?;
         let users = users_of(context, name).await?;
-        refuse_protected("volume", name, &volume.labels)?;
+        judge_removal(&context.docker, "volume", name, &volume.labels)?;
         if !users.is_empty() {
             return Err(users.in_the_way("volume", name).hint(
                 "remove those containers first (remove-container); stopped ones hold their volumes too",

@@ -135,7 +135,12 @@ async fn an_image_is_named_listed_shown_and_its_names_removed() {
     assert!(removed["removed"]["untagged"].to_string().contains(&two), "{removed}");
     assert!(removed["removed"].get("deleted").is_none(), "it keeps its other name: {removed}");
     assert!(world.exists("image", &one) && !world.exists("image", &two));
-    let removed = session.done("remove-image", json!({"image": one})).await;
+    // It was made here, so it cannot come back.
+    let plan = session.done("remove-image", json!({"image": one})).await;
+    assert!(plan["plan"].to_string().contains(&id), "{plan}");
+    assert!(world.exists("image", &one));
+    let confirmed = json!({"image": one, "confirm": plan["confirm"]});
+    let removed = session.done("remove-image", confirmed).await;
     assert!(removed["removed"]["deleted"].to_string().contains(short), "{removed}");
     assert!(!world.exists("image", &id));
     session.fails("DKR-003", "remove-image", json!({"image": one})).await;

@@ -24,7 +24,7 @@ async fn lines_are_chosen_by_number_pattern_stream_and_time() {
     let mut get = async |more: serde_json::Value| {
         let mut arguments = json!({"container_name": name});
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let text = session.text("get-logs", arguments).await;
+        let text = session.unfenced("get-logs", arguments).await;
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let account = lines.pop().unwrap();
         assert!(account.starts_with('[') && account.ends_with(']'), "{account}");
@@ -80,7 +80,7 @@ async fn following_ends_in_time_and_at_a_match() {
 
     let begun = Instant::now();
     let arguments = json!({"container_name": name, "follow": true, "follow_seconds": 2, "tail": 0});
-    let text = session.text("get-logs", arguments).await;
+    let text = session.unfenced("get-logs", arguments).await;
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(7), "{took:?}");
     assert!(text.lines().filter(|line| line.starts_with("tick ")).count() > 3, "{text}");
@@ -94,7 +94,7 @@ async fn following_ends_in_time_and_at_a_match() {
     let wanted = format!("^tick {}$", now + 8);
     let arguments =
         json!({"container_name": name, "until_match": wanted, "follow_seconds": 30, "tail": 1});
-    let text = session.text("get-logs", arguments).await;
+    let text = session.unfenced("get-logs", arguments).await;
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(text.contains("until_match found after"), "{text}");
     let last = text.lines().rev().nth(1).unwrap();
@@ -102,7 +102,7 @@ async fn following_ends_in_time_and_at_a_match() {
 
     let arguments =
         json!({"container_name": name, "until_match": "never said", "follow_seconds": 1});
-    let text = session.text("get-logs", arguments).await;
+    let text = session.unfenced("get-logs", arguments).await;
     assert!(text.contains("until_match not found"), "{text}");
 }
 
@@ -113,7 +113,7 @@ async fn following_a_container_that_ends_is_over_with_it() {
     let name = world.run("main", "echo working; sleep 1; echo failed; exit 4");
     let begun = Instant::now();
     let arguments = json!({"container_name": name, "follow": true, "follow_seconds": 30});
-    let text = session.text("get-logs", arguments).await;
+    let text = session.unfenced("get-logs", arguments).await;
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(text.starts_with("working\nfailed\n"), "{text}");
     assert!(text.contains("exited with exit code 4"), "{text}");
@@ -127,7 +127,7 @@ async fn awkward_output_is_told_readably_and_secrets_are_hidden() {
         head -c 20000 /dev/zero | tr '\0' 'x'; echo; echo password=hunter2hunter2";
     let name = world.run("main", script);
     world.docker(["wait", &name]);
-    let text = session.text("get-logs", json!({"container_name": name})).await;
+    let text = session.unfenced("get-logs", json!({"container_name": name})).await;
     assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
     assert!(text.contains("bad \u{fffd} byte") && text.contains("grüße 🐳"), "{text}");
     assert!(text.contains("bytes]") && text.len() < 15_000, "long lines are cut: {}", text.len());

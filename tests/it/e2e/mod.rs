@@ -8,6 +8,8 @@
 //! States are asked of the plain docker client, never only of our own answers.
 
 mod bad_input;
+mod builds;
+mod change;
 mod compose;
 mod compose_down;
 mod compose_drift;
@@ -16,18 +18,29 @@ mod compose_life;
 mod compose_tools;
 mod create;
 mod create_fails;
+mod detours;
+mod diagnose;
+mod diagnose_stacks;
+mod escapes;
 mod events;
+mod exec;
 mod images;
 mod life_cycle;
 mod logs;
 mod networks;
+mod person;
 mod processes;
+mod progress;
 mod prune;
+mod pushes;
 mod recorder;
+mod recreate;
 mod registry;
+mod run;
 mod session;
 mod system;
 mod volumes;
+mod wait;
 mod world;
 
 use session::Session;

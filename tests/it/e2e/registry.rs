@@ -66,7 +66,7 @@ impl Registry {
     }
 
     /// Tags: any is the image, but these stand for what registries answer otherwise: `absent`,
-    /// `denied`, `limited`, `broken`.
+    /// `denied`, `limited`, `broken`. What is below `private/` asks for a login.
     pub(super) fn image(&self, name: &str, tag: &str) -> String {
         format!("{}/{name}:{tag}", self.address)
     }
@@ -97,6 +97,9 @@ impl Shelf {
         let last = path.rsplit('/').next().unwrap_or_default();
         let problem = |code: &str| json!({"errors": [{"code": code, "message": code}]});
         let (status, kind, body) = match last {
+            _ if path.contains("/private/") => {
+                refusal("401 Unauthorized", &problem("UNAUTHORIZED"))
+            }
             "" => ("200 OK", "application/json", b"{}".to_vec()),
             "absent" => refusal("404 Not Found", &problem("MANIFEST_UNKNOWN")),
             "denied" => refusal("401 Unauthorized", &problem("UNAUTHORIZED")),
@@ -108,6 +111,9 @@ impl Shelf {
         };
         let mut client = client;
         write!(client, "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n")?;
+        if status.starts_with("401") {
+            write!(client, "WWW-Authenticate: Basic realm=\"test\"\r\n")?;
+        }
         write!(client, "Docker-Content-Digest: {}\r\n", digest(&body))?;
         write!(client, "Content-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
         if method == "HEAD" {
@@ -126,6 +132,20 @@ impl Shelf {
 
 fn refusal(status: &'static str, problem: &Value) -> (&'static str, &'static str, Vec<u8>) {
     (status, "application/json", problem.to_string().into_bytes())
+}
+
+/// The address of a real registry; nothing where none can be started, which it says.
+pub(super) fn real() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the script that provides engines, not docker")]
+    let output = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine"))
+        .args(["registry", "up"])
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        super::world::say("skipped: no registry can be started on this machine");
+        return None;
+    }
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }
 
 /// An archive of one file.

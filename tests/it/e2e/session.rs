@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::{LATEST_LEGACY, Wire};
+use crate::wire::{Era, LATEST_LEGACY, Wire};
 
 pub(super) struct Session {
     pub(super) wire: Wire,
@@ -10,7 +10,12 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn open(server: tokio::process::Command) -> Self {
-        let mut wire = Wire::with_pipes(server, LATEST_LEGACY);
+        Self::of(server, LATEST_LEGACY, json!({})).await
+    }
+
+    /// A session of a client with these capabilities.
+    pub(super) async fn of(server: tokio::process::Command, era: Era, capabilities: Value) -> Self {
+        let mut wire = Wire::with_pipes(server, era).with_capabilities(capabilities);
         wire.shake_hands().await;
         Self { wire }
     }
@@ -36,6 +41,14 @@ impl Session {
         assert_ne!(result["isError"], true, "{tool} {arguments}: {}", text(&result));
         assert!(result.get("structuredContent").is_none(), "{result}");
         text(&result)
+    }
+
+    /// [`Self::text`] without the lines that stand around what containers have printed.
+    pub(super) async fn unfenced(&mut self, tool: &str, arguments: Value) -> String {
+        let text = self.text(tool, arguments).await;
+        let is_fence =
+            |line: &&str| line.starts_with("--- output ") || line.starts_with("--- end of output ");
+        text.lines().filter(|line| !is_fence(line)).collect::<Vec<_>>().join("\n")
     }
 
     /// The text of a call that fails with this code.

@@ -73,6 +73,8 @@ impl World {
     pub(super) fn server(&self) -> tokio::process::Command {
         let mut command = program(env!("CARGO_BIN_EXE_docker-mcp-server"));
         command.envs(PASSED.iter().filter_map(|name| Some((*name, variable(name)?))));
+        // Not the settings file of whoever runs the tests.
+        command.env("XDG_CONFIG_HOME", self.folder.path());
         command.current_dir(self.workspace()).stderr(std::process::Stdio::null());
         command
     }
@@ -94,6 +96,18 @@ impl World {
     #[expect(clippy::unused_self, reason = "only who has entered has an engine")]
     pub(super) fn try_docker<const N: usize>(&self, arguments: [&str; N]) -> Output {
         docker(&arguments)
+    }
+
+    /// A container made by the plain client, with these options; it need not start.
+    pub(super) fn make(&self, of: &str, options: &[&str], command: &[&str]) -> String {
+        let name = self.name(of);
+        let label = format!("--label={}", self.label);
+        let image = image();
+        let first = ["run", "--detach", "--name", &name, &label];
+        let has_image = options.last().is_some_and(|last| !last.starts_with('-'));
+        let image: &[&str] = if has_image { &[] } else { &[&image] };
+        docker(&[&first[..], options, image, command].concat());
+        name
     }
 
     /// The same for words that are put together.

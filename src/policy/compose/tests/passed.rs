@@ -89,7 +89,7 @@ fn what_the_top_level_may_say() {
         "services": {"a": {"image": "x"}},
         "networks": {
             "n": {"name": "shop_n", "driver": "bridge", "internal": true, "attachable": true, "enable_ipv6": true, "labels": {"a": "b"},
-                "driver_opts": {"com.docker.network.bridge.name": "br-shop", "com.docker.network.driver.mtu": "1450"},
+                "driver_opts": {"com.docker.network.bridge.enable_icc": "false", "com.docker.network.driver.mtu": "1450"},
                 "ipam": {"driver": "default", "config": [{"subnet": "10.0.0.0/24", "gateway": "10.0.0.1", "ip_range": "10.0.0.0/25", "aux_addresses": {"h": "10.0.0.5"}}], "options": {"foo": "bar"}}},
             "e": {"name": "other_default", "external": true, "ipam": {}}
         },

@@ -1,39 +1,40 @@
 //! create-container: what `docker run -d` does, in steps that can be undone.
 
+mod carried;
 mod env_file;
 mod image;
 mod parameters;
 mod preflight;
+mod resolved;
 mod settings;
 mod steps;
 mod undo;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+pub(super) use carried::{Carried, Network};
+pub(super) use preflight::name_conflict;
+pub(super) use settings::Settings;
+pub(super) use steps::Act;
+pub(super) use undo::RemoveOwn;
+
 use crate::command::containers::{
     Container, InspectContainers, ListContainers, exit_meaning, short_id,
 };
 use crate::command::logs::Logs;
-use crate::command::values::{
-    Bounded, ByteSize, Capability, CommandLine, ContainerName, ContainerPath, Cpus, DeviceSpec,
-    DriverOptions, Environment, ExtraHosts, GpuRequest, HostName, HostPath, ImageRef, Labels,
-    LogDriver, Memory, Mounts, NetworkMode, NetworkName, Platform, Ports, RestartPolicy,
-    SecurityOption, Signal, Tmpfs, Ulimits, UserSpec,
-};
-use crate::command::{Effect, text};
+use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
+use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
-use crate::tools::confirm;
 use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
-use parameters::{Healthcheck, PullPolicy, Resources};
-use preflight::World;
-use settings::Settings;
+use crate::tools::with::With;
+use crate::tools::{Context, Spec, Tool, Toolset, confirm, outcome};
+use resolved::Resolved;
 use steps::{Created, Steps};
+use undo::undo;
 
 /// What is shown of the output of a container that died at once.
 const LOG_LINES: u32 = 20;
@@ -42,117 +43,27 @@ const LOG_BYTES: usize = 4000;
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+pub(super) type CreateContainer = With<Own, Settings>;
+
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CreateContainer {
-    /// Image; pulled when it is missing.
+pub(super) struct Own {
+    /// Image; pulled when missing.
     image: ImageRef,
-    /// Name (default: docker invents one).
+    /// Name (default: a random one).
     name: Option<ContainerName>,
-    /// Container port to host port: `{"80": 8080, "53/udp": "0.0.0.0:53"}`; on 127.0.0.1 unless it says otherwise.
-    #[serde(default)]
-    ports: Ports,
-    /// Variables: `{"KEY": "value"}`.
-    #[serde(default)]
-    environment: Environment,
-    /// File of KEY=VALUE lines; environment wins over it.
-    env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data"]`: a path that exists, a named volume.
-    #[serde(default)]
-    volumes: Mounts,
-    /// Network to join, or none, host, container:NAME (default bridge).
-    network: Option<NetworkMode>,
-    /// Further networks to join.
-    #[serde(default)]
-    networks: Vec<NetworkName>,
-    /// no, always, unless-stopped, on-failure or on-failure:5 (default no).
+    /// no, always, unless-stopped, on-failure[:5] (default no).
     restart: Option<RestartPolicy>,
-    /// Command with its arguments; no shell reads it (default: the image's).
-    command: Option<CommandLine>,
-    /// Program that gets the command (default: the image's).
-    entrypoint: Option<CommandLine>,
-    /// User or user:group (default: the image's).
-    user: Option<UserSpec>,
-    /// Folder in the container (default: the image's).
-    working_dir: Option<ContainerPath>,
-    /// Host name in the container (default: its ID).
-    hostname: Option<HostName>,
-    /// Labels: `{"key": "value"}`.
-    #[serde(default)]
-    labels: Labels,
-    /// Memory limit: "512m" (default none).
-    memory: Option<Memory>,
-    /// Processors: 1.5 (default all).
-    cpus: Option<Cpus>,
-    /// As compose writes it.
-    #[serde(default)]
-    resources: Resources,
-    /// Replaces the image's health check.
-    healthcheck: Option<Healthcheck>,
-    /// Names for addresses: `{"host.docker.internal": "host-gateway"}`.
-    #[serde(default)]
-    extra_hosts: ExtraHosts,
-    /// os/architecture (default: this machine's).
-    platform: Option<Platform>,
-    /// When to pull it (default missing).
-    #[serde(default)]
-    pull: PullPolicy,
-    /// Run an init that reaps zombies.
-    #[serde(default)]
-    init: bool,
-    /// Read-only root file system.
-    #[serde(default)]
-    read_only: bool,
-    /// Folders in memory: `["/run:size=64m"]`.
-    #[serde(default)]
-    tmpfs: Tmpfs,
-    /// Size of /dev/shm: "128m" (default 64m).
-    shm_size: Option<ByteSize>,
-    /// Most processes and threads (default none).
-    pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// Limits: `{"nofile": "1024:2048"}`.
-    #[serde(default)]
-    ulimits: Ulimits,
-    /// Linux capabilities to add.
-    #[serde(default)]
-    cap_add: Vec<Capability>,
-    /// Linux capabilities to drop, or ALL.
-    #[serde(default)]
-    cap_drop: Vec<Capability>,
-    /// Security options: `["no-new-privileges"]`.
-    #[serde(default)]
-    security_opt: Vec<SecurityOption>,
-    /// All rights on the host.
-    #[serde(default)]
-    privileged: bool,
-    /// `all`, a number, or `device=0,1` (default none).
-    gpus: Option<GpuRequest>,
-    /// Devices: `["/dev/fuse"]`.
-    #[serde(default)]
-    devices: Vec<DeviceSpec>,
-    /// Addresses of DNS servers.
-    #[serde(default)]
-    dns: Vec<IpAddr>,
-    /// Where its output goes (default: docker's setting).
-    log_driver: Option<LogDriver>,
-    /// Options of the log driver: `{"max-size": "10m"}`.
-    #[serde(default)]
-    log_options: DriverOptions,
-    /// Signal that asks it to stop (default SIGTERM).
-    stop_signal: Option<Signal>,
-    /// Seconds from that signal to SIGKILL (default 10).
-    stop_timeout_seconds: Option<u16>,
-    /// Start it (default true).
+    /// Default true.
     #[serde(default = "yes")]
     start: bool,
-    /// Seconds to watch whether it stays up (default 1).
+    /// Seconds to watch it (default 1).
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Only check and show the commands.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
@@ -178,7 +89,7 @@ impl Tool for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
         title: "Create and start a container",
-        description: "Create a container and start it (docker run -d); tells whether it stayed up, and why not. Nothing is left behind when it cannot start. For several services use deploy-compose.",
+        description: "Create and start a container (docker run -d) and tell whether it stayed up, or why not. For several services: deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,
@@ -187,58 +98,133 @@ impl Tool for CreateContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let settings = Settings::resolve(&self, &context.workspace)?;
-        settings.secrets().for_each(|secret| context.docker.redactor().learn(secret));
-        let world = preflight::look(context, &self, &settings).await?;
-        let request = confirm::token()?;
-        let steps = self.steps(&settings, &world, &request)?;
-        if self.dry_run {
-            let name = self.name.as_ref().map_or("<id>", ContainerName::as_str);
-            return Ok(Change::DryRun(DryRun::new(steps.shown(name))));
+        let order = self.order();
+        let prepared = order.prepare(context).await?;
+        if self.own.dry_run {
+            return Ok(Change::DryRun(DryRun::new(prepared.shown(order.name))));
         }
-
-        if let Some(pull) = &steps.pull {
-            pull.run(&context.docker).await?;
-        }
-        let created = create(context, &steps, &request).await?;
-        let name = self.name.as_ref().map_or(short_id(&created.id), ContainerName::as_str);
-        let lost = match steps.bring_up(context, &created.id, name).await {
+        let created = prepared.make(context).await?;
+        let name = order.name.map_or(short_id(&created.id), ContainerName::as_str);
+        let lost = match prepared.bring_up(context, &created, name).await {
             Ok(lost) => lost,
+            Err(error) => return Err(prepared.take_back(context, &created, error).await),
+        };
+        let wait = Duration::from_secs(self.own.wait_seconds.map_or(1, Bounded::get).into());
+        let wait = if order.start { wait } else { Duration::ZERO };
+        let container = match watch(context, &created.id, wait).await {
+            Ok(container) => container,
+            Err(error) if error.code == Code::Cancelled => {
+                return Err(undo(context, Some(&created.id), &prepared.request, error).await);
+            }
             Err(error) => {
-                let error = explain(context, error).await;
-                return Err(undo::undo(context, Some(&created.id), &request, error).await);
+                return Err(error.with("container", name).hint(
+                    "it was created and started; inspect-container tells what became of it",
+                ));
             }
         };
-        let wait = Duration::from_secs(self.wait_seconds.map_or(1, Bounded::get).into());
-        let container =
-            match watch(context, &created.id, if self.start { wait } else { Duration::ZERO }).await
-            {
-                Ok(container) => container,
-                Err(error) if error.code == Code::Cancelled => {
-                    return Err(undo::undo(context, Some(&created.id), &request, error).await);
-                }
-                Err(error) => {
-                    return Err(error.with("container", name).hint(
-                        "it was created and started; inspect-container tells what became of it",
-                    ));
-                }
-            };
-        let mut warnings = settings.warnings;
+        let mut warnings = prepared.warnings;
         warnings.extend(created.warnings);
         warnings.extend(lost);
-        Ok(Change::Done(reply(context, &container, warnings, &steps).await))
+        Ok(Change::Done(reply(context, &container, warnings, &prepared.steps).await))
     }
 }
 
 impl CreateContainer {
-    fn steps(&self, settings: &Settings, world: &World, request: &str) -> Result<Steps, Error> {
-        let (platform, local) = (self.platform.as_ref(), world.image.as_ref());
-        let pull = image::pull_needed(&self.image, platform, self.pull, local)?;
-        let mut steps = Steps::new(self, settings, pull, request);
+    fn order(&self) -> Order<'_> {
+        Order {
+            image: &self.own.image,
+            name: self.own.name.as_ref(),
+            restart: self.own.restart,
+            interactive: false,
+            start: self.own.start,
+            settings: &self.shared,
+            carried: None,
+        }
+    }
+}
+
+/// A container to be made.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) image: &'a ImageRef,
+    pub(super) name: Option<&'a ContainerName>,
+    pub(super) restart: Option<RestartPolicy>,
+    /// It gets standard input.
+    pub(super) interactive: bool,
+    pub(super) start: bool,
+    pub(super) settings: &'a Settings,
+    /// What it takes over from the one that it replaces.
+    pub(super) carried: Option<&'a Carried>,
+}
+
+/// Everything has been looked up and decided, nothing has been changed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    steps: Steps,
+    pub(super) warnings: Vec<String>,
+    /// The mark of what this call makes.
+    pub(super) request: String,
+}
+
+impl Order<'_> {
+    /// # Errors
+    /// DKR-003, DKR-004, DKR-007 and DKR-008 for what cannot be made.
+    pub(super) async fn prepare(&self, context: &Context) -> Result<Prepared, Error> {
+        let resolved = Resolved::resolve(self.settings, &context.workspace)?;
+        outcome::learn(&context.docker, resolved.environment());
+        let world = preflight::look(context, self, &resolved).await?;
+        let request = confirm::token()?;
+        let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
+        let pull = image::pull_needed(self.image, platform, self.settings.pull, local)?;
+        let mut steps = Steps::new(self, &resolved, pull, &request);
         for hazard in world.hazards() {
             steps.create.0 = steps.create.0.hazard(hazard);
         }
-        Ok(steps)
+        // Before a pull: what is refused leaves nothing behind.
+        context.docker.permit(&steps.create.0)?;
+        Ok(Prepared { steps, warnings: resolved.warnings, request })
+    }
+}
+
+impl Prepared {
+    /// The command lines, for a container that may have no name yet.
+    pub(super) fn shown(&self, name: Option<&ContainerName>) -> Vec<Invocation> {
+        self.steps.shown(name.map_or("<id>", ContainerName::as_str))
+    }
+
+    /// Fetches the image when it has to be, and creates the container.
+    ///
+    /// # Errors
+    /// What docker says; nothing is left behind.
+    pub(super) async fn make(&self, context: &Context) -> Result<Created, Error> {
+        if let Some(pull) = &self.steps.pull {
+            image::run(pull, &context.docker).await?;
+        }
+        create(context, &self.steps, &self.request).await
+    }
+
+    /// Joins the further networks, and starts it when that was ordered.
+    ///
+    /// # Errors
+    /// What docker says.
+    pub(super) async fn bring_up(
+        &self,
+        context: &Context,
+        created: &Created,
+        name: &str,
+    ) -> Result<Option<String>, Error> {
+        self.steps.bring_up(context, &created.id, name).await
+    }
+
+    /// After a failure: nothing is left behind, and the error says who is in the way.
+    pub(super) async fn take_back(
+        &self,
+        context: &Context,
+        created: &Created,
+        error: Error,
+    ) -> Error {
+        let error = explain(context, error).await;
+        undo(context, Some(&created.id), &self.request, error).await
     }
 }
 
@@ -266,7 +252,7 @@ async fn create(context: &Context, steps: &Steps, request: &str) -> Result<Creat
 }
 
 /// Looks until it has come to an end or the time is over.
-async fn watch(context: &Context, id: &str, wait: Duration) -> Result<Container, Error> {
+pub(super) async fn watch(context: &Context, id: &str, wait: Duration) -> Result<Container, Error> {
     let until = Instant::now() + wait;
     let mut pause = FIRST_LOOK;
     loop {
@@ -313,7 +299,7 @@ async fn reply(
 }
 
 /// Not worth failing for: some log drivers cannot be read.
-async fn log_tail(context: &Context, id: &str) -> String {
+pub(super) async fn log_tail(context: &Context, id: &str) -> String {
     let printed = context.docker.run(&Logs::last(id, LOG_LINES)).await.unwrap_or_default();
     text::tail(printed.text.trim_end(), LOG_BYTES).to_owned()
 }

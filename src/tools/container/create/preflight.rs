@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::CreateContainer;
-use super::image::{Image, LocalImage};
+use super::Order;
 use super::parameters::PullPolicy;
-use super::settings::Settings;
+use super::resolved::Resolved;
 use crate::command::containers::{Container, InspectContainers};
+use crate::command::images::{Image, InspectImages};
 use crate::command::values::NetworkMode;
+use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Command, Effect, Hazard, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::Context;
-use crate::tools::container::volumes::{ExistingVolumes, Volume};
 
 /// The world as it is.
 #[derive(Debug, Default)]
@@ -28,18 +28,21 @@ pub(super) struct World {
 /// DKR-007 when the name is taken, DKR-008 for a network that does not exist.
 pub(super) async fn look(
     context: &Context,
-    tool: &CreateContainer,
-    settings: &Settings,
+    order: &Order<'_>,
+    resolved: &Resolved,
 ) -> Result<World, Error> {
-    let holder = tool.name.as_ref().map(|name| InspectContainers::listed([name.to_string()]));
-    let image = (tool.pull != PullPolicy::Always).then_some(LocalImage(&tool.image));
-    let is_a_network = tool.network.as_ref().is_none_or(NetworkMode::is_a_network);
-    let first = tool.first_network().filter(|_| is_a_network);
-    let further = settings.further_networks.iter().map(AsRef::as_ref);
+    let holder = order.name.map(|name| InspectContainers::listed([name.to_string()]));
+    let image = (order.settings.pull != PullPolicy::Always)
+        .then(|| InspectImages { images: vec![order.image.to_string()], may_vanish: true });
+    let is_a_network = order.settings.network.as_ref().is_none_or(NetworkMode::is_a_network);
+    let first = order.settings.first_network().filter(|_| is_a_network);
+    let further = resolved.further_networks.iter().map(AsRef::as_ref);
     let networks: Vec<_> = first.into_iter().chain(further).map(str::to_owned).collect();
     let networks = (!networks.is_empty()).then_some(Networks(networks));
-    let volumes: Vec<_> = tool.named_volumes().map(ToString::to_string).collect();
-    let volumes = (!volumes.is_empty()).then_some(ExistingVolumes(volumes));
+    let carried = order.carried.iter().flat_map(|carried| carried.volumes.iter().cloned());
+    let volumes = order.settings.named_volumes().map(ToString::to_string);
+    let volumes: Vec<_> = volumes.chain(carried).collect();
+    let volumes = (!volumes.is_empty()).then(|| InspectVolumes::listed(volumes));
 
     let docker = &context.docker;
     let (holder, image, networks, volumes) = tokio::try_join!(
@@ -52,19 +55,19 @@ pub(super) async fn look(
     let holder = holder
         .unwrap_or_default()
         .into_iter()
-        .find(|container| tool.name.as_ref().is_some_and(|name| name.as_str() == container.name()));
+        .find(|container| order.name.is_some_and(|name| name.as_str() == container.name()));
     if let Some(holder) = holder {
         return Err(name_conflict(&holder));
     }
     Ok(World {
-        image: image.flatten(),
+        image: image.unwrap_or_default().pop(),
         networks: networks.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
     })
 }
 
 /// An agent that repeats itself learns that its container is there.
-pub(super) fn name_conflict(holder: &Container) -> Error {
+pub(in crate::tools::container) fn name_conflict(holder: &Container) -> Error {
     let name = holder.name();
     let (state, image) = (&holder.state.status, &holder.config.image);
     Error::new(Code::NameConflict, format!("there is a container {name} already"))

@@ -1,9 +1,9 @@
 //! The changes, in their order: pull, create, join further networks, start.
 
-use super::image::Pull;
-use super::settings::Settings;
-use super::{CreateContainer, undo};
+use super::resolved::Resolved;
+use super::{Order, undo};
 use crate::command::containers::InspectContainers;
+use crate::command::pull::Pull;
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};
 use crate::tools::Context;
@@ -25,17 +25,17 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(
-        tool: &CreateContainer,
-        settings: &Settings,
+        order: &Order<'_>,
+        resolved: &Resolved,
         pull: Option<Pull>,
         request: &str,
     ) -> Self {
         Self {
             pull,
-            create: Create(tool.invocation(settings, request)),
-            further_networks: settings.further_networks.iter().map(ToString::to_string).collect(),
-            start: tool.start,
-            mounts_volumes: tool.named_volumes().next().is_some(),
+            create: Create(order.invocation(resolved, request)),
+            further_networks: resolved.further_networks.iter().map(ToString::to_string).collect(),
+            start: order.start,
+            mounts_volumes: order.settings.named_volumes().next().is_some(),
         }
     }
 
@@ -87,10 +87,10 @@ pub(super) struct Create(pub(super) Invocation);
 
 /// A container that was made.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Created {
+pub(in crate::tools::container) struct Created {
     /// The full ID.
-    pub(super) id: String,
-    pub(super) warnings: Vec<String>,
+    pub(in crate::tools::container) id: String,
+    pub(in crate::tools::container) warnings: Vec<String>,
 }
 
 impl Command for Create {
@@ -122,7 +122,7 @@ fn warnings(stderr: &str) -> Vec<String> {
 }
 
 /// A command that changes something and prints nothing that matters.
-pub(super) struct Act(pub(super) Invocation);
+pub(in crate::tools::container) struct Act(pub(in crate::tools::container) Invocation);
 
 impl Act {
     fn connect(network: &str, container: &str) -> Self {

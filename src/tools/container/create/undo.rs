@@ -42,7 +42,7 @@ pub(super) async fn find(docker: &Docker, request: &str) -> Result<Option<String
 
 /// Takes the container and what came with it away again, and says so in the error. It goes on when
 /// the call is cancelled, which may be why it is here.
-pub(super) async fn undo(
+pub(in crate::tools::container) async fn undo(
     context: &Context,
     container: Option<&str>,
     request: &str,
@@ -95,7 +95,7 @@ async fn remove_volumes(docker: &Docker, request: &str) -> Result<(), Error> {
 
 /// Removes a container that this call made a moment ago, with its anonymous volumes. Nothing is
 /// lost by it, so it is a change and no destruction, and a call that may only change may do it.
-struct RemoveOwn(String);
+pub(in crate::tools::container) struct RemoveOwn(pub(in crate::tools::container) String);
 
 impl Command for RemoveOwn {
     type Reply = ();

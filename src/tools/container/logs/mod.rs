@@ -20,34 +20,34 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct GetLogs {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Last lines (default 100; a filter searches the last 10000).
+    /// Last lines (default 100; a filter searches 10000).
     tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Only lines that match this regular expression.
+    /// Regular expression of lines to show.
     grep: Option<String>,
-    /// Only lines that do not match grep.
+    /// Lines that do not match grep.
     #[serde(default)]
     invert: bool,
-    /// Lines to show around each match (default 0).
+    /// Lines around each match.
     context_lines: Option<Bounded<0, 100>>,
-    /// Which output (default all).
+    /// Default all.
     #[serde(default)]
     stream: Choice,
-    /// From then on: "10m" ago, or an RFC 3339 time.
+    /// "10m" ago, or RFC 3339.
     since: Option<TimePoint>,
-    /// Until then, in the same forms.
+    /// The same.
     until: Option<TimePoint>,
-    /// Timestamp each line.
+    /// With timestamps.
     #[serde(default)]
     timestamps: bool,
-    /// Tell equal lines in a row once.
+    /// Equal lines in a row once.
     #[serde(default)]
     dedupe: bool,
-    /// Also wait for new lines.
+    /// Wait for new lines.
     #[serde(default)]
     follow: bool,
-    /// Seconds to follow (default 10).
+    /// Seconds (default 10).
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until a line matches this.
+    /// Follow until a line matches.
     until_match: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl Tool for GetLogs {
     const SPEC: Spec = Spec {
         name: "get-logs",
         title: "Read a container's logs",
-        description: "What a container printed: its last lines, filtered by grep, stream and time; the last line tells what was left out. follow waits for new lines. For a compose project use compose-logs.",
+        description: "Last lines of a container's output, filtered; the last line says what was cut. For a compose project: compose-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,
@@ -122,8 +122,8 @@ impl Tool for GetLogs {
             followed,
             states: vec![Account::state(&container)],
         };
-        let separator = if selected.text.is_empty() { "" } else { "\n" };
-        Ok(Text(format!("{}{separator}{account}", selected.text)))
+        let account = account.to_string();
+        Ok(Text { output: selected.text, account })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::tools::Context;
 use crate::tools::batches::in_batches;
 use crate::tools::confirm::Doomed;
-use crate::tools::protect::is_protected;
+use crate::tools::protect::stays;
 
 /// The daemon walks through every file to measure.
 const MEASURING: Duration = Duration::from_secs(60);
@@ -135,7 +135,7 @@ async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             continue;
         }
         let (name, project) = (container.name().to_owned(), project_of(labels));
-        if is_protected(labels) {
+        if stays(docker, "container", &name, labels) {
             protected.push(name);
         } else if wish.project.is_none() && project.as_ref().is_some_and(|it| alive.contains(it)) {
             of_running.push(name);
@@ -212,7 +212,7 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             Some(name) => name.clone(),
             None => image.id.clone(),
         };
-        if is_protected(labels) {
+        if stays(docker, "image", &name, labels) {
             protected.push(name);
         } else if !is_nameless && !wish.is_chosen() && wish.unused_for.is_none() {
             named.push(name);
@@ -251,11 +251,11 @@ async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         let is_dockers_own = network.is_predefined()
             || network.scope == "swarm"
             || network.name == "docker_gwbridge";
-        let stays = is_dockers_own || used.contains(&network.name);
-        if stays || !wish.wants(&network.labels) || !wish.is_old(&[&network.created]) {
+        let is_needed = is_dockers_own || used.contains(&network.name);
+        if is_needed || !wish.wants(&network.labels) || !wish.is_old(&[&network.created]) {
             continue;
         }
-        if is_protected(&network.labels) {
+        if stays(docker, "network", &network.name, &network.labels) {
             protected.push(network.name);
             continue;
         }
@@ -296,7 +296,7 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         if used.contains(&volume.name) || !wish.wants(&volume.labels) {
             continue;
         }
-        if is_protected(&volume.labels) {
+        if stays(docker, "volume", &volume.name, &volume.labels) {
             protected.push(volume.name);
         } else if volume.project().is_some_and(|project| existing.contains(project)) {
             of_existing.push(volume.name);

@@ -37,9 +37,9 @@ pub(super) struct Prune {
     label: Option<Texts>,
     /// Only made or stopped so long ago (168h); named images too.
     unused_for: Option<DockerDuration>,
-    /// Token of the plan that the person agreed to.
+    /// Token of the confirmed plan.
     confirm: Option<String>,
-    /// Only show the command.
+    /// Preview only.
     #[serde(default)]
     dry_run: bool,
 }

@@ -1,0 +1,266 @@
+//! copy-files: between this machine and a container.
+
+mod disk;
+mod inside;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::create::Act;
+use super::lifecycle::inspect;
+use crate::command::containers::Container;
+use crate::command::values::{ContainerPath, HostPath, Place};
+use crate::command::{Effect, Hazard, Invocation};
+use crate::error::{Code, Error};
+use crate::tools::protect::{judge_changes, judge_target};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::workspace::Workspace;
+use disk::{Found, Staging};
+
+/// A folder of some gigabytes.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// More names would drown what matters.
+const NAMES: usize = 20;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CopyFiles {
+    /// File or folder, here or `container:/path`.
+    source: Place,
+    /// Where to, here or `container:/path`; into it when it is a folder.
+    destination: Place,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    /// Where it is now.
+    destination: String,
+    files: u64,
+    bytes: u64,
+    /// What was there before and is not any more.
+    overwritten: Vec<String>,
+    notes: Vec<String>,
+    command: String,
+}
+
+impl Tool for CopyFiles {
+    const SPEC: Spec = Spec {
+        name: "copy-files",
+        title: "Copy files to or from a container",
+        description: "Copy a file or folder between this machine and a container, running or not; tells what was overwritten.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        match (&self.source, &self.destination) {
+            (Place::Container(container, path), Place::Host(to)) => {
+                let container = inspect(context, container).await?;
+                judge_target(&context.docker, &container.id).await?;
+                Out { context, container: &container, path, to }.copy(self.dry_run).await
+            }
+            (Place::Host(from), Place::Container(container, path)) => {
+                let container = inspect(context, container).await?;
+                judge_changes(&context.docker, [&container])?;
+                judge_target(&context.docker, &container.id).await?;
+                In { context, from, container: &container, path }.copy(self.dry_run).await
+            }
+            (Place::Host(_), Place::Host(_)) => {
+                let message = "neither place is in a container: write it as container:/path";
+                Err(Error::invalid("source", message))
+            }
+            (Place::Container(..), Place::Container(..)) => {
+                let message = "both places are in containers";
+                Err(Error::invalid("destination", message)
+                    .hint("copy it to the project folder first, and from there"))
+            }
+        }
+    }
+}
+
+/// From a container to this machine, through a folder beside the destination: so it is known what
+/// came and what it replaces, and a copy that breaks off leaves nothing.
+struct Out<'a> {
+    context: &'a Context,
+    container: &'a Container,
+    path: &'a ContainerPath,
+    to: &'a HostPath,
+}
+
+impl Out<'_> {
+    async fn copy(&self, dry_run: bool) -> Result<Change<Reply>, Error> {
+        let target = target(&self.context.workspace, self.path, self.to)?;
+        let (name, id) = (self.container.name(), &self.container.id);
+        let shown = outward(name, self.path, &target, &target);
+        // Before the folder beside it is made.
+        self.context.docker.permit(&shown)?;
+        if dry_run {
+            inside::find(self.context, self.container, self.path).await?.ok_or_else(|| {
+                let message = format!("there is no {} in container {name}", self.path);
+                Error::new(Code::ResourceNotFound, message).with("container", name)
+            })?;
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let staging = Staging::beside(&target)?;
+        let copy = Act(outward(id, self.path, &staging.place(&target), &target));
+        self.context.docker.progress().say(format!("copying {}", self.path));
+        self.context
+            .docker
+            .run(&copy)
+            .await
+            .map_err(|error| error.with("container", name).command(shown.to_string()))?;
+        let to = target.clone();
+        let found = in_background(move || staging.put_in_place(&to)).await?;
+        Ok(Change::Done(reply(found, target.display().to_string(), &shown)))
+    }
+}
+
+/// The path that it will have on this machine.
+fn target(workspace: &Workspace, path: &ContainerPath, to: &HostPath) -> Result<PathBuf, Error> {
+    let name = path.file_name().ok_or_else(|| {
+        Error::invalid("source", "the root of a container is not copied as a whole")
+    })?;
+    let whole = workspace.folder.join(to.as_path());
+    if whole.is_dir() {
+        return Ok(workspace.existing("destination", to)?.join(name));
+    }
+    let wants_folder = to.as_str().ends_with('/');
+    let (Some(parent), Some(file), false) = (whole.parent(), whole.file_name(), wants_folder)
+    else {
+        let message = format!("there is no folder {}", whole.display());
+        return Err(Error::new(Code::ResourceNotFound, message)
+            .with("parameter", "destination")
+            .hint("create the folder first"));
+    };
+    let parent = HostPath::try_from(parent.display().to_string())
+        .map_err(|problem| Error::invalid("destination", problem))?;
+    Ok(workspace.existing("destination", &parent)?.join(file))
+}
+
+/// From this machine into a container.
+struct In<'a> {
+    context: &'a Context,
+    from: &'a HostPath,
+    container: &'a Container,
+    path: &'a ContainerPath,
+}
+
+impl In<'_> {
+    async fn copy(&self, dry_run: bool) -> Result<Change<Reply>, Error> {
+        let from = self.context.workspace.existing("source", self.from)?;
+        let (name, id) = (self.container.name(), &self.container.id);
+        let shown = inward(name, &from, self.path);
+        self.context.docker.permit(&shown)?;
+        let walked = from.clone();
+        let mut found = in_background(move || disk::count(&walked)).await?;
+        let destination = self.replaces(&from, &mut found).await?;
+        if dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        self.context.docker.progress().say(format!("copying {} bytes", found.bytes));
+        self.context
+            .docker
+            .run(&Act(inward(id, &from, self.path)))
+            .await
+            .map_err(|error| error.with("container", name).command(shown.to_string()))?;
+        Ok(Change::Done(reply(found, format!("{name}:{destination}"), &shown)))
+    }
+
+    /// Where it will be, and what is there.
+    async fn replaces(&self, from: &Path, found: &mut Found) -> Result<String, Error> {
+        let look = |path: ContainerPath| async move {
+            inside::find(self.context, self.container, &path).await
+        };
+        let mut path = self.path.clone();
+        let mut there = look(path.clone()).await?;
+        if there == Some(inside::Kind::Folder) {
+            let name = from.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let below = format!("{}/{name}", path.as_str().trim_end_matches('/'));
+            path = below.parse().map_err(|problem: String| Error::invalid("source", problem))?;
+            there = look(path.clone()).await?;
+        }
+        match there {
+            Some(inside::Kind::Folder) => found.notes.push(format!(
+                "the folder {path} was there: files of the same name in it were replaced, the others stay"
+            )),
+            Some(inside::Kind::File) => found.overwritten.push(path.to_string()),
+            None => {}
+        }
+        Ok(path.to_string())
+    }
+}
+
+fn inward(container: &str, from: &Path, path: &ContainerPath) -> Invocation {
+    copying(Hazard::HostPath { path: from.to_owned(), read_only: true })
+        .operands([from.display().to_string(), format!("{container}:{path}")])
+}
+
+/// To a place that stands for the one that is judged.
+fn outward(container: &str, path: &ContainerPath, to: &Path, judged: &Path) -> Invocation {
+    copying(Hazard::HostPath { path: judged.to_owned(), read_only: false })
+        .operands([format!("{container}:{path}"), to.display().to_string()])
+}
+
+fn copying(hazard: Hazard) -> Invocation {
+    Invocation::docker(Effect::Destroy, ["container", "cp"]).timeout(LIMIT).hazard(hazard)
+}
+
+fn reply(mut found: Found, destination: String, shown: &Invocation) -> Reply {
+    let more = found.overwritten.len().saturating_sub(NAMES);
+    found.overwritten.truncate(NAMES);
+    if more > 0 {
+        found.overwritten.push(format!("… {more} more"));
+    }
+    Reply {
+        destination,
+        files: found.files,
+        bytes: found.bytes,
+        overwritten: found.overwritten,
+        notes: found.notes,
+        command: shown.to_string(),
+    }
+}
+
+/// Disks may be slow, and other calls go on meanwhile.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Error::new(Code::Internal, error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn argv_of_copy_files() {
+        let path: ContainerPath = "/var/log/it's".parse().unwrap();
+        let workspace = Workspace::new("/".into(), std::sync::Arc::default());
+        let target = |to: &str| target(&workspace, &path, &to.parse().unwrap());
+        let to = target("etc").unwrap();
+        assert_eq!(to, Path::new("/etc/it's"));
+        assert_eq!(target("etc/new").unwrap(), Path::new("/etc/new"));
+        assert_eq!(target("etc/new/").unwrap_err().code, Code::ResourceNotFound);
+        assert_eq!(target("no-such/new").unwrap_err().code, Code::ResourceNotFound);
+
+        let out = outward("web", &path, &to, &to);
+        assert_snapshot!(out, @r"docker container cp -- 'web:/var/log/it'\''s' '/etc/it'\''s'");
+        assert_snapshot!(format!("{:?}", out.hazards()), @r#"[HostPath { path: "/etc/it's", read_only: false }]"#);
+        let copy = inward("web", Path::new("/etc/hosts"), &path);
+        assert_snapshot!(copy, @r"docker container cp -- /etc/hosts 'web:/var/log/it'\''s'");
+        assert_snapshot!(format!("{:?}", copy.hazards()), @r#"[HostPath { path: "/etc/hosts", read_only: true }]"#);
+    }
+}

@@ -1,0 +1,394 @@
+//! recreate-container: another container in the place of one, with all its settings but those that
+//! are named anew.
+//!
+//! The new one is made beside the old one and compared with it, and only then the old one is
+//! stopped and gives it its name. Until the new one has shown that it runs, the old one can come
+//! back.
+
+mod carry;
+mod document;
+mod places;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::create::{Act, Order, Prepared, RemoveOwn, Settings, log_tail, watch};
+use crate::command::containers::{Container, PROJECT_LABEL, exit_meaning};
+use crate::command::documents::Documents;
+use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
+use crate::command::{Effect, Invocation};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+use crate::tools::confirm::token;
+use crate::tools::protect::judge_removal;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::with::With;
+use crate::tools::{Brief, Context, Spec, Tool, Toolset};
+use document::Document;
+
+/// The daemon waits this long before it kills, unless the container says otherwise.
+const DOCKERS_STOP_TIMEOUT: u64 = 10;
+const STOP_MARGIN: Duration = Duration::from_secs(30);
+
+pub(super) type RecreateContainer = With<Own, Settings>;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Own {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Other image (default the same name, as it is now).
+    image: Option<ImageRef>,
+    /// no, always, unless-stopped, on-failure or on-failure:5.
+    restart: Option<RestartPolicy>,
+    /// Seconds to watch whether it stays up (default 3).
+    wait_seconds: Option<Bounded<0, 60>>,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    id: String,
+    name: String,
+    state: String,
+    health: Option<String>,
+    image: String,
+    ports: Vec<String>,
+    /// The one that is gone.
+    replaced: String,
+    notes: Vec<String>,
+    warnings: Vec<String>,
+    command: String,
+}
+
+impl Tool for RecreateContainer {
+    const SPEC: Spec = Spec {
+        name: "recreate-container",
+        title: "Replace a container by a changed one",
+        description: "Replace a container by one with a newer image or changed settings; what is not named stays, entries of maps and volumes are added. Volumes are kept, other files in it are lost. If the new one fails, the old one comes back.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: true,
+    };
+    const BRIEF: Option<Brief> = Some(Brief {
+        described: &["container_name", "image", "wait_seconds", "dry_run"],
+        others: "As in create-container.",
+    });
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let docker = &context.docker;
+        let old = Old::look(context, &self.own.container_name).await?;
+        let carried = carry::carry(&old.document, &self.named, &self.shared)?;
+        let image = old.image(self.own.image.as_ref())?;
+        let name = temporary(old.name())?;
+        let order = Order {
+            image: &image,
+            name: Some(&name),
+            restart: self.own.restart,
+            interactive: false,
+            start: false,
+            settings: &self.shared,
+            carried: Some(&carried),
+        };
+        let prepared = order.prepare(context).await?;
+        let joins = |container: &str| {
+            carried
+                .networks
+                .iter()
+                .map(|network| {
+                    let options = network.options.iter();
+                    let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
+                    let connect = options.fold(connect, |connect, (option, value)| {
+                        connect.option(&format!("--{option}"), value)
+                    });
+                    connect.operands([network.name.as_str(), container])
+                })
+                .collect::<Vec<_>>()
+        };
+        let swap = Swap {
+            old: &old.container,
+            name: &name,
+            wait: self.wait(),
+            stop_limit: old.stop_limit(),
+        };
+        let shown = prepared.shown(Some(&name)).into_iter();
+        let shown = DryRun::new(shown.chain(joins(name.as_str())).chain(swap.shown()));
+        if self.own.dry_run {
+            return Ok(Change::DryRun(shown));
+        }
+
+        let lost_files = changed_files(docker, &old).await;
+        let created = prepared.make(context).await?;
+        let made = async {
+            prepared.bring_up(context, &created, name.as_str()).await?;
+            for join in joins(&created.id) {
+                docker.run(&Act(join)).await?;
+            }
+            let new = Document::read(docker, &created.id).await?;
+            demand_nothing_lost(&old, &new, &self.named)
+        };
+        if let Err(error) = made.await {
+            return Err(prepared.take_back(context, &created, error).await);
+        }
+        let container = match swap.run(context, &created.id).await {
+            Ok(container) => container,
+            Err(error) => return Err(swap.back(context, &created.id, &prepared, error).await),
+        };
+        let mut notes: Vec<String> = lost_files.into_iter().collect();
+        notes.extend(swap.remove_old(context).await);
+        let mut warnings = prepared.warnings;
+        warnings.extend(created.warnings);
+        if container.label(PROJECT_LABEL).is_some() {
+            warnings.push("it belongs to a compose project, whose file does not know of the change: deploy-compose may make it as it was".to_owned());
+        }
+        Ok(Change::Done(Reply {
+            id: container.short_id().to_owned(),
+            name: container.name().to_owned(),
+            state: container.state.status.clone(),
+            health: container.health().map(str::to_owned),
+            image: container.config.image.clone(),
+            ports: container.ports(),
+            replaced: old.container.short_id().to_owned(),
+            notes,
+            warnings,
+            command: shown.into_command(),
+        }))
+    }
+}
+
+impl RecreateContainer {
+    fn wait(&self) -> Duration {
+        Duration::from_secs(self.own.wait_seconds.map_or(3, Bounded::get).into())
+    }
+}
+
+/// The one that is there.
+struct Old {
+    container: Container,
+    document: Document,
+}
+
+impl Old {
+    async fn look(context: &Context, container: &ContainerRef) -> Result<Self, Error> {
+        let document = Document::read(&context.docker, container.as_str()).await?;
+        let container: Container = serde_json::from_value(document.container.clone())
+            .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
+        let name = container.name();
+        judge_removal(&context.docker, "container", name, &container.config.labels)?;
+        let refuse = |why: &str, hint: &'static str| {
+            let message = format!("container {name} {why}");
+            Err(Error::new(Code::WrongState, message).with("container", name).hint(hint))
+        };
+        match container.state.status.as_str() {
+            "paused" => return refuse("is paused", "unpause-container lets it go on"),
+            "removing" | "dead" => {
+                return refuse("is being removed", "create-container makes a new one");
+            }
+            _ => {}
+        }
+        if container.host_config.auto_remove {
+            return refuse(
+                "removes itself when it stops, so it could not come back",
+                "stop it, and create-container makes a new one",
+            );
+        }
+        Ok(Self { container, document })
+    }
+
+    fn name(&self) -> &str {
+        self.container.name()
+    }
+
+    fn stop_limit(&self) -> Duration {
+        let own = self.document.at("/Config/StopTimeout").and_then(Value::as_u64);
+        Duration::from_secs(own.unwrap_or(DOCKERS_STOP_TIMEOUT)) + STOP_MARGIN
+    }
+
+    /// By its name, which may mean a newer image by now; by its ID when it has none.
+    fn image(&self, named: Option<&ImageRef>) -> Result<ImageRef, Error> {
+        if let Some(image) = named {
+            return Ok(image.clone());
+        }
+        let by_name = self.container.config.image.parse();
+        by_name
+            .or_else(|_| self.container.image.parse())
+            .map_err(|problem: String| Error::new(Code::UnexpectedOutput, problem))
+    }
+}
+
+impl Document {
+    async fn read(docker: &Docker, container: &str) -> Result<Self, Error> {
+        let query = Documents::one("container", container);
+        let container = Documents::single(docker.run(&query).await?)?;
+        let id = container.pointer("/Image").and_then(Value::as_str).unwrap_or_default();
+        // It may be gone.
+        let query = Documents::existing("image", vec![id.to_owned()]);
+        let image = docker.run(&query).await?.pop().unwrap_or_default();
+        Ok(Self { container, image })
+    }
+}
+
+/// The new one's name until it gets the old one's.
+fn temporary(name: &str) -> Result<ContainerName, Error> {
+    let start: String = name.chars().take(100).collect();
+    let name = format!("{start}-new-{}", token()?);
+    name.parse().map_err(|problem: String| Error::new(Code::Internal, problem))
+}
+
+fn demand_nothing_lost(old: &Old, new: &Document, named: &[String]) -> Result<(), Error> {
+    let lost = old.document.lost(new, named);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} would lose settings: {}", old.name(), lost.join(", "));
+    Err(Error::new(Code::WrongState, message)
+        .with("container", old.name())
+        .hint("nothing was changed; name these settings in the call, or use create-container"))
+}
+
+/// What was written into the container itself, beside its volumes, goes with it.
+async fn changed_files(docker: &Docker, old: &Old) -> Option<String> {
+    let diff = super::inspect::Lines { verb: "diff", container: old.container.id.clone() };
+    let lines = docker.run(&diff).await.ok()?;
+    // Folders on the way to what docker itself puts there.
+    let mounts = old.container.mounts.iter().map(|mount| mount.destination.as_str());
+    let tmpfs = old.document.at("/HostConfig/Tmpfs").and_then(Value::as_object);
+    let tmpfs = tmpfs.into_iter().flatten().map(|(folder, _)| folder.as_str());
+    let placed: Vec<&str> = mounts.chain(tmpfs).chain(["/sbin/docker-init"]).collect();
+    let is_dockers = |path: &str| placed.iter().any(|placed| placed.starts_with(path));
+    let added: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("A ").or_else(|| line.strip_prefix("C ")))
+        .filter(|path| !is_dockers(path))
+        .collect();
+    let last = added.last()?;
+    let at_least = if lines.iter().any(|line| line.starts_with('…')) { "at least " } else { "" };
+    Some(format!(
+        "{at_least}{} files or folders that were written in the old container itself are gone with it, for example {last}",
+        added.len()
+    ))
+}
+
+/// The change of places.
+struct Swap<'a> {
+    old: &'a Container,
+    /// Of the new one, until it gets the old one's.
+    name: &'a ContainerName,
+    wait: Duration,
+    stop_limit: Duration,
+}
+
+impl Swap<'_> {
+    fn was_running(&self) -> bool {
+        matches!(self.old.state.status.as_str(), "running" | "restarting")
+    }
+
+    /// The old one's name while it waits.
+    fn aside(&self) -> String {
+        self.name.as_str().replacen("-new-", "-old-", 1)
+    }
+
+    /// In the time that it has by its own settings.
+    fn stop(&self, container: &str) -> Invocation {
+        Invocation::docker(Effect::Destroy, ["container", "stop"])
+            .timeout(self.stop_limit)
+            .operands([container])
+    }
+
+    fn shown(&self) -> Vec<Invocation> {
+        let name = self.old.name();
+        let aside = self.aside();
+        let mut shown: Vec<Invocation> =
+            self.was_running().then(|| self.stop(name)).into_iter().collect();
+        shown.push(rename(name, &aside));
+        shown.push(rename(self.name.as_str(), name));
+        shown.extend(self.was_running().then(|| start(name)));
+        shown.push(remove(&aside));
+        shown
+    }
+
+    /// The new one as it is when it has shown that it runs.
+    async fn run(&self, context: &Context, new: &str) -> Result<Container, Error> {
+        let (docker, name) = (&context.docker, self.old.name());
+        if self.was_running() {
+            docker.progress().say(format!("stopping {name}"));
+            docker.run(&Act(self.stop(&self.old.id))).await?;
+        }
+        docker.run(&Act(rename(&self.old.id, &self.aside()))).await?;
+        docker.run(&Act(rename(new, name))).await?;
+        if !self.was_running() {
+            return watch(context, new, Duration::ZERO).await;
+        }
+        docker.progress().say(format!("starting the new {name}"));
+        docker.run(&Act(start(new))).await?;
+        let container = watch(context, new, self.wait).await?;
+        let exit_code = container.exit_code();
+        if exit_code.is_none() && container.restart_count == 0 {
+            return Ok(container);
+        }
+        let code = exit_code.unwrap_or(container.state.exit_code);
+        let meaning = exit_meaning(code, container.state.oom_killed);
+        let meaning = meaning.map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+        let message = format!("the new {name} ended at once with exit code {code}{meaning}");
+        let log = log_tail(context, new).await;
+        let error = Error::new(Code::CommandFailed, message).with("container", name);
+        Err(Error { stderr: (!log.is_empty()).then_some(log), ..error })
+    }
+
+    /// The new one goes, the old one comes back as it was; also when the call was cancelled.
+    async fn back(&self, context: &Context, new: &str, prepared: &Prepared, error: Error) -> Error {
+        let docker = context.docker.for_cleanup();
+        let name = self.old.name();
+        let restored = async {
+            docker.run(&RemoveOwn(new.to_owned())).await?;
+            let query = Documents::one("container", self.old.id.clone());
+            let now = Documents::single(docker.run(&query).await?)?;
+            let is =
+                |pointer: &str| now.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            if is("/Name").trim_start_matches('/') != name {
+                docker.run(&Act(rename(&self.old.id, name))).await?;
+            }
+            if self.was_running() && is("/State/Status") != "running" {
+                docker.run(&Act(start(&self.old.id))).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        tracing::debug!(request = prepared.request, "a container is put back");
+        match restored.await {
+            Ok(()) => error.with("left_behind", format!("nothing, {name} is as it was")),
+            Err(failed) => error.with(
+                "left_behind",
+                format!(
+                    "the old container is {} ({}), and could not be put back: {}",
+                    self.aside(),
+                    self.old.short_id(),
+                    failed.message
+                ),
+            ),
+        }
+    }
+
+    /// Without its volumes, which are the new one's now.
+    async fn remove_old(&self, context: &Context) -> Option<String> {
+        let error = context.docker.for_cleanup().run(&Act(remove(&self.old.id))).await.err()?;
+        Some(format!("the old container stays as {}: {}", self.aside(), error.message))
+    }
+}
+
+fn rename(container: &str, name: &str) -> Invocation {
+    Invocation::docker(Effect::Change, ["container", "rename"]).operands([container, name])
+}
+
+fn start(container: &str) -> Invocation {
+    Invocation::docker(Effect::Change, ["container", "start"]).operands([container])
+}
+
+fn remove(container: &str) -> Invocation {
+    Invocation::docker(Effect::Destroy, ["container", "rm"]).operands([container])
+}

@@ -1,0 +1,304 @@
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::create::{Act, Order, Prepared, RemoveOwn, Settings, yes};
+use crate::command::containers::{Container, InspectContainers, exit_meaning, short_id};
+use crate::command::values::{Bounded, ContainerName, ImageRef};
+use crate::command::{Command, Effect, Invocation, Output, Program, diagnose, text, time};
+use crate::docker::{Docker, Line};
+use crate::error::{Code, Error};
+use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::with::With;
+use crate::tools::{Brief, Context, Spec, Tool, Toolset};
+
+const LINE_CHARS: usize = 200;
+
+pub(super) type RunContainer = With<Own, Settings>;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Own {
+    /// Image; pulled when missing.
+    image: ImageRef,
+    /// Name (default: a random one).
+    name: Option<ContainerName>,
+    /// Remove it afterwards (default true).
+    #[serde(default = "yes")]
+    remove: bool,
+    /// Standard input.
+    stdin: Option<String>,
+    /// Seconds until it is killed, once it runs (default 60).
+    timeout_seconds: Option<Bounded<1, 3600>>,
+    /// Only show the commands.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    /// When it is kept.
+    container: Option<String>,
+    exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
+    timed_out: Option<bool>,
+    /// The first place in the output that looks like a failure, when it failed.
+    first_failure: Option<String>,
+    stdout: String,
+    stderr: String,
+    notes: Vec<String>,
+    warnings: Vec<String>,
+    duration_ms: u64,
+    command: String,
+}
+
+impl Tool for RunContainer {
+    const SPEC: Spec = Spec {
+        name: "run-container",
+        title: "Run a command in a new container",
+        description: "Run a command in a new container to its end and get its exit code and output; the container is removed afterwards. To leave it running use create-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: false,
+        open_world: true,
+    };
+    const BRIEF: Option<Brief> = Some(Brief {
+        described: &[
+            "image",
+            "name",
+            "remove",
+            "stdin",
+            "timeout_seconds",
+            "dry_run",
+            "command",
+            "environment",
+            "env_file",
+            "volumes",
+            "ports",
+            "network",
+            "user",
+            "working_dir",
+            "entrypoint",
+            "memory",
+            "cpus",
+            "platform",
+            "pull",
+        ],
+        others: "As in create-container.",
+    });
+    type Reply = Change<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let order = self.order();
+        let prepared = order.prepare(context).await?;
+        let shown = |name: Option<&ContainerName>| {
+            let start = self.attach(name.map_or("<id>", ContainerName::as_str));
+            DryRun::new(prepared.shown(name).into_iter().chain([start]))
+        };
+        if self.own.dry_run {
+            return Ok(Change::DryRun(shown(order.name)));
+        }
+        let created = prepared.make(context).await?;
+        let name = order.name.map_or(short_id(&created.id), ContainerName::as_str);
+        if let Err(error) = prepared.bring_up(context, &created, name).await {
+            return Err(prepared.take_back(context, &created, error).await);
+        }
+        let mut reply = match self.to_its_end(context, &created.id).await {
+            Ok(reply) => reply,
+            Err(Ending::NotStarted(error)) => {
+                let error = error.with("container", name).command(self.attach(name).to_string());
+                return Err(prepared.take_back(context, &created, error).await);
+            }
+            Err(Ending::Broken(error)) => {
+                let left = self.clean_up(context, &created.id).await;
+                let left = left.unwrap_or_else(|| "nothing, the container was removed".to_owned());
+                return Err(error.with("left_behind", left));
+            }
+        };
+        reply.notes.extend(self.clean_up(context, &created.id).await);
+        reply.container = (!self.own.remove).then(|| name.to_owned());
+        reply.command = shown(order.name).into_command();
+        reply.warnings = warnings(prepared, created.warnings);
+        Ok(Change::Done(reply))
+    }
+}
+
+fn warnings(prepared: Prepared, of_docker: Vec<String>) -> Vec<String> {
+    prepared.warnings.into_iter().chain(of_docker).collect()
+}
+
+/// Why there is no answer.
+enum Ending {
+    NotStarted(Error),
+    /// It was cancelled, or docker went away.
+    Broken(Error),
+}
+
+impl RunContainer {
+    fn order(&self) -> Order<'_> {
+        Order {
+            image: &self.own.image,
+            name: self.own.name.as_ref(),
+            restart: None,
+            interactive: self.own.stdin.is_some(),
+            start: false,
+            settings: &self.shared,
+            carried: None,
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.own.timeout_seconds.map_or(60, Bounded::get).into())
+    }
+
+    /// Attached: the two streams stay apart, and it does not matter where they are logged.
+    fn attach(&self, container: &str) -> Invocation {
+        let start = Invocation::docker(Effect::Change, ["container", "start"])
+            .flag("--attach", true)
+            .flag("--interactive", self.own.stdin.is_some())
+            .streams(both_ends(SHOWN))
+            // Not a time limit: what it has said by then is part of the answer.
+            .follow(self.limit())
+            .operands([container]);
+        match &self.own.stdin {
+            Some(stdin) => start.stdin(stdin.as_bytes().to_vec()),
+            None => start,
+        }
+    }
+
+    async fn to_its_end(&self, context: &Context, id: &str) -> Result<Reply, Ending> {
+        let docker = &context.docker;
+        let started = Instant::now();
+        let attach = Attach(self.attach(id));
+        let output = docker.watch(&attach, |line| say(docker, line)).await;
+        let elapsed = started.elapsed();
+        let output = output.map_err(Ending::Broken)?;
+        let container = state(docker, id).await.map_err(Ending::Broken)?;
+        if time::from_docker(&container.state.started_at).is_empty() {
+            return Err(Ending::NotStarted(attach.failure(&output)));
+        }
+        let timed_out = output.stopped;
+        let code = container.exit_code().unwrap_or(output.exit_code);
+        let exit_code = (!timed_out).then_some(code);
+        let failed = exit_code != Some(0);
+        Ok(Reply {
+            exit_code,
+            exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
+            timed_out: timed_out.then_some(true),
+            first_failure: failed.then(|| first_failure(&output.stderr, &output.stdout)).flatten(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            notes: timed_out
+                .then(|| format!("it was killed after {} s", self.limit().as_secs()))
+                .into_iter()
+                .collect(),
+            duration_ms: milliseconds(elapsed),
+            ..Reply::default()
+        })
+    }
+
+    /// Whatever happened, it does not run on, and is not left behind unless it is to be kept; says
+    /// what could not be done. A cancelled call still has its time for this.
+    async fn clean_up(&self, context: &Context, id: &str) -> Option<String> {
+        let docker = context.docker.for_cleanup();
+        let done = if self.own.remove {
+            docker.run(&RemoveOwn(id.to_owned())).await
+        } else {
+            end(&docker, id).await
+        };
+        let error = done.err()?;
+        Some(format!("container {}, which could not be removed: {}", short_id(id), error.message))
+    }
+}
+
+/// Ends what this call has started, if it still runs. It is a change and no destruction, as
+/// [`RemoveOwn`] is.
+async fn end(docker: &Docker, id: &str) -> Result<(), Error> {
+    let kill = Invocation::docker(Effect::Change, ["container", "kill"]).operands([id]);
+    match docker.run(&Act(kill)).await {
+        Err(error) if error.code == Code::WrongState => Ok(()),
+        ended => ended,
+    }
+}
+
+async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {
+    let query = InspectContainers { containers: vec![id.to_owned()], may_vanish: false };
+    let container = docker.run(&query).await?.pop();
+    container.ok_or_else(|| {
+        Error::new(Code::ContainerNotFound, "somebody removed the new container at once")
+    })
+}
+
+fn say(docker: &Docker, line: Line<'_>) {
+    let (Line::Stdout(line) | Line::Stderr(line)) = line;
+    let line = text::clean(line).text;
+    let safe = docker.redactor().text(&line).text;
+    docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
+}
+
+/// `docker container start --attach`, whose exit code is that of the container. Whether docker
+/// could start it at all is asked afterwards: a program may use docker's words.
+struct Attach(Invocation);
+
+impl Attach {
+    fn failure(&self, output: &Output) -> Error {
+        let (code, verb) = (Some(output.exit_code), self.0.verb());
+        diagnose::diagnose(Program::Docker, verb, code, &output.stdout, &output.stderr)
+    }
+}
+
+impl Command for Attach {
+    type Reply = Output;
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn accepts(&self, _: &Output) -> bool {
+        true
+    }
+
+    fn parse(&self, output: &Output) -> Result<Output, Error> {
+        Ok(output.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::{arguments, schema};
+
+    #[test]
+    fn argv_of_run_container() {
+        let argv = |arguments| {
+            let tool: RunContainer = serde_json::from_value(arguments).unwrap();
+            tool.attach("web").to_string()
+        };
+        assert_snapshot!(argv(json!({"image": "a"})), @"docker container start --attach -- web");
+        assert_snapshot!(argv(json!({"image": "a", "stdin": "x"})), @"docker container start --attach --interactive -- web");
+    }
+
+    #[test]
+    fn what_is_only_named_is_repaired_and_refused_all_the_same() {
+        let full = schema::of::<RunContainer>();
+        let given = json!({"image": "a", "hostname": "h", "cap_drop": "[\"ALL\"]", "init": "true"});
+        let fitted = arguments::fit(&full, given.as_object().unwrap().clone()).unwrap();
+        assert_eq!((&fitted["cap_drop"], &fitted["init"]), (&json!(["ALL"]), &json!(true)));
+        for wrong in ["hostnam", "restart", "start"] {
+            let given = json!({"image": "a", wrong: "x"});
+            let error = arguments::fit(&full, given.as_object().unwrap().clone()).unwrap_err();
+            assert_eq!(error.code, Code::InvalidConfiguration, "{wrong}");
+        }
+
+        let short = schema::advertised(&full, RunContainer::BRIEF);
+        let described = short["properties"].as_object().unwrap();
+        assert!(described.len() == RunContainer::BRIEF.unwrap().described.len());
+        let (pattern, _) = short["patternProperties"].as_object().unwrap().iter().next().unwrap();
+        let named = pattern.trim_matches(|c| "^()$".contains(c)).split('|').count();
+        assert_eq!(named + described.len(), full["properties"].as_object().unwrap().len());
+    }
+}

@@ -1,0 +1,82 @@
+//! What a rule finds, and the calls it recommends.
+
+use serde_json::{Value, json};
+
+use super::facts::{Facts, Line, Subject};
+
+/// Why a container stands as it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// The rule: `port-taken`.
+    pub(super) id: &'static str,
+    /// A half sentence that goes on from how the container stands.
+    pub(super) why: String,
+    pub(super) evidence: Vec<String>,
+    pub(super) fix: String,
+    pub(super) next: Vec<String>,
+    /// The container that is the real cause, when it is not well itself.
+    pub(super) blames: Option<String>,
+    /// Said without knowing more than the exit code; a dependency that is down explains more.
+    pub(super) vague: bool,
+}
+
+impl Cause {
+    pub(super) fn new(id: &'static str, why: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { id, why: why.into(), fix: fix.into(), ..Self::default() }
+    }
+
+    pub(super) fn evidence(mut self, line: impl Into<String>) -> Self {
+        self.evidence.push(line.into());
+        self
+    }
+
+    pub(super) fn said(self, line: &Line) -> Self {
+        self.evidence(format!("log: {}", line.text.trim()))
+    }
+
+    pub(super) fn next(mut self, call: String) -> Self {
+        self.next.push(call);
+        self
+    }
+
+    pub(super) fn blames(mut self, container: impl Into<String>) -> Self {
+        self.blames = Some(container.into());
+        self
+    }
+
+    pub(super) fn vague(mut self) -> Self {
+        self.vague = true;
+        self
+    }
+}
+
+/// A call of this server as it would be sent: `get-logs {"container_name":"web","tail":50}`.
+#[expect(clippy::needless_pass_by_value, reason = "it is written with json!")]
+pub(super) fn call(tool: &str, arguments: Value) -> String {
+    format!("{tool} {arguments}")
+}
+
+/// A call that only names a container.
+pub(super) fn on(tool: &str, container: &str) -> String {
+    call(tool, json!({"container_name": container}))
+}
+
+pub(super) fn logs(container: &str) -> String {
+    call("get-logs", json!({"container_name": container, "tail": 50}))
+}
+
+/// What makes a changed definition take effect.
+pub(super) fn deploy(facts: &Facts, subject: &Subject) -> Option<String> {
+    let project = subject.project()?;
+    let label = subject.container.label("com.docker.compose.project.config_files");
+    let files = facts.outlook.as_ref().map(|outlook| outlook.files.as_str());
+    // What was deployed from standard input names no file.
+    let file = [files, label].into_iter().flatten().find(|file| file.starts_with('/'));
+    let file = file.filter(|file| !file.contains(','));
+    Some(match file {
+        Some(file) => {
+            call("deploy-compose", json!({"project_name": project, "compose_file": file}))
+        }
+        None => call("compose-ps", json!({"project_name": project})),
+    })
+}

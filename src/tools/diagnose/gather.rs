@@ -1,0 +1,431 @@
+//! Looking: all that the rules need, in as few and as parallel questions as possible.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Facts, Line, NAMELESS, Subject};
+use super::rules::wanted_port;
+use super::{Scope, standing};
+use crate::command::containers::{Container, InspectContainers, ListContainers, Mount, Row};
+use crate::command::images::{InspectImages, ListImages};
+use crate::command::logs::{Logs, Printed};
+use crate::command::text::tail;
+use crate::command::values::{ProjectName, TimePoint};
+use crate::command::version::EndpointQuery;
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+use crate::tools::batches::in_batches;
+use crate::tools::compose::outlook::{Outlook, no_such_project, outlook};
+use crate::tools::{Context, ports};
+
+/// Lines of a log that are read.
+const LOG_LINES: u32 = 60;
+const LOG_BYTES: usize = 16 << 10;
+/// Logs that are read; each is a process.
+const LOGS: usize = 5;
+/// Containers around the one that was asked for, and troubled ones of a host.
+const NEIGHBOURS: usize = 30;
+const TROUBLED: usize = 60;
+/// A program prints before docker has noted that it runs.
+const BEFORE_START: SignedDuration = SignedDuration::from_secs(2);
+/// A stop is remembered this long before the end that it caused.
+const STOP_TAKES: SignedDuration = SignedDuration::from_secs(30);
+/// Events are an extra.
+const EVENTS_LIMIT: Duration = Duration::from_millis(400);
+
+/// # Errors
+/// DKR-002 and DKR-008 for what does not exist, and whatever kept docker from answering.
+pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Error> {
+    let docker = &context.docker;
+    let now = Timestamp::now();
+    let everything = ListContainers { all: true, filters: vec![] };
+    let images = ListImages::default();
+    let (rows, images, asked) =
+        tokio::join!(docker.run(&everything), docker.run(&images), asked(docker, scope));
+    let rows = rows?;
+    let asked = match asked {
+        Err(error) if error.code == Code::ContainerNotFound => {
+            by_service(docker, scope, &rows, error).await?
+        }
+        asked => asked?,
+    };
+    let ids = chosen(scope, &rows, asked.as_ref());
+    let mut containers: Vec<Container> = asked.into_iter().collect();
+    containers.extend(in_batches(docker, &ids, InspectContainers::listed).await?);
+
+    let mut facts = Facts { now, rows, images: images.unwrap_or_default(), ..Facts::default() };
+    facts.subjects = containers
+        .into_iter()
+        .map(|container| Subject {
+            out_of_memory: container.state.oom_killed,
+            container,
+            ..Subject::default()
+        })
+        .collect();
+    look_at_the_host(docker, &mut facts).await;
+
+    let project = match scope {
+        Scope::Project(project) => Some(project),
+        Scope::Container(_) | Scope::Host => None,
+    };
+    let read = to_read(&facts, scope);
+    let (printed, events, outlook) = tokio::join!(
+        logs(docker, &facts, &read),
+        ends(docker, &facts),
+        files(context, project, &facts),
+    );
+    for (at, lines) in printed {
+        if let Some(subject) = facts.subjects.get_mut(at) {
+            subject.log = lines;
+        }
+    }
+    tell(&mut facts, &events);
+    facts.outlook = outlook;
+    if let (Some(project), true, None) = (project, facts.subjects.is_empty(), &facts.outlook) {
+        return Err(no_such_project(docker, project).await);
+    }
+    processors(docker, &mut facts).await;
+    Ok(facts)
+}
+
+async fn asked(docker: &Docker, scope: &Scope) -> Result<Option<Container>, Error> {
+    match scope {
+        Scope::Container(name) => Ok(docker.run(&InspectContainers::one(name)).await?.pop()),
+        Scope::Project(_) | Scope::Host => Ok(None),
+    }
+}
+
+/// People name the service when they mean its only container.
+async fn by_service(
+    docker: &Docker,
+    scope: &Scope,
+    rows: &[Row],
+    error: Error,
+) -> Result<Option<Container>, Error> {
+    let Scope::Container(name) = scope else { return Err(error) };
+    let name = name.as_str();
+    let matching: Vec<&Row> =
+        rows.iter().filter(|row| row.service.as_deref() == Some(name)).collect();
+    match matching.as_slice() {
+        [row] => Ok(docker.run(&InspectContainers::listed([row.id.clone()])).await?.pop()),
+        [] if rows.iter().any(|row| row.project.as_deref() == Some(name)) => {
+            Err(error.hint(format!("{name} is a compose project: diagnose it as project_name")))
+        }
+        [] => Err(error),
+        several => {
+            let names: Vec<&str> = several.iter().map(|row| row.name.as_str()).collect();
+            Err(error.hint(format!("service {name} has the containers {}", names.join(", "))))
+        }
+    }
+}
+
+/// The IDs of the containers that are looked at beside the one that was asked for.
+fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String> {
+    let ids = |rows: Vec<&Row>, most: usize| {
+        rows.into_iter().take(most).map(|row| row.id.clone()).collect()
+    };
+    match scope {
+        Scope::Project(project) => {
+            let own = |row: &&Row| row.project.as_deref() == Some(project.as_str());
+            ids(rows.iter().filter(own).collect(), usize::MAX)
+        }
+        Scope::Container(_) => {
+            let Some(asked) = asked else { return vec![] };
+            let project = asked.label(crate::command::containers::PROJECT_LABEL);
+            let networks = &asked.network_settings.networks;
+            let shares = |row: &Row| {
+                row.networks.iter().any(|network| {
+                    !NAMELESS.contains(&network.as_str()) && networks.contains_key(network)
+                })
+            };
+            let near = |row: &&Row| {
+                row.id != asked.id
+                    && (project.is_some() && row.project.as_deref() == project || shares(row))
+            };
+            ids(rows.iter().filter(near).collect(), NEIGHBOURS)
+        }
+        Scope::Host => {
+            let mut troubled: Vec<(u8, &Row)> =
+                rows.iter().filter_map(|row| Some((trouble(row)?, row))).collect();
+            troubled.sort_by_key(|(weight, _)| *weight);
+            ids(troubled.into_iter().map(|(_, row)| row).collect(), TROUBLED)
+        }
+    }
+}
+
+/// Whether a container of the host may be troubled, and how urgent that is (0 first).
+fn trouble(row: &Row) -> Option<u8> {
+    let young = row.status.contains("second") || row.status.contains("Less than");
+    match (row.state.as_str(), row.health.as_deref(), row.exit_code) {
+        ("restarting" | "dead", ..) | ("running", Some("unhealthy"), _) => Some(0),
+        // Perhaps between two restarts.
+        ("running", ..) if young => Some(1),
+        ("running", Some("starting"), _) | ("paused", ..) => Some(1),
+        ("exited", _, code) if code != Some(0) => Some(2),
+        ("created", ..) => Some(3),
+        _ => None,
+    }
+}
+
+/// What containers mount of this machine. Only of an engine of this machine.
+async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
+    let mut suspicious = false;
+    for subject in &mut facts.subjects {
+        let binds = subject.container.mounts.iter().filter(|mount| mount.kind == "bind");
+        for mount in binds {
+            let source = Path::new(&mount.source);
+            if !source.exists() {
+                subject.missing_sources.push(mount.source.clone());
+            } else if is_empty_folder_named_like_a_file(source, mount) {
+                subject.empty_folders.push((mount.source.clone(), mount.destination.clone()));
+            }
+        }
+        suspicious |= !(subject.missing_sources.is_empty() && subject.empty_folders.is_empty());
+    }
+    if suspicious && !is_local(docker).await {
+        for subject in &mut facts.subjects {
+            subject.missing_sources.clear();
+            subject.empty_folders.clear();
+        }
+    }
+    let wanted = facts.subjects.iter().filter_map(Subject::start_error).filter_map(wanted_port);
+    let free = |port: &u16| {
+        let held = |protocol| ports::holder(&facts.rows, *port, protocol).is_some();
+        !held("tcp") && !held("udp")
+    };
+    let wanted: BTreeSet<u16> = wanted.filter(free).collect();
+    for port in wanted {
+        let programs = tokio::task::spawn_blocking(move || ports::programs(port)).await;
+        facts.programs.insert(port, programs.unwrap_or_default());
+    }
+}
+
+async fn is_local(docker: &Docker) -> bool {
+    let endpoint = docker.run(&EndpointQuery).await;
+    endpoint.is_ok_and(|endpoint| endpoint.starts_with("unix:") || endpoint.starts_with("npipe:"))
+}
+
+fn is_empty_folder_named_like_a_file(source: &Path, mount: &Mount) -> bool {
+    let like_a_file = |path: &Path| path.extension().is_some();
+    (like_a_file(source) || like_a_file(Path::new(&mount.destination)))
+        && std::fs::read_dir(source).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Whose logs are worth a process: the one that was asked for, then the troubled, then those that
+/// run without a health check.
+fn to_read(facts: &Facts, scope: &Scope) -> Vec<usize> {
+    let asked = matches!(scope, Scope::Container(_));
+    let weight = |at: usize, subject: &Subject| {
+        let kind = standing::standing(facts, subject).kind;
+        let never = subject.started().is_none();
+        let unchecked = subject.container.health().is_none();
+        match kind {
+            _ if never => None,
+            _ if asked && at == 0 => Some(0),
+            kind if kind.is_bad() => Some(1),
+            standing::Kind::Starting => Some(2),
+            standing::Kind::Running if unchecked && matches!(scope, Scope::Project(_)) => Some(3),
+            _ => None,
+        }
+    };
+    let mut weighed: Vec<(u8, usize)> = facts
+        .subjects
+        .iter()
+        .enumerate()
+        .filter_map(|(at, subject)| Some((weight(at, subject)?, at)))
+        .collect();
+    weighed.sort_unstable();
+    weighed.into_iter().take(LOGS).map(|(_, at)| at).collect()
+}
+
+async fn logs(docker: &Docker, facts: &Facts, read: &[usize]) -> Vec<(usize, Vec<Line>)> {
+    let subjects = read.iter().filter_map(|at| Some((*at, facts.subjects.get(*at)?)));
+    let mut reading = tokio::task::JoinSet::new();
+    for (at, subject) in subjects {
+        let since = subject.started().filter(|_| subject.status() == "exited");
+        let since = since.and_then(|since| since.checked_sub(BEFORE_START).ok());
+        let wish = Logs {
+            since: since.map(TimePoint::At),
+            ..Logs::last(subject.container.id.clone(), LOG_LINES)
+        };
+        let docker = docker.clone();
+        reading.spawn(async move {
+            let printed: Printed = docker.run(&wish).await.unwrap_or_default();
+            (at, Line::all(tail(&printed.text, LOG_BYTES)))
+        });
+    }
+    reading.join_all().await
+}
+
+/// The end of a container, or what brought it about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Event {
+    container: String,
+    /// `stop`, `kill`, `oom`, `die`.
+    action: String,
+    second: i64,
+    exit_code: Option<i32>,
+}
+
+/// What ended the containers that do not run, and with what those ended that run again.
+/// Docker remembers the last 256 events only.
+async fn ends(docker: &Docker, facts: &Facts) -> Vec<Event> {
+    let ended: Vec<(&str, Timestamp)> = facts
+        .subjects
+        .iter()
+        .filter(|subject| match subject.status() {
+            "exited" => true,
+            "running" => standing::standing(facts, subject).kind == standing::Kind::Looping,
+            _ => false,
+        })
+        .filter_map(|subject| Some((subject.container.id.as_str(), subject.finished()?)))
+        .collect();
+    let first = ended.iter().map(|(_, finished)| *finished).min();
+    let last = ended.iter().map(|(_, finished)| *finished).max();
+    let (Some(first), Some(last)) = (first, last) else { return vec![] };
+    let (Ok(since), Ok(until)) =
+        (first.checked_sub(STOP_TAKES), last.checked_add(SignedDuration::from_secs(1)))
+    else {
+        return vec![];
+    };
+    // Docker would wait for a moment that is still to come.
+    let until = until.min(facts.now);
+    let containers = ended.iter().map(|(id, _)| (*id).to_owned()).collect();
+    docker.run(&Ends { since, until, containers }).await.unwrap_or_default()
+}
+
+fn tell(facts: &mut Facts, events: &[Event]) {
+    for subject in &mut facts.subjects {
+        let Some(finished) = subject.finished().map(Timestamp::as_second) else { continue };
+        let at_its_end = finished - STOP_TAKES.as_secs()..=finished + 1;
+        let of_it: Vec<&Event> = events
+            .iter()
+            .filter(|event| event.container == subject.container.id)
+            .filter(|event| at_its_end.contains(&event.second))
+            .collect();
+        // A stop kills too; the stop is what the person said.
+        let told = |action: &&&str| of_it.iter().any(|event| event.action == **action);
+        subject.told = ["stop", "kill"].iter().find(told).map(|word| (*word).to_owned());
+        subject.last_exit = of_it.iter().rev().find_map(|event| event.exit_code);
+        let killed = of_it.iter().any(|event| event.action == "oom");
+        subject.out_of_memory |= killed;
+    }
+}
+
+/// `docker events` of the past: who was stopped or killed, and who died of what.
+struct Ends {
+    since: Timestamp,
+    until: Timestamp,
+    containers: Vec<String>,
+}
+
+impl Command for Ends {
+    type Reply = Vec<Event>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["events"])
+            .option("--since", exactly(self.since))
+            .option("--until", exactly(self.until))
+            .option("--filter", "event=stop")
+            .option("--filter", "event=kill")
+            .option("--filter", "event=die")
+            .option("--filter", "event=oom")
+            .each("--filter", self.containers.iter().map(|id| format!("container={id}")))
+            .option(
+                "--format",
+                r#"{{.Actor.ID}} {{.Action}} {{.Time}} {{index .Actor.Attributes "signal"}} {{index .Actor.Attributes "exitCode"}}"#,
+            )
+            .timeout(EVENTS_LIMIT)
+    }
+
+    fn parse(&self, output: &Output) -> Result<Vec<Event>, Error> {
+        let event = |line: &str| {
+            let mut words = line.split(' ');
+            let (id, action, second) = (words.next()?, words.next()?, words.next()?);
+            let (signal, exit_code) = (words.next()?, words.next()?);
+            // Other signals are not meant to end it.
+            let ends = matches!(signal, "" | "2" | "3" | "6" | "9" | "15");
+            let event = Event {
+                container: id.to_owned(),
+                action: action.to_owned(),
+                second: second.parse().ok()?,
+                exit_code: exit_code.parse().ok(),
+            };
+            ends.then_some(event)
+        };
+        Ok(output.stdout.lines().filter_map(event).collect())
+    }
+}
+
+async fn files(context: &Context, project: Option<&ProjectName>, facts: &Facts) -> Option<Outlook> {
+    let project = project?;
+    let containers: Vec<Container> =
+        facts.subjects.iter().map(|subject| subject.container.clone()).collect();
+    outlook(context, project, &containers).await
+}
+
+/// Only asked for when somebody complains of a wrong processor.
+async fn processors(docker: &Docker, facts: &mut Facts) {
+    let complains = |subject: &Subject| {
+        let words = ["exec format error"];
+        subject.start_error().is_some_and(|error| error.contains(words[0]))
+            || subject.log.iter().any(|line| line.has(&words))
+    };
+    let images: Vec<String> = facts
+        .subjects
+        .iter()
+        .filter(|subject| complains(subject))
+        .map(|subject| subject.container.image.clone())
+        .collect();
+    if images.is_empty() {
+        return;
+    }
+    let query = InspectImages::listed(images);
+    let (images, versions) = tokio::join!(docker.run(&query), docker.versions());
+    let made_for: BTreeMap<String, String> = images
+        .unwrap_or_default()
+        .into_iter()
+        .map(|image| (image.id.clone(), image.architecture))
+        .collect();
+    for subject in &mut facts.subjects {
+        subject.architecture = made_for.get(&subject.container.image).cloned();
+    }
+    facts.architecture =
+        versions.ok().and_then(|versions| Some(versions.server.as_ref()?.arch.clone()));
+}
+
+/// `1795521783.492835269`: whole seconds would be too early or still to come.
+fn exactly(time: Timestamp) -> String {
+    format!("{}.{:09}", time.as_second(), time.subsec_nanosecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn argv_of_the_events() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let ends =
+            Ends { since: second(100), until: second(130), containers: vec!["abc".to_owned()] };
+        assert_snapshot!(ends.invocation(), @r#"docker events --since=100.000000000 --until=130.000000000 --filter=event=stop --filter=event=kill --filter=event=die --filter=event=oom --filter=container=abc '--format={{.Actor.ID}} {{.Action}} {{.Time}} {{index .Actor.Attributes "signal"}} {{index .Actor.Attributes "exitCode"}}'"#);
+    }
+
+    #[test]
+    fn a_stop_is_remembered_and_a_reload_is_none() {
+        let stdout = "abc kill 120 15 \nabc stop 121  \nabc die 121  143\ndef kill 122 1 \n";
+        let output = Output { stdout: stdout.to_owned(), ..Output::default() };
+        let epoch = Timestamp::UNIX_EPOCH;
+        let ends = Ends { since: epoch, until: epoch, containers: vec![] };
+        let events = ends.parse(&output).unwrap();
+        let told: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
+        assert_eq!(told, ["kill", "stop", "die"]);
+        assert_eq!(events.last().unwrap().exit_code, Some(143));
+    }
+}

@@ -1,0 +1,268 @@
+//! From facts to a verdict: how each container stands and why, and which of them is the root.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Scope;
+use super::facts::{Facts, Subject};
+use super::finding::{Cause, call};
+use super::rules::{self, View};
+use super::standing::{Kind, Standing, standing};
+use crate::command::containers::{Container, PROJECT_LABEL, SERVICE_LABEL};
+use crate::command::images::image_of;
+use crate::tools::compose::outlook::{Wanted, is_one_off};
+
+/// So many failed checks in a row are no slow start any more.
+const CHECKS_OF_A_FAILURE: u64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    Healthy,
+    Starting,
+    Stopped,
+    Warning,
+    Failing,
+}
+
+/// One container, judged.
+#[derive(Debug)]
+pub(super) struct Judged<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) standing: Standing,
+    pub(super) cause: Option<Cause>,
+    pub(super) warnings: Vec<Cause>,
+}
+
+impl Judged<'_> {
+    fn is_bad(&self) -> bool {
+        let health = self.subject.container.state.health.as_ref();
+        let never_healthy = health.is_some_and(|it| it.failing_streak >= CHECKS_OF_A_FAILURE);
+        self.standing.kind.is_bad() || (self.standing.kind == Kind::Starting && never_healthy)
+    }
+}
+
+/// What is said in the end.
+#[derive(Debug)]
+pub(super) struct Judgement<'a> {
+    pub(super) verdict: Verdict,
+    pub(super) root: Option<(&'a Judged<'a>, &'a Cause)>,
+    /// The others that are worth a line, the worst first.
+    pub(super) others: Vec<&'a Judged<'a>>,
+}
+
+pub(super) fn judge<'a>(facts: &'a Facts, missing: &'a [Subject]) -> Vec<Judged<'a>> {
+    let mut all: Vec<Judged<'a>> = facts
+        .subjects
+        .iter()
+        .map(|subject| {
+            let standing = standing(facts, subject);
+            let view = View { facts, subject, standing: &standing };
+            let (cause, warnings) = (rules::cause(&view), rules::warnings(&view));
+            Judged { subject, standing, cause, warnings }
+        })
+        .collect();
+    all.extend(missing.iter().map(|subject| absent(facts, subject)));
+    all
+}
+
+/// Services of the files that have no container.
+pub(super) fn missing(facts: &Facts, scope: &Scope) -> Vec<Subject> {
+    let (Scope::Project(project), Some(outlook)) = (scope, &facts.outlook) else { return vec![] };
+    let exists = |wanted: &&Wanted| {
+        facts.subjects.iter().any(|subject| {
+            subject.service() == Some(&wanted.service) && !is_one_off(&subject.container)
+        })
+    };
+    let absent = outlook.services.iter().filter(|wanted| !exists(wanted)).map(|wanted| {
+        let mut container = Container::default();
+        let labels = &mut container.config.labels;
+        labels.insert(PROJECT_LABEL.to_owned(), project.to_string());
+        labels.insert(SERVICE_LABEL.to_owned(), wanted.service.clone());
+        let needs = wanted.depends_on.iter().map(|name| format!("{name}:service_started:false"));
+        labels.insert(
+            "com.docker.compose.depends_on".to_owned(),
+            needs.collect::<Vec<_>>().join(","),
+        );
+        container.config.image.clone_from(&wanted.image);
+        Subject { container, ..Subject::default() }
+    });
+    absent.collect()
+}
+
+fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
+    let project = subject.project().unwrap_or_default();
+    let service = subject.service().unwrap_or_default();
+    let image = subject.container.config.image.as_str();
+    let outlook = facts.outlook.as_ref();
+    let files = outlook.map(|outlook| outlook.files.as_str()).unwrap_or_default();
+    let wanted = outlook.and_then(|it| it.services.iter().find(|it| it.service == service));
+    let builds = wanted.is_some_and(|wanted| wanted.builds);
+    let deploy = || {
+        let files: Vec<&str> = files.split(", ").collect();
+        call("deploy-compose", serde_json::json!({"project_name": project, "compose_file": files}))
+    };
+    let services = || serde_json::json!({"project_name": project, "services": [service]});
+    let here = image_of(&facts.images, image).is_some();
+    let cause = if here {
+        Cause::new(
+            "not-created",
+            "it is in the file and has no container: it was never deployed, or what it needs failed first",
+            "deploy the project",
+        )
+        .next(deploy())
+        .vague()
+    } else if builds {
+        Cause::new(
+            "image-missing",
+            format!("its image {image} is not built: it was never built, or the build failed"),
+            "build it; a failed build tells its step",
+        )
+        .next(call("compose-build", services()))
+    } else {
+        Cause::new(
+            "image-missing",
+            format!("its image {image} is not on this host: the name is wrong, the registry was not reached or refused it, or nobody pulled it"),
+            "pull it: the answer tells which of these it is",
+        )
+        .next(call("pull-image", serde_json::json!({"image": image})))
+        .next(deploy())
+    };
+    let cause = cause.evidence(format!("{files}: service {service}, image {image}"));
+    let cause = if here { cause } else { cause.evidence(format!("no local image {image}")) };
+    let cause = match outlook.map(|outlook| outlook.unset.as_slice()) {
+        Some(unset @ [_, ..]) => cause.evidence(format!("without a value: {}", unset.join(", "))),
+        _ => cause,
+    };
+    let standing = Standing { kind: Kind::Missing, text: "does not exist".to_owned() };
+    Judged { subject, standing, cause: Some(cause), warnings: vec![] }
+}
+
+/// Which of them is the cause of the others, and what that means for what was asked.
+pub(super) fn conclude<'a>(all: &'a [Judged<'a>], scope: &Scope) -> Judgement<'a> {
+    let asked: Vec<usize> = match scope {
+        Scope::Container(_) => (0..all.len().min(1)).collect(),
+        Scope::Project(_) | Scope::Host => (0..all.len()).collect(),
+    };
+    let troubled = |at: &&usize| all.get(**at).is_some_and(Judged::is_bad);
+    let bad: Vec<usize> = asked.iter().filter(troubled).copied().collect();
+    let of_kind = |kind: Kind| {
+        asked
+            .iter()
+            .copied()
+            .filter(move |at| all.get(*at).is_some_and(|it| it.standing.kind == kind))
+    };
+    let warned = || {
+        asked.iter().copied().filter(|at| all.get(*at).is_some_and(|it| !it.warnings.is_empty()))
+    };
+    let starting: Vec<usize> = of_kind(Kind::Starting).collect();
+    let stopped: Vec<usize> = of_kind(Kind::Stopped).collect();
+    let whole_host = matches!(scope, Scope::Host);
+
+    let (verdict, from): (Verdict, Vec<usize>) = if !bad.is_empty() {
+        (Verdict::Failing, bad)
+    } else if let (false, false) = (stopped.is_empty(), whole_host) {
+        let all_stopped = asked.iter().all(|at| {
+            all.get(*at).is_some_and(|it| matches!(it.standing.kind, Kind::Stopped | Kind::Done))
+        });
+        (if all_stopped { Verdict::Stopped } else { Verdict::Warning }, stopped)
+    } else if warned().next().is_some() {
+        (Verdict::Warning, warned().collect())
+    } else if !starting.is_empty() {
+        (Verdict::Starting, starting)
+    } else {
+        (Verdict::Healthy, vec![])
+    };
+    let roots: Vec<usize> = from.iter().map(|at| root_of(all, *at)).collect();
+    let mut blamed: BTreeMap<usize, usize> = BTreeMap::new();
+    for root in &roots {
+        *blamed.entry(*root).or_default() += 1;
+    }
+    let best = blamed.iter().filter_map(|(at, victims)| Some((all.get(*at)?, victims)));
+    // The first by name of those that are to blame for the most.
+    let best = best.min_by(|(a, a_victims), (b, b_victims)| {
+        b_victims
+            .cmp(a_victims)
+            .then(b.standing.kind.cmp(&a.standing.kind))
+            .then_with(|| a.subject.called().cmp(b.subject.called()))
+    });
+    let best = best.map(|(judged, _)| judged);
+    // What was asked for is well enough, and yet the one that it waits for is not.
+    let was_asked = |judged: &Judged<'_>| {
+        from.iter().filter_map(|at| all.get(*at)).any(|it| std::ptr::eq(it, judged))
+    };
+    let failing_root =
+        best.is_some_and(|it| it.is_bad() || (it.standing.kind == Kind::Done && !was_asked(it)));
+    let verdict = match verdict {
+        Verdict::Warning | Verdict::Starting | Verdict::Stopped if failing_root => Verdict::Failing,
+        verdict => verdict,
+    };
+    let root = best.and_then(|judged| {
+        let cause = judged.cause.as_ref().or(judged.warnings.first())?;
+        Some((judged, cause))
+    });
+    Judgement { verdict, root, others: others(all, best, &asked) }
+}
+
+fn others<'a>(
+    all: &'a [Judged<'a>],
+    root: Option<&'a Judged<'a>>,
+    asked: &[usize],
+) -> Vec<&'a Judged<'a>> {
+    let is_root = |judged: &Judged<'_>| root.is_some_and(|root| std::ptr::eq(root, judged));
+    let mut others: Vec<&Judged<'_>> = asked
+        .iter()
+        .filter_map(|at| all.get(*at))
+        .filter(|judged| !is_root(judged))
+        .filter(|judged| {
+            judged.is_bad() || judged.standing.kind == Kind::Stopped || !judged.warnings.is_empty()
+        })
+        .collect();
+    others.sort_by(|a, b| {
+        b.standing
+            .kind
+            .cmp(&a.standing.kind)
+            .then_with(|| a.subject.called().cmp(b.subject.called()))
+    });
+    others
+}
+
+/// Follows the blame to its end.
+fn root_of(all: &[Judged<'_>], from: usize) -> usize {
+    let mut at = from;
+    // No chain is longer than the list, unless it is a circle.
+    for _ in 0..all.len() {
+        match blames(all, at) {
+            Some(next) if next != at && next != from => at = next,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// The container that is the cause of this one's trouble.
+fn blames(all: &[Judged<'_>], at: usize) -> Option<usize> {
+    let judged = all.get(at)?;
+    let is_well = |at: &usize| {
+        all.get(*at).is_none_or(|it| it.standing.kind.serves() && it.warnings.is_empty())
+    };
+    let named = |name: &str| all.iter().position(|it| it.subject.name() == name);
+    let cause = judged.cause.as_ref().or(judged.warnings.first());
+    let blamed = cause.and_then(|cause| cause.blames.as_deref()).and_then(named);
+    if let Some(blamed) = blamed.filter(|at| !is_well(at)) {
+        return Some(blamed);
+    }
+    let knows_little = cause.is_none_or(|cause| cause.vague || cause.id == "not-started");
+    let project = judged.subject.project()?;
+    let needs = judged.subject.depends_on();
+    let bad = |service: &String| {
+        all.iter().position(|it| {
+            let kind = it.standing.kind;
+            it.subject.project() == Some(project)
+                && it.subject.service() == Some(service)
+                && (it.is_bad() || matches!(kind, Kind::Stopped | Kind::Starting))
+        })
+    };
+    if knows_little { needs.iter().find_map(bad) } else { None }
+}

@@ -1,0 +1,88 @@
+//! Why something fails: one call that looks at everything, and says the cause first.
+//!
+//! `gather` asks docker, `facts` is what it said, `standing` how each container stands, `rules` why,
+//! `judge` whose fault it is, and `reply` puts it in few words. All but `gather` is pure.
+
+mod facts;
+mod finding;
+mod gather;
+mod judge;
+mod reply;
+mod rules;
+mod standing;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::reply::Structured;
+use super::{Context, Entry, Spec, Tool, Toolset};
+use crate::command::Effect;
+use crate::command::values::{ContainerRef, ProjectName};
+use crate::error::{Code, Error};
+use reply::Reply;
+
+pub(super) fn tools() -> Vec<Entry> {
+    vec![Entry::of::<Diagnose>()]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Diagnose {
+    /// Name or ID.
+    container_name: Option<ContainerRef>,
+    /// Compose project (default: the whole host).
+    project_name: Option<ProjectName>,
+}
+
+/// What was asked about.
+#[derive(Clone, Debug)]
+enum Scope {
+    Container(ContainerRef),
+    Project(ProjectName),
+    Host,
+}
+
+impl Tool for Diagnose {
+    const SPEC: Spec = Spec {
+        name: "diagnose",
+        title: "Why something fails",
+        description: "Why a container, a compose project or anything on the host fails: the root cause, evidence, and the next calls.",
+        toolset: Toolset::System,
+        effect: Effect::Read,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Structured<Reply>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let scope = match (self.container_name, self.project_name) {
+            (Some(_), Some(_)) => {
+                let message = "give container_name or project_name, not both";
+                return Err(Error::invalid("project_name", message));
+            }
+            (Some(container), None) => Scope::Container(container),
+            (None, Some(project)) => Scope::Project(project),
+            (None, None) => Scope::Host,
+        };
+        // That docker does not answer is the diagnosis.
+        let context = Context { docker: context.docker.impatient(), ..context.clone() };
+        match gather::gather(&context, &scope).await {
+            Ok(facts) => Ok(Structured(reply::reply(&facts, &scope))),
+            Err(error) if is_docker_itself(&error) => {
+                Ok(Structured(reply::docker_is_ill(&error, &scope)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_docker_itself(error: &Error) -> bool {
+    matches!(
+        error.code,
+        Code::DaemonNotAccessible
+            | Code::PermissionDenied
+            | Code::DockerMissing
+            | Code::UnsupportedVersion
+            | Code::Timeout
+    )
+}

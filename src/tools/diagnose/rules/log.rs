@@ -1,0 +1,85 @@
+//! What a program said before it failed, or says while it runs.
+
+use super::View;
+use super::exit::with_last_words;
+use super::signatures::{By, SIGNATURES, Words};
+use crate::command::text::cut_line;
+use crate::tools::diagnose::facts::{Line, Subject};
+use crate::tools::diagnose::finding::{Cause, logs};
+use crate::tools::diagnose::standing::Kind;
+
+/// Lines at the end of a log that are searched; of one that goes on running only the last ones,
+/// for what it complained of before that is past.
+const SEARCHED: usize = 40;
+const RECENT: usize = 10;
+const LAST: usize = 5;
+
+/// The last line with known words, of a container that failed; of one that runs without a check
+/// only what it said just now.
+pub(super) fn signature(view: &View<'_>) -> Option<Cause> {
+    let searched = match view.standing.kind {
+        Kind::Running => LAST,
+        Kind::Unhealthy | Kind::Starting => RECENT,
+        _ => SEARCHED,
+    };
+    find(view, searched)
+}
+
+fn find(view: &View<'_>, searched: usize) -> Option<Cause> {
+    let lines = &view.subject.log;
+    let known = |(at, line): (usize, &Line)| {
+        SIGNATURES.iter().filter(|signature| line.has(signature.words)).find_map(|signature| {
+            let cause = match signature.explain {
+                Words(why, fix) => Cause::new(signature.id, why, fix),
+                By(explain) => explain(view, at)?,
+            };
+            Some(with_next(cause.said(line), view.subject))
+        })
+    };
+    lines.iter().enumerate().rev().take(searched).find_map(known)
+}
+
+fn with_next(cause: Cause, subject: &Subject) -> Cause {
+    if cause.next.is_empty() { cause.next(logs(subject.name())) } else { cause }
+}
+
+/// How runtimes begin to tell of an exception.
+const EXCEPTIONS: &[&str] = &[
+    "panic:",
+    "panicked at",
+    "traceback (most recent call last)",
+    "exception in thread",
+    "unhandled",
+    "uncaught",
+    "fatal:",
+    "fatal error",
+    "segmentation fault",
+    "error:",
+    "exception:",
+    "critical",
+];
+
+/// The head line of what broke it.
+pub(super) fn exception(view: &View<'_>) -> Option<Cause> {
+    let lines = &view.subject.log;
+    let at = lines.iter().rposition(|line| line.has(EXCEPTIONS))?;
+    let mut head = lines.get(at)?;
+    if head.has(&["traceback (most recent"]) {
+        // Python tells the exception last, after indented lines.
+        let after = lines.iter().skip(at + 1);
+        head = after.into_iter().find(|line| !line.text.starts_with(' ')).unwrap_or(head);
+    }
+    let said = cut_line(head.text.trim(), 160);
+    let cause = Cause::new(
+        "application-failed",
+        format!("its own program failed: {said}"),
+        "the program's own words tell more",
+    )
+    .vague();
+    let code = view.subject.exit_code();
+    let cause = match code {
+        Some(code) => cause.evidence(format!("exit code {code}")),
+        None => cause,
+    };
+    Some(with_last_words(cause, view.subject).next(logs(view.subject.name())))
+}

@@ -1,0 +1,250 @@
+//! A command in a container that runs: for exec-container and compose-exec.
+
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::confirm::token;
+use super::outcome::{self, SHOWN, is_dockers_own};
+use super::protect::{judge_changes, judge_target};
+use super::reply::{Change, DryRun};
+use crate::command::containers::{Container, InspectContainers, exit_meaning};
+use crate::command::values::{Bounded, CommandLine, ContainerPath, Environment, UserSpec};
+use crate::command::{Command, Effect, Invocation, Output};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
+
+/// Every process of the command inherits it, which is how they are found again.
+const MARK: &str = "DOCKER_MCP_EXEC";
+/// Ending what runs in the container.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is run, and how: the parameters that both tools have.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Execution {
+    /// Program and arguments; no shell.
+    command: CommandLine,
+    /// User[:group].
+    user: Option<UserSpec>,
+    /// Folder to run in.
+    working_dir: Option<ContainerPath>,
+    /// Further variables.
+    #[serde(default)]
+    environment: Environment,
+    /// Standard input.
+    stdin: Option<String>,
+    /// Seconds until it is killed (default 60).
+    timeout_seconds: Option<Bounded<1, 3600>>,
+    /// Do not wait.
+    #[serde(default)]
+    detach: bool,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reply {
+    container: String,
+    exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
+    timed_out: Option<bool>,
+    stdout: String,
+    stderr: String,
+    /// What may still be going on.
+    notes: Vec<String>,
+    duration_ms: u64,
+    command: String,
+}
+
+impl Execution {
+    /// # Errors
+    /// DKR-010 for a container that does not run, and whatever docker says of the command.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        container: &Container,
+    ) -> Result<Change<Reply>, Error> {
+        let docker = &context.docker;
+        judge_changes(docker, [container])?;
+        judge_target(docker, &container.id).await?;
+        demand_running(container)?;
+        let mark = token()?;
+        let shown = self.invocation(container.name(), None);
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let started = Instant::now();
+        let output = match docker.run(&Exec(self.invocation(&container.id, Some(&mark)))).await {
+            Ok(output) => output,
+            Err(error) if error.code == Code::Cancelled => {
+                let note = self.end(&docker.for_cleanup(), container, &mark).await;
+                return Err(error.hint(note));
+            }
+            Err(error) => {
+                return Err(error.with("container", container.name()).command(shown.to_string()));
+            }
+        };
+        let mut reply = Reply {
+            container: container.name().to_owned(),
+            duration_ms: outcome::milliseconds(started.elapsed()),
+            command: shown.to_string(),
+            ..Reply::default()
+        };
+        if output.stopped {
+            reply.timed_out = Some(true);
+            reply.notes.push(self.end(docker, container, &mark).await);
+        } else {
+            died_with_the_daemon(docker, container, &output).await?;
+            reply.exit_code = (!self.detach).then_some(output.exit_code);
+            reply.exit_meaning = exit_meaning(output.exit_code, false);
+        }
+        reply.stdout = output.stdout;
+        reply.stderr = output.stderr;
+        Ok(Change::Done(reply))
+    }
+
+    pub(super) fn invocation(&self, container: &str, mark: Option<&str>) -> Invocation {
+        let mut exec = Invocation::docker(Effect::Destroy, ["container", "exec"])
+            .flag("--detach", self.detach)
+            .flag("--interactive", self.stdin.is_some())
+            .maybe("--user", self.user.as_ref())
+            .maybe("--workdir", self.working_dir.as_ref())
+            .maybe("--env", mark.map(|mark| format!("{MARK}={mark}")));
+        if let Some(stdin) = &self.stdin {
+            exec = exec.stdin(stdin.as_bytes().to_vec());
+        }
+        let seconds = self.timeout_seconds.map_or(60, Bounded::get);
+        exec.environment(&self.environment)
+            .streams(outcome::both_ends(SHOWN))
+            // Not a time limit: what it has said by then is part of the answer.
+            .follow(Duration::from_secs(seconds.into()))
+            .operands([container])
+            .operands(self.command.words())
+    }
+}
+
+fn demand_running(container: &Container) -> Result<(), Error> {
+    let (name, state) = (container.name(), container.state.status.as_str());
+    let hint = match state {
+        "running" => return Ok(()),
+        "paused" => "unpause-container lets it go on",
+        "restarting" => "it ends again and again: get-logs tells why",
+        _ => "start-container starts it; run-container runs a command in a new one",
+    };
+    let message = format!("container {name} is not running: it is {state}");
+    Err(Error::new(Code::WrongState, message).with("container", name).hint(hint))
+}
+
+/// An exec ends with 255 and without a word when the daemon dies under it.
+async fn died_with_the_daemon(
+    docker: &Docker,
+    container: &Container,
+    output: &Output,
+) -> Result<(), Error> {
+    if output.exit_code == 255 && output.stdout.is_empty() && output.stderr.is_empty() {
+        let ids = vec![container.id.clone()];
+        docker.run(&InspectContainers { containers: ids, may_vanish: false }).await?;
+    }
+    Ok(())
+}
+
+impl Execution {
+    /// Ends what runs in the container: to end the client leaves it running (moby#9098).
+    async fn end(&self, docker: &Docker, container: &Container, mark: &str) -> String {
+        let user = self.user.as_ref().map_or(container.config.user.as_str(), AsRef::as_ref);
+        let mut all_were_seen = false;
+        // Root without its capabilities does not see the processes of other users.
+        for user in [user, "0"] {
+            let kill = Invocation::docker(Effect::Destroy, ["container", "exec"])
+                .maybe("--user", Some(user).filter(|user| !user.is_empty()))
+                .timeout(KILL_LIMIT)
+                .operands([container.id.as_str(), "sh", "-c", &script(mark)]);
+            match docker.run(&Exec(kill)).await {
+                Ok(output) if output.stdout.contains("ended") => {
+                    return "the command was killed in the container".to_owned();
+                }
+                Ok(output) => all_were_seen |= output.exit_code == 0 && output.stdout.is_empty(),
+                Err(_) => {}
+            }
+        }
+        if all_were_seen {
+            "the command had ended by then"
+        } else {
+            "the command may still be running in the container: its image has no sh and tr with which to end it, or not the rights; restart-container ends it"
+        }
+        .to_owned()
+    }
+}
+
+/// Twice: a process that is found late may have started another one.
+fn script(mark: &str) -> String {
+    format!(
+        "for i in 1 2; do for p in /proc/[0-9]*; do \
+         if e=$(tr '\\0' ' ' <$p/environ) 2>/dev/null; then case $e in *{MARK}={mark}*) \
+         kill -KILL ${{p#/proc/}} && echo ended;; esac; elif [ -d $p ]; then echo unseen; fi; done; done"
+    )
+}
+
+/// `docker container exec`, whose exit code is that of the command.
+struct Exec(Invocation);
+
+impl Command for Exec {
+    type Reply = Output;
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn accepts(&self, output: &Output) -> bool {
+        output.exit_code == 0 || !is_dockers_own(output)
+    }
+
+    fn parse(&self, output: &Output) -> Result<Output, Error> {
+        Ok(output.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+
+    fn argv(arguments: serde_json::Value) -> String {
+        let execution: Execution = serde_json::from_value(arguments).unwrap();
+        execution.invocation("shop-web-1", None).to_string()
+    }
+
+    #[test]
+    fn argv_of_an_execution() {
+        assert_snapshot!(argv(json!({"command": "ls -l"})), @"docker container exec -- shop-web-1 ls -l");
+        assert_snapshot!(
+            argv(json!({
+                "command": ["sh", "-c", "echo $X"], "user": "1000:1000", "working_dir": "/app",
+                "environment": {"X": "secret"}, "stdin": "hello",
+            })),
+            @"docker container exec --interactive --user=1000:1000 --workdir=/app --env=X -- shop-web-1 sh -c 'echo $X'"
+        );
+        assert_snapshot!(argv(json!({"command": ["a"], "detach": true, "environment": {"X": "y"}})), @"docker container exec --detach --env-file=/dev/stdin -- shop-web-1 a");
+    }
+
+    #[test]
+    fn a_container_that_does_not_run_is_told_with_what_helps() {
+        let container = |state: &str| -> Container {
+            serde_json::from_value(json!({"Name": "/web", "State": {"Status": state}})).unwrap()
+        };
+        assert!(demand_running(&container("running")).is_ok());
+        assert_snapshot!(demand_running(&container("paused")).unwrap_err(), @"
+        Error: DKR-010 wrong_state: container web is not running: it is paused | Context: container=web
+        hint: unpause-container lets it go on
+        ");
+        assert_snapshot!(demand_running(&container("exited")).unwrap_err(), @"
+        Error: DKR-010 wrong_state: container web is not running: it is exited | Context: container=web
+        hint: start-container starts it; run-container runs a command in a new one
+        ");
+    }
+}

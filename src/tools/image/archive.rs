@@ -1,0 +1,327 @@
+//! save-image and load-image: images as files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inspect_one;
+use crate::command::containers::short_id;
+use crate::command::images::InspectImages;
+use crate::command::text::human_bytes;
+use crate::command::values::{Bounded, HostPath, ImageRef};
+use crate::command::{Command, Effect, Hazard, Invocation, Output};
+use crate::error::{Code, Error};
+use crate::policy::Disk;
+use crate::tools::confirm::token;
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+const TIMEOUT_SECONDS: u64 = 1800;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SaveImage {
+    /// Name[:tag], digest or ID.
+    image: ImageRef,
+    /// New tar file.
+    path: HostPath,
+    /// Seconds (default 1800).
+    timeout_seconds: Option<Bounded<1, 86_400>>,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadImage {
+    /// Tar file.
+    path: HostPath,
+    /// Seconds (default 1800).
+    timeout_seconds: Option<Bounded<1, 86_400>>,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Saved {
+    image: String,
+    id: String,
+    path: String,
+    size: String,
+    size_bytes: u64,
+    command: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Loaded {
+    images: Vec<LoadedImage>,
+    warnings: Vec<String>,
+    command: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LoadedImage {
+    id: String,
+    tags: Vec<String>,
+}
+
+impl Tool for SaveImage {
+    const SPEC: Spec = Spec {
+        name: "save-image",
+        title: "Save an image to a file",
+        description: "Write an image with its names to a new tar file. To read one: load-image.",
+        toolset: Toolset::Images,
+        effect: Effect::Change,
+        idempotent: false,
+        open_world: false,
+    };
+    type Reply = Change<Saved>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let path = context.workspace.absent("path", &self.path)?;
+        let found = inspect_one(context, &self.image).await?;
+        let timeout = limit(self.timeout_seconds);
+        let shown = Save { image: self.image.to_string(), path: path.clone(), timeout };
+        context.docker.permit(&shown.invocation())?;
+        let shown = shown.invocation().to_string();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let place = Place::reserve(path)?;
+        context.docker.progress().say(format!(
+            "saving {} ({})",
+            self.image,
+            human_bytes(found.size)
+        ));
+        let save = Save { image: self.image.to_string(), path: place.unfinished(), timeout };
+        let saved = context.docker.run(&save).await;
+        saved.map_err(|error| explained(error).command(shown.clone()))?;
+        let (path, size) = place.fill()?;
+        Ok(Change::Done(Saved {
+            image: self.image.to_string(),
+            id: short_id(&found.id).to_owned(),
+            path: path.display().to_string(),
+            size: human_bytes(size),
+            size_bytes: size,
+            command: shown,
+        }))
+    }
+}
+
+impl Tool for LoadImage {
+    const SPEC: Spec = Spec {
+        name: "load-image",
+        title: "Load images from a file",
+        description: "Load the images of a tar file that save-image or `docker save` wrote.",
+        toolset: Toolset::Images,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+    type Reply = Change<Loaded>;
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let path = context.workspace.existing("path", &self.path)?;
+        context.docker.policy().file(&path, true, "path", &Disk)?;
+        if !path.is_file() {
+            let message = format!("{} is not a regular file", path.display());
+            return Err(Error::invalid("path", message));
+        }
+        let load = Load { path, timeout: limit(self.timeout_seconds) };
+        context.docker.permit(&load.invocation())?;
+        let shown = load.invocation().to_string();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        context.docker.progress().say(format!("loading {}", load.path.display()));
+        let (names, warnings) = context
+            .docker
+            .run(&load)
+            .await
+            .map_err(|error| explained(error).with("path", load.path.display().to_string()))?;
+        let query = InspectImages { images: names, may_vanish: true };
+        let mut images: Vec<LoadedImage> = vec![];
+        if !query.images.is_empty() {
+            for image in context.docker.run(&query).await? {
+                let id = short_id(&image.id).to_owned();
+                if !images.iter().any(|known| known.id == id) {
+                    images.push(LoadedImage { id, tags: image.tags() });
+                }
+            }
+        }
+        Ok(Change::Done(Loaded { images, warnings, command: shown }))
+    }
+}
+
+fn limit(seconds: Option<Bounded<1, 86_400>>) -> Duration {
+    Duration::from_secs(seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into()))
+}
+
+fn explained(error: Error) -> Error {
+    let is_no_archive = ["unexpected EOF", "invalid tar header", "manifest.json: no such file"];
+    if is_no_archive.iter().any(|words| error.message.contains(words)) {
+        return Error { code: Code::InvalidConfiguration, ..error }
+            .hint("it is no archive of images, or only a part of one");
+    }
+    error
+}
+
+/// The place of a file that is written, which is empty again unless it was filled.
+struct Place {
+    path: PathBuf,
+    /// A folder beside it, because docker writes under a name of its own, which a killed client
+    /// leaves behind.
+    folder: PathBuf,
+    is_filled: bool,
+}
+
+impl Place {
+    /// Takes the name, so that nobody else's file is written over.
+    fn reserve(path: PathBuf) -> Result<Self, Error> {
+        let folder = path.with_file_name(format!(".docker-mcp-{}", token()?));
+        std::fs::create_dir(&folder).map_err(|error| not_written(&folder, &error))?;
+        let mut place = Self { path, folder, is_filled: true };
+        std::fs::File::create_new(&place.path).map_err(|error| not_written(&place.path, &error))?;
+        place.is_filled = false;
+        Ok(place)
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        self.folder.join("image.tar")
+    }
+
+    fn fill(mut self) -> Result<(PathBuf, u64), Error> {
+        let moved = std::fs::rename(self.unfinished(), &self.path);
+        moved.map_err(|error| not_written(&self.path, &error))?;
+        self.is_filled = true;
+        let size = self.path.metadata().map_err(|error| not_written(&self.path, &error))?.len();
+        Ok((self.path.clone(), size))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_filled {
+            let _gone = std::fs::remove_file(&self.path);
+        }
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull => Code::NoSpace,
+        _ => Code::InvalidConfiguration,
+    };
+    let message = format!("{} cannot be written: {error}", path.display());
+    Error::new(code, message).with("parameter", "path")
+}
+
+/// `docker image save`, which prints nothing.
+struct Save {
+    image: String,
+    path: PathBuf,
+    timeout: Duration,
+}
+
+impl Command for Save {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        // It changes nothing at the daemon, but writes to this machine.
+        Invocation::docker(Effect::Change, ["image", "save"])
+            .option("--output", self.path.display())
+            .hazard(Hazard::HostPath { path: self.path.clone(), read_only: false })
+            .operands([&self.image])
+            .timeout(self.timeout)
+            .killed_means_undone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// `docker image load`. The reply is the names or IDs that came, and what was moved for them.
+struct Load {
+    path: PathBuf,
+    timeout: Duration,
+}
+
+impl Command for Load {
+    type Reply = (Vec<String>, Vec<String>);
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Change, ["image", "load"])
+            .option("--input", self.path.display())
+            .hazard(Hazard::HostPath { path: self.path.clone(), read_only: true })
+            .timeout(self.timeout)
+    }
+
+    /// `Loaded image: shop/app:1`, `Loaded image ID: sha256:…`.
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        let mut reply = (vec![], vec![]);
+        for line in output.stdout.lines() {
+            match line.strip_prefix("Loaded image").and_then(|line| line.split_once(": ")) {
+                Some((_, name)) => reply.0.push(name.trim().to_owned()),
+                None if line.contains(" already exists, renaming ") => {
+                    reply.1.push(line.trim().to_owned());
+                }
+                None => {}
+            }
+        }
+        Ok(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn argv_of_save_and_load() {
+        let save = Save { image: "a:1".into(), path: "/shop/a b.tar".into(), timeout: TIMEOUT };
+        assert_snapshot!(save.invocation(), @"docker image save '--output=/shop/a b.tar' -- a:1");
+        assert!(matches!(save.invocation().hazards(), [Hazard::HostPath { read_only: false, .. }]));
+        let load = Load { path: "/shop/a.tar".into(), timeout: TIMEOUT };
+        assert_snapshot!(load.invocation(), @"docker image load --input=/shop/a.tar");
+    }
+
+    #[test]
+    fn what_was_loaded_is_read() {
+        let stdout = "The image a:1 already exists, renaming the old one with ID sha256:ab to empty string\nLoaded image: a:1\nLoaded image ID: sha256:cd\n";
+        let load = Load { path: "/a.tar".into(), timeout: TIMEOUT };
+        let output = Output { stdout: stdout.into(), ..Output::default() };
+        let (names, warnings) = load.parse(&output).unwrap();
+        assert_eq!(names, ["a:1", "sha256:cd"]);
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_place_is_empty_again_unless_it_was_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        let is_empty = || std::fs::read_dir(folder.path()).unwrap().next().is_none();
+        let place = Place::reserve(path.clone()).unwrap();
+        std::fs::write(place.folder.join(".docker_temp_1"), "half").unwrap();
+        drop(place);
+        assert!(is_empty());
+
+        let place = Place::reserve(path.clone()).unwrap();
+        std::fs::write(place.unfinished(), "whole").unwrap();
+        assert_eq!(place.fill().unwrap(), (path.clone(), 5));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        assert!(Place::reserve(path.clone()).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

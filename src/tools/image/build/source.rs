@@ -1,0 +1,130 @@
+//! Where a build reads from.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::BuildImage;
+use crate::error::Error;
+use crate::policy::Disk;
+use crate::tools::Context;
+use crate::tools::build_log::Dockerfile;
+
+/// What is read of a Dockerfile, to find a line of it.
+const DOCKERFILE_MAX: u64 = 256 << 10;
+
+/// The context, and the Dockerfile in it.
+#[derive(Debug)]
+pub(super) struct Source {
+    context: String,
+    /// None for a context that is fetched, and for the Dockerfile that docker takes by itself.
+    file: Option<PathBuf>,
+    is_local: bool,
+    /// Its name and its text, as far as they are known.
+    dockerfile: Option<(String, String)>,
+    from_stdin: bool,
+}
+
+impl Source {
+    /// # Errors
+    /// DKR-004 and DKR-008 for a folder or a Dockerfile that is not there.
+    pub(super) fn find(tool: &BuildImage, context: &Context) -> Result<Self, Error> {
+        let inline = tool.dockerfile_inline.as_ref();
+        let mut source = Self {
+            context: tool.context.as_str().to_owned(),
+            file: None,
+            is_local: false,
+            dockerfile: inline.map(|text| ("Dockerfile".to_owned(), text.clone())),
+            from_stdin: inline.is_some(),
+        };
+        if is_remote(&source.context) {
+            // The path of a Dockerfile begins in what is fetched. The policy decides.
+            if tool.dockerfile.as_ref().is_some_and(|path| path.as_path().is_absolute()) {
+                let message = "of a context that is fetched, name a file in it";
+                return Err(Error::invalid("dockerfile", message));
+            }
+            source.file = tool.dockerfile.as_ref().map(|path| path.as_path().to_owned());
+            return Ok(source);
+        }
+        let folder = context.workspace.existing("context", &tool.context)?;
+        let policy = context.docker.policy();
+        policy.file(&folder, true, "context", &Disk)?;
+        if !folder.is_dir() {
+            let message = format!("{} is not a folder", folder.display());
+            return Err(Error::invalid("context", message));
+        }
+        source.is_local = true;
+        if inline.is_none() {
+            let name = tool.dockerfile.as_ref().map_or("Dockerfile", |path| path.as_str());
+            let file = within(&folder, name)?;
+            policy.file(&file, true, "dockerfile", &Disk)?;
+            let text = read(&file).unwrap_or_default();
+            source.dockerfile = Some((name.to_owned(), text));
+            source.file = tool.dockerfile.is_some().then_some(file);
+        }
+        source.context = folder.display().to_string();
+        Ok(source)
+    }
+
+    pub(super) fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The value of `--file`.
+    pub(super) fn file(&self) -> Option<String> {
+        if self.from_stdin {
+            return Some("-".to_owned());
+        }
+        self.file.as_ref().map(|path| path.display().to_string())
+    }
+
+    /// The paths of this machine that docker reads.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        if !self.is_local {
+            return vec![];
+        }
+        let outside = self.file.iter().filter(|file| !file.starts_with(&self.context));
+        std::iter::once(PathBuf::from(&self.context)).chain(outside.cloned()).collect()
+    }
+
+    pub(super) fn dockerfile(&self) -> Option<Dockerfile<'_>> {
+        self.dockerfile.as_ref().map(|(name, text)| Dockerfile { name, text })
+    }
+
+    /// Without a look at the disk.
+    #[cfg(test)]
+    pub(super) fn for_tests(tool: &BuildImage) -> Self {
+        let context = tool.context.as_str().to_owned();
+        let file = tool.dockerfile.as_ref().map(|path| Path::new(&context).join(path.as_path()));
+        let from_stdin = tool.dockerfile_inline.is_some();
+        Self { context, file, is_local: true, dockerfile: None, from_stdin }
+    }
+}
+
+/// What docker fetches itself instead of reading it from this machine.
+fn is_remote(context: &str) -> bool {
+    context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
+}
+
+/// Where links lead is what the policy is asked about.
+fn within(folder: &Path, name: &str) -> Result<PathBuf, Error> {
+    let path: PathBuf = folder.join(name).components().collect();
+    match path.canonicalize() {
+        Ok(path) if path.is_file() => Ok(path),
+        Ok(path) => {
+            let message = format!("{} is not a regular file", path.display());
+            Err(Error::invalid("dockerfile", message))
+        }
+        Err(_) => {
+            let message = format!("there is no {}", path.display());
+            Err(Error::invalid("dockerfile", message)
+                .hint("the path begins at the context; dockerfile_inline takes a text instead"))
+        }
+    }
+}
+
+fn read(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(file).ok()?;
+    file.take(DOCKERFILE_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{inspect_one, with_tag};
+use crate::command::containers::short_id;
+use crate::command::pull::{Layers, Push};
+use crate::command::values::{Bounded, ImageRef};
+use crate::command::{Command, Effect};
+use crate::docker::Line;
+use crate::error::{Code, Error};
+use crate::policy::{Allow, Policy};
+use crate::tools::reply::{Change, DryRun};
+use crate::tools::{Context, Spec, Tool, Toolset};
+
+const TIMEOUT_SECONDS: u64 = 1800;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PushImage {
+    /// Name[:tag].
+    image: ImageRef,
+    /// Seconds (default 1800).
+    timeout_seconds: Option<Bounded<1, 86_400>>,
+    /// Preview only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    image: String,
+    id: String,
+    digest: Option<String>,
+    layers: u64,
+    /// The registry had the others.
+    layers_sent: usize,
+    command: String,
+}
+
+impl Tool for PushImage {
+    const SPEC: Spec = Spec {
+        name: "push-image",
+        title: "Push an image",
+        description: "Upload an image to its registry, if the operator allows it. Logins are the person's. To name it: tag-image.",
+        toolset: Toolset::Images,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: true,
+    };
+    type Reply = Change<Reply>;
+
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect) && policy.allows(&Allow::Push)
+    }
+
+    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let image = with_tag(&self.image)?;
+        if image.digest().is_some() {
+            let message = format!("{image} has a digest, which only a push gives: name a tag");
+            return Err(Error::invalid("image", message));
+        }
+        let seconds = self.timeout_seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into());
+        let push = Push { image: image.to_string(), timeout: Duration::from_secs(seconds) };
+        context.docker.permit(&push.invocation())?;
+        let found = inspect_one(context, &image).await?;
+        let shown = push.invocation().to_string();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown])));
+        }
+        let progress = context.docker.progress();
+        let registry = image.registry().unwrap_or("docker.io");
+        progress.say(format!("asking {registry} about {image}"));
+        let (mut layers, mut count) = (Layers::default(), 0);
+        let pushed = context.docker.watch(&push, |line| {
+            if let Line::Stdout(line) = line
+                && let Some((done, total)) = layers.read(line)
+            {
+                count = total;
+                progress.step(done, total, format!("{done} of {total} layers"));
+            }
+        });
+        let pushed = pushed.await.map_err(|error| explained(error, &image, registry))?;
+        Ok(Change::Done(Reply {
+            image: image.to_string(),
+            id: short_id(&found.id).to_owned(),
+            digest: pushed.digest,
+            layers: count,
+            layers_sent: pushed.layers_sent,
+            command: shown,
+        }))
+    }
+}
+
+fn explained(error: Error, image: &ImageRef, registry: &str) -> Error {
+    let error = error.with("image", image.as_str());
+    match error.code {
+        Code::RegistryDenied => {
+            let login = if registry == "docker.io" { "" } else { registry };
+            let hint = format!(
+                "the person must run `docker login {login}` in a terminal, with an account that may write there"
+            );
+            error.hint(hint.replace("login `", "login`"))
+        }
+        Code::Timeout => error.hint("give more timeout_seconds; layers that were sent are kept"),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn argv_of_push_image() {
+        let push = Push { image: "reg.test/app:1".into(), timeout: Duration::from_secs(1) };
+        assert_snapshot!(push.invocation(), @"docker image push -- reg.test/app:1");
+    }
+
+    #[test]
+    fn a_login_is_the_persons() {
+        let hint = |image: &str, registry: &str| {
+            let error = Error::new(Code::RegistryDenied, "unauthorized");
+            explained(error, &image.parse().unwrap(), registry).hint.unwrap()
+        };
+        assert_snapshot!(hint("reg.test/app:1", "reg.test"), @"the person must run `docker login reg.test` in a terminal, with an account that may write there");
+        assert_snapshot!(hint("app:1", "docker.io"), @"the person must run `docker login` in a terminal, with an account that may write there");
+    }
+}

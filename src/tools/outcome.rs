@@ -1,0 +1,108 @@
+//! What a program in a container said, and how it ended.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex_lite::Regex;
+
+use crate::command::values::Environment;
+use crate::command::{Capture, Output, Streams};
+use crate::docker::Docker;
+use crate::redact;
+
+/// Bytes of each stream that are shown.
+pub(super) const SHOWN: usize = 16 << 10;
+
+/// Both streams apart, of each the beginning and the end.
+pub(super) fn both_ends(max: usize) -> Streams {
+    Streams::Split { stdout: Capture::Ends { max }, stderr: Capture::Ends { max } }
+}
+
+pub(super) fn milliseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Values that the names of their variables call secret are hidden from now on, also where the
+/// program prints them.
+pub(super) fn learn(docker: &Docker, environment: &Environment) {
+    let secret = |name: &str| redact::is_secret_key(name);
+    let secrets = environment.iter().filter(|(name, _)| secret(name.as_str()));
+    secrets.for_each(|(_, value)| docker.redactor().learn(value));
+}
+
+/// Whether docker complains itself: on standard error, and the runtime also on standard output.
+/// Otherwise the exit code is that of the program.
+pub(super) fn is_dockers_own(output: &Output) -> bool {
+    const VOICES: [&str; 6] = [
+        "Error response from daemon: ",
+        "Error: No such ",
+        "Cannot connect to the Docker daemon",
+        "failed to connect to the docker API",
+        "error during connect: ",
+        "permission denied while trying to connect",
+    ];
+    let stderr = output.stderr.trim_start();
+    VOICES.iter().any(|voice| stderr.starts_with(voice))
+        || output.stdout.trim_start().starts_with("OCI runtime exec failed: ")
+        || stderr.starts_with("OCI runtime exec failed: ")
+}
+
+/// Lines around the first one that looks like a failure: it is seldom the last one.
+pub(super) fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
+    const BEFORE: usize = 2;
+    const AFTER: usize = 10;
+    static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)(\w*(error|exception)\b|\b(fatal|panic(ked)?|traceback|segfault)\b|\bFAIL(ED|URE)?\b|✗|✕|not ok \d|\bdenied\b|no such file|cannot |undefined )",
+        )
+        .expect("a valid pattern")
+    });
+    // `0 failed` and `no errors` are good news.
+    static GOOD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b").expect("a valid pattern")
+    });
+    [stdout, stderr].into_iter().find_map(|text| {
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| FAILURE.is_match(line) && !GOOD.is_match(line))?;
+        let (from, to) = (at.saturating_sub(BEFORE), (at + AFTER).min(lines.len()));
+        Some(lines.get(from..to)?.join("\n"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_the_command_is_no_failure_of_docker() {
+        let output = |exit_code, stdout: &str, stderr: &str| Output {
+            exit_code,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            ..Output::default()
+        };
+        assert!(!is_dockers_own(&output(7, "", "curl: (7) failed")));
+        assert!(!is_dockers_own(&output(127, "", "sh: x: not found")));
+        assert!(is_dockers_own(&output(126, "OCI runtime exec failed: exec failed: …", "")));
+        assert!(is_dockers_own(&output(
+            1,
+            "",
+            "Error response from daemon: container x is not running"
+        )));
+    }
+
+    #[test]
+    fn the_first_failure_is_found_and_good_news_is_not() {
+        let stdout = "test a ok\n0 failed, no errors so far\ntest b\nAssertionError: 1 != 2\n at b.py:3\ntest c FAILED\n";
+        assert_snapshot!(first_failure("warning: x", stdout).unwrap(), @r"
+        0 failed, no errors so far
+        test b
+        AssertionError: 1 != 2
+         at b.py:3
+        test c FAILED
+        ");
+        assert_eq!(first_failure("", "all good\n"), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Parameters in two structs: what a tool has of its own, and what it shares with others.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// Both are read from the same arguments, and neither minds the names of the other:
+/// [`super::arguments::fit`] has refused those that neither knows. (`serde(flatten)` does the same
+/// through a second set of readers for all the types in it, which costs 60 kB of code.)
+#[derive(Debug)]
+pub(super) struct With<Own, Shared> {
+    pub(super) own: Own,
+    pub(super) shared: Shared,
+    /// The names that were given.
+    pub(super) named: Vec<String>,
+}
+
+impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for With<Own, Shared> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let arguments = Value::deserialize(deserializer)?;
+        Ok(Self {
+            own: Own::deserialize(&arguments).map_err(D::Error::custom)?,
+            shared: Shared::deserialize(&arguments).map_err(D::Error::custom)?,
+            named: arguments
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .collect(),
+        })
+    }
+}
+
+impl<Own: JsonSchema, Shared: JsonSchema> JsonSchema for With<Own, Shared> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}With{}", Own::schema_name(), Shared::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Own::json_schema(generator);
+        let mut shared = Shared::json_schema(generator);
+        let members = schema.ensure_object();
+        for (key, value) in std::mem::take(shared.ensure_object()) {
+            match (members.get_mut(&key), value) {
+                (Some(Value::Object(own)), Value::Object(more)) => own.extend(more),
+                (Some(Value::Array(own)), Value::Array(more)) => own.extend(more),
+                (Some(_), _) => {}
+                (None, value) => {
+                    members.insert(key, value);
+                }
+            }
+        }
+        schema
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    struct Own {
+        /// One.
+        one: u8,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    struct Shared {
+        /// Two.
+        two: u8,
+        /// Three.
+        three: Option<u8>,
+    }
+
+    #[test]
+    fn both_halves_are_read_and_advertised_as_one() {
+        let both: With<Own, Shared> = serde_json::from_value(json!({"one": 1, "two": 2})).unwrap();
+        assert_eq!((both.own.one, both.shared.two, both.shared.three), (1, 2, None));
+        assert_eq!(both.named, ["one", "two"]);
+        let schema = super::super::schema::of::<With<Own, Shared>>();
+        let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["one", "two", "three"]);
+        assert_eq!(schema["required"], json!(["one", "two"]));
+    }
+}

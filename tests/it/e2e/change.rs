@@ -1,0 +1,133 @@
+//! Limits, names, files and usage of containers that are there.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::world::image;
+use super::{OBEDIENT, World};
+use crate::e2e::session::entry;
+
+#[tokio::test]
+async fn limits_and_the_name_change_while_it_runs() {
+    let Some(world) = World::enter("update") else { return };
+    let mut session = world.session().await;
+    let (name, other) = (world.name("main"), world.run("other", OBEDIENT));
+    let label = format!("--label={}", world.label);
+    let image = image();
+    world.docker([
+        "run",
+        "--detach",
+        "--name",
+        &name,
+        &label,
+        "--memory=32m",
+        &image,
+        "sh",
+        "-c",
+        OBEDIENT,
+    ]);
+    let pid = world.look(&name, "{{.State.Pid}}");
+
+    let taken = json!({"container_name": name, "memory": "64m", "new_name": other});
+    session.fails("DKR-007", "update-container", taken).await;
+    assert_eq!(world.look(&name, "{{.HostConfig.Memory}}"), (32 << 20).to_string());
+
+    let new_name = world.name("renamed");
+    let change = json!({
+        "container_name": name, "memory": "128m", "cpus": 0.5, "pids_limit": 77,
+        "restart": "on-failure:3", "new_name": new_name,
+    });
+    let mut dry = change.clone();
+    dry["dry_run"] = json!(true);
+    let told = session.done("update-container", dry).await;
+    assert!(world.exists("container", &name), "{told}");
+    let told = session.done("update-container", change).await;
+    assert_eq!(told["name"], new_name, "{told}");
+    assert_eq!(told["changed"]["memory_bytes"], json!([32 << 20, 128 << 20]), "{told}");
+    assert_eq!(told["changed"]["restart"], json!(["no", "on-failure:3"]), "{told}");
+    let host = &world.document("container", &new_name)["HostConfig"];
+    assert_eq!(host["Memory"], 128 << 20, "{host}");
+    assert_eq!(
+        (&host["NanoCpus"], &host["PidsLimit"]),
+        (&json!(500_000_000), &json!(77)),
+        "{host}"
+    );
+    assert_eq!(world.look(&new_name, "{{.State.Pid}}"), pid, "it went on running");
+    session.fails("DKR-004", "update-container", json!({"container_name": new_name})).await;
+}
+
+#[tokio::test]
+async fn usage_is_told_in_bytes() {
+    let Some(world) = World::enter("stats") else { return };
+    let mut session = world.session().await;
+    let busy = world.run("busy", "while :; do :; done");
+    let idle = world.run("idle", OBEDIENT);
+    world.docker(["update", "--cpus=0.2", &busy]);
+    let told = session.done("container-stats", json!({})).await;
+    let names: Vec<&str> =
+        told["stats"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let place = |name: &str| names.iter().position(|other| *other == name);
+    if told.get("total").is_none() {
+        assert!(place(&busy).unwrap() < place(&idle).unwrap(), "{told}");
+        assert!(
+            entry(&told["stats"], "name", &busy)["cpu_percent"].as_f64().unwrap() > 1.0,
+            "{told}"
+        );
+    }
+    let told = session.done("container-stats", json!({"container_name": idle})).await;
+    let usage = entry(&told["stats"], "name", &idle);
+    assert!(usage["memory_bytes"].as_u64().unwrap() > 10_000, "{told}");
+    assert!(usage["pids"].as_u64().unwrap() >= 1, "{told}");
+    world.docker(["stop", &idle]);
+    let told = session.fails("DKR-010", "container-stats", json!({"container_name": idle})).await;
+    assert!(told.contains("it is exited"), "{told}");
+}
+
+#[tokio::test]
+async fn files_go_in_and_come_out_and_what_they_replace_is_told() {
+    let Some(world) = World::enter("copy") else { return };
+    let mut session = world.session().await;
+    let name = world.run("main", OBEDIENT);
+    world.file("app/config.txt", "one\n");
+    world.file("app/sub/more.txt", "two\n");
+    let call =
+        |source: &str, destination: &str| json!({"source": source, "destination": destination});
+
+    let into = call("app", &format!("{name}:/srv"));
+    let mut dry = into.clone();
+    dry["dry_run"] = json!(true);
+    let told = session.done("copy-files", dry).await;
+    assert!(told["command"].as_str().unwrap().ends_with(&format!("{name}:/srv")), "{told}");
+    let told = session.done("copy-files", into.clone()).await;
+    assert_eq!((&told["files"], &told["bytes"]), (&json!(2), &json!(8)), "{told}");
+    assert!(told.get("overwritten").is_none(), "{told}");
+    assert_eq!(world.docker(["exec", &name, "cat", "/srv/sub/more.txt"]), "two");
+    // Once more: now it is there, and goes into it.
+    let told = session.done("copy-files", into.clone()).await;
+    assert_eq!(told["destination"], format!("{name}:/srv/app"), "{told}");
+    let told = session.done("copy-files", into).await;
+    assert!(told["notes"].to_string().contains("was there"), "{told}");
+    let one = call("app/config.txt", &format!("{name}:/srv/config.txt"));
+    let told = session.done("copy-files", one).await;
+    assert_eq!(told["overwritten"], json!(["/srv/config.txt"]), "{told}");
+
+    // Out of one that does not run.
+    world.docker(["exec", &name, "sh", "-c", "echo changed > /srv/config.txt"]);
+    world.docker(["stop", &name]);
+    let told = session.done("copy-files", call(&format!("{name}:/srv"), ".")).await;
+    assert_eq!(told["destination"], world.workspace().join("srv").display().to_string(), "{told}");
+    assert_eq!(fs::read_to_string(world.workspace().join("srv/config.txt")).unwrap(), "changed\n");
+    let back = call(&format!("{name}:/srv/config.txt"), "app");
+    let told = session.done("copy-files", back).await;
+    let replaced = world.workspace().join("app/config.txt");
+    assert_eq!(told["overwritten"], json!([replaced.display().to_string()]), "{told}");
+    assert_eq!(fs::read_to_string(&replaced).unwrap(), "changed\n");
+    let entries = fs::read_dir(world.workspace()).unwrap().count();
+    assert_eq!(entries, 2, "app and srv, and no folder that was only needed on the way");
+
+    let missing = call(&format!("{name}:/no/such"), ".");
+    session.fails("DKR-008", "copy-files", missing).await;
+    session.fails("DKR-008", "copy-files", call("no-such", &format!("{name}:/srv"))).await;
+    session.fails("DKR-004", "copy-files", call("a", "b")).await;
+}
