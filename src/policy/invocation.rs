@@ -123,8 +123,8 @@ fn judge_option(
             rights::driver_option(findings, key, value, &place);
         }
         "--mount" => judge_mount(findings, value, mounted, &place),
-        // The builder never writes it; its fields shift with every colon.
-        "--volume" | "-v" => findings.refuse(&rule::UNRECORDED, "volume", &place),
+        "--volume" | "-v" => judge_volume(findings, value, mounted, &place),
+        "--volume-driver" => rights::driver(findings, value, &place),
         "--ssh" | "--allow" if is_build => {
             findings.refuse(&rule::BUILD_HOST, name.trim_start_matches('-'), &place);
         }
@@ -177,6 +177,35 @@ fn judge_mount(
         (other, _) => {
             findings.refuse(&rule::MOUNT_TYPE, format!("mount type {}", plain(other)), place);
         }
+    }
+}
+
+/// `SOURCE:TARGET:OPTIONS`, as a container that is made anew has it from the daemon. Its fields
+/// shift with every colon, so only what can be read in one way passes.
+fn judge_volume(
+    findings: &mut Findings<'_>,
+    value: &str,
+    mounted: &mut Vec<PathBuf>,
+    place: &Place,
+) {
+    let fields: Vec<&str> = value.split(':').collect();
+    let (source, target, options) = match fields[..] {
+        [target] if target.starts_with('/') => return,
+        [source, target] if target.starts_with('/') => (source, target, ""),
+        [source, target, options] if target.starts_with('/') => (source, target, options),
+        _ => return findings.refuse(&rule::UNRECORDED, "volume", place),
+    };
+    const HARMLESS: [&str; 10] =
+        ["", "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "private", "rprivate"];
+    if let Some(other) = options.split(',').find(|option| !HARMLESS.contains(option)) {
+        findings.refuse(&rule::PROPAGATION, format!("option {}", plain(other)), place);
+    }
+    if source.starts_with('/') {
+        mounted.push(PathBuf::from(source));
+        let read_only = options.split(',').any(|option| option == "ro");
+        rights::bind(findings, Path::new(source), read_only, Some(target), place);
+    } else if source.contains('/') {
+        findings.refuse(&rule::UNRECORDED, "volume", place);
     }
 }
 

@@ -72,7 +72,7 @@ fn options_are_judged_even_when_their_hazard_was_forgotten() {
         ("--opt", "o=username=u,password=p", "driver.option"),
         ("--storage-opt", "size=1g", "container.storage_option"),
         ("--oom-score-adj", "-1000", "container.priority"),
-        ("--volume", "/:/h", "invocation.unrecorded_hazard"),
+        ("--volume", "/:/h", "mount.outside_roots"),
         ("--mount", "type=bind,source=/,target=/h", "mount.outside_roots"),
         ("--mount", "type=bind,src=/etc,dst=/h,readonly", "mount.outside_roots"),
         ("--mount", "source=v,type=bind,source=/,target=/x", "mount.outside_roots"),

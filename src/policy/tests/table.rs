@@ -188,7 +188,7 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
         ("compose.variable_path", text("env_file: $HOME/x"), &[]),
         ("compose.remote_file", text("include: [https://example.com/x.git]"), &[]),
         ("compose.too_many_files", text(&bomb()), &[]),
-        ("invocation.unrecorded_hazard", Options(&[("--volume", "/:/x")]), &[]),
+        ("invocation.unrecorded_hazard", Options(&[("--volume", "a:b:c:d")]), &[]),
         ("target.host_powerful", Target(json!({"Privileged": true})), &["privileged"]),
     ]
 }
