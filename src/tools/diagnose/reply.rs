@@ -204,3 +204,37 @@ fn cut(text: &str, max_bytes: usize) -> String {
     let kept = head(text, max_bytes);
     if kept.len() == text.len() { text.to_owned() } else { format!("{kept}…") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::diagnose::facts::{Line, Subject};
+    use crate::tools::reply::{Answer, IntoAnswer as _, Structured};
+
+    #[test]
+    fn the_answer_is_small_whatever_there_is() {
+        let subject = |number: usize| {
+            let name = format!("{number}-{}", "long-name".repeat(13));
+            let container = serde_json::from_value(json!({
+                "Id": name, "Name": format!("/{name}"), "Path": "x".repeat(500),
+                "State": {"Status": "exited", "ExitCode": 1},
+                "Config": {"Labels": {"com.docker.compose.project": "p".repeat(120), "com.docker.compose.service": name}},
+            }));
+            let log = "\"quoted\" and \\ and more ".repeat(40).repeat(3);
+            let log = vec![Line::new(&log); 30];
+            Subject { container: container.unwrap(), log, ..Subject::default() }
+        };
+        let facts = Facts { subjects: (0..300).map(subject).collect(), ..Facts::default() };
+        let project = Scope::Project("p".repeat(120).parse().unwrap());
+        for scope in [project, Scope::Host] {
+            let Answer::Structured(answer) = Structured(reply(&facts, &scope)).into_answer() else {
+                unreachable!("it is structured")
+            };
+            assert!(answer.to_string().len() <= 2000, "{answer}");
+            assert!(answer["more"].as_u64().unwrap() > 290, "{answer}");
+            assert_eq!(answer["verdict"], "failing", "{answer}");
+        }
+    }
+}
