@@ -256,7 +256,7 @@ impl Docker {
 fn holds_secrets(invocation: &Invocation) -> bool {
     match invocation.program() {
         Program::Compose => invocation.verb() == "config",
-        _ => invocation.verb() == "inspect",
+        Program::Docker => invocation.verb() == "inspect",
     }
 }
 

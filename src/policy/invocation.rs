@@ -117,14 +117,13 @@ fn judge_option(
             rights::log_option(findings, key, &place);
         }
         "--subnet" => rights::subnet(findings, value, &place),
-        "--driver" => rights::driver(findings, value, &place),
+        "--driver" | "--volume-driver" => rights::driver(findings, value, &place),
         "--opt" => {
             let (key, value) = value.split_once('=').unwrap_or((value, ""));
             rights::driver_option(findings, key, value, &place);
         }
         "--mount" => judge_mount(findings, value, mounted, &place),
         "--volume" | "-v" => judge_volume(findings, value, mounted, &place),
-        "--volume-driver" => rights::driver(findings, value, &place),
         "--ssh" | "--allow" if is_build => {
             findings.refuse(&rule::BUILD_HOST, name.trim_start_matches('-'), &place);
         }
@@ -188,6 +187,8 @@ fn judge_volume(
     mounted: &mut Vec<PathBuf>,
     place: &Place,
 ) {
+    const HARMLESS: [&str; 10] =
+        ["", "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "private", "rprivate"];
     let fields: Vec<&str> = value.split(':').collect();
     let (source, target, options) = match fields[..] {
         [target] if target.starts_with('/') => return,
@@ -195,8 +196,6 @@ fn judge_volume(
         [source, target, options] if target.starts_with('/') => (source, target, options),
         _ => return findings.refuse(&rule::UNRECORDED, "volume", place),
     };
-    const HARMLESS: [&str; 10] =
-        ["", "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "private", "rprivate"];
     if let Some(other) = options.split(',').find(|option| !HARMLESS.contains(option)) {
         findings.refuse(&rule::PROPAGATION, format!("option {}", plain(other)), place);
     }

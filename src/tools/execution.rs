@@ -24,16 +24,16 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// What is run, and how: the parameters that both tools have.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Execution {
-    /// No shell runs it.
+    /// No shell.
     command: CommandLine,
     /// User[:group].
     user: Option<UserSpec>,
-    /// Folder to run in.
+    /// Folder.
     working_dir: Option<ContainerPath>,
-    /// Further variables.
+    /// Variables.
     #[serde(default)]
     environment: Environment,
-    /// Standard input.
+    /// Its input.
     stdin: Option<String>,
     /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,

@@ -14,7 +14,7 @@ use crate::error::Error;
 /// Adds the folders of foreign projects to a plan and to the question about it. Not to know them is
 /// no reason to fail.
 pub(super) async fn name_foreign_projects(context: &Context, plan: &mut Value, asked: &mut Asked) {
-    let removes = plan["plan"]["removes"].as_array().into_iter().flatten();
+    let removes = plan.pointer("/plan/removes").and_then(Value::as_array).into_iter().flatten();
     let mut projects: Vec<String> =
         removes.filter_map(|object| object["project"].as_str()).map(str::to_owned).collect();
     projects.sort();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::command::containers::Container;
 use crate::command::documents::Documents;
 use crate::command::labels::REQUEST;
@@ -89,21 +91,23 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
         let Some(id) = chain.get(at) else { return Ok(()) };
         let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
         policy.target(&document, &Disk)?;
-        let mounts = document["Mounts"].as_array().into_iter().flatten();
+        let text = |value: &Value, pointer: &str| {
+            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let mounts = document.get("Mounts").and_then(Value::as_array).into_iter().flatten();
         let volumes: Vec<String> = mounts
-            .filter(|mount| mount["Type"] == "volume")
-            .filter_map(|mount| mount["Name"].as_str().map(str::to_owned))
+            .filter(|mount| text(mount, "/Type") == "volume")
+            .map(|mount| text(mount, "/Name"))
             .collect();
         if !volumes.is_empty() {
             for volume in docker.run(&Documents::existing("volume", volumes)).await? {
                 policy.volume(&volume, &Disk)?;
             }
         }
-        let modes = ["NetworkMode", "PidMode", "IpcMode"];
-        let others = modes.iter().filter_map(|mode| document["HostConfig"][mode].as_str());
-        let others: Vec<String> = others
-            .filter_map(|mode| mode.strip_prefix("container:"))
-            .map(str::to_owned)
+        let modes = ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"];
+        let others: Vec<String> = modes
+            .iter()
+            .filter_map(|mode| text(&document, mode).strip_prefix("container:").map(str::to_owned))
             .filter(|other| !chain.contains(other))
             .collect();
         chain.extend(others);

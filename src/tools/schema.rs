@@ -29,7 +29,10 @@ pub(super) fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map
             property.remove("properties");
             property.remove("required");
         }
-        if property.get("type").is_some_and(|kind| kind != "array") {
+        if property.get("type").is_some_and(|kind| kind == "array") {
+            // Some clients refuse a list of anything.
+            property.entry("items").or_insert_with(|| json!({"type": "string"}));
+        } else {
             property.remove("items");
         }
     }
@@ -39,17 +42,14 @@ pub(super) fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map
     schema
 }
 
-/// Most of the parameters only by name.
+/// Most of the parameters without their names, which another tool lists.
 fn shorten(schema: &mut Map<String, Value>, brief: Brief) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    let is_described = |name: &str| brief.described.contains(&name);
-    let others: Vec<&str> =
-        properties.keys().map(String::as_str).filter(|name| !is_described(name)).collect();
-    let pattern = format!("^({})$", others.join("|"));
-    properties.retain(|name, _| is_described(name));
-    let named = json!({pattern: {"description": brief.others}});
+    properties.retain(|name, _| brief.described.contains(&name.as_str()));
+    // A name that is none of theirs is refused with the nearest that is.
+    let named = json!({"^[a-z_]+$": {"description": brief.others}});
     schema.insert("patternProperties".to_owned(), named);
 }
 

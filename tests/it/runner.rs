@@ -431,6 +431,8 @@ async fn docker_gets_the_variables_of_the_list_and_no_other() {
     environment.retain(|variable| !variable.starts_with("PATH="));
     insta::assert_snapshot!(environment.join("\n"), @r"
     BUILDKIT_PROGRESS=plain
+    BUILDX_GIT_CHECK_DIRTY=false
+    BUILDX_GIT_INFO=false
     COMPOSE_EXPERIMENTAL_GIT_REMOTE=false
     COMPOSE_EXPERIMENTAL_OCI_REMOTE=false
     COMPOSE_MENU=false

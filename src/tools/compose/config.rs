@@ -22,11 +22,11 @@ const PROBLEMS: usize = 20;
 pub(super) struct ComposeConfig {
     /// File as text.
     compose_yaml: Option<ComposeText>,
-    /// Or its path, or several.
+    /// Or its path(s).
     compose_file: Option<ComposeFiles>,
-    /// Project (default: the file's).
+    /// Project.
     project_name: Option<ProjectName>,
-    /// Values for `${…}`.
+    /// For `${…}`.
     #[serde(default)]
     environment: Environment,
     /// Profiles.
@@ -80,8 +80,8 @@ struct Described {
 impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
-        title: "Check a compose file",
-        description: "Check a compose file: what it defines, all problems at once. To run it: deploy-compose.",
+        title: "Check compose file",
+        description: "Check a compose file, all problems at once. To run it: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
@@ -142,7 +142,7 @@ impl Problem {
             kind,
             key: about("key"),
             line: about("line"),
-            message: [&[error.message.clone()], &error.details[..]].concat().join("; "),
+            message: [std::slice::from_ref(&error.message), &error.details].concat().join("; "),
             hint: error.hint.clone(),
         }
     }

@@ -32,12 +32,12 @@ pub(super) struct DeployCompose {
     project_name: ProjectName,
     /// File as text.
     compose_yaml: Option<ComposeText>,
-    /// Or its path, or several.
+    /// Or its path(s).
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}`.
+    /// For `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// These and what they need (default all).
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Profiles.
@@ -119,8 +119,8 @@ pub(super) struct Deployed {
 impl Tool for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
-        title: "Deploy a project",
-        description: "Bring a compose project up, wait until all is healthy or done; tells state, URLs, why something failed. Volumes stay. Undo: compose-down.",
+        title: "Deploy project",
+        description: "Bring a compose project up and wait; tells states, URLs, why something failed. Volumes stay. Undo: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

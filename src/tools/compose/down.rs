@@ -24,18 +24,18 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct ComposeDown {
     /// Project.
     project_name: ProjectName,
-    /// With volumes and data; gives a plan.
+    /// With their data, after a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// all, or local (built, unnamed).
+    /// all or local.
     #[serde(default)]
     remove_images: Images,
-    /// With leftovers of compose-run.
+    /// With leftovers.
     #[serde(default)]
     remove_orphans: bool,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -109,8 +109,8 @@ struct Removed {
 impl Tool for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
-        title: "Remove a compose project",
-        description: "Remove a compose project's containers and networks. remove_volumes destroys data after a confirmed plan. To only stop: compose-stop.",
+        title: "Remove project",
+        description: "Remove a project's containers and networks; remove_volumes destroys data, after a plan. To only stop: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,

@@ -30,7 +30,7 @@ pub(super) struct Target {
 impl Tool for ComposeExec {
     const SPEC: Spec = Spec {
         name: "compose-exec",
-        title: "Run in a service",
+        title: "Run in service",
         description: "Run a command in a running compose service. In a new container: compose-run.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,

@@ -28,14 +28,14 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Project.
     project_name: ProjectName,
-    /// File as text (default: the deployed one).
+    /// Default: the deployed file.
     compose_yaml: Option<ComposeText>,
-    /// Or its path, or several.
+    /// Or its path(s).
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}`.
+    /// For `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Default all that are built.
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Without cache.
@@ -56,14 +56,14 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Project.
     project_name: ProjectName,
-    /// File as text (default: the deployed one).
+    /// Default: the deployed file.
     compose_yaml: Option<ComposeText>,
-    /// Or its path, or several.
+    /// Or its path(s).
     compose_file: Option<ComposeFiles>,
-    /// Values for `${…}`.
+    /// For `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Default all that are not built.
+    /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Default 1800.
@@ -96,8 +96,8 @@ struct Outcome {
 impl Tool for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
-        title: "Build a compose project",
-        description: "Build images of a compose project; a failure names step, line, output. Then: deploy-compose.",
+        title: "Build project",
+        description: "Build images of a project. Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -146,7 +146,7 @@ impl Tool for ComposeBuild {
 impl Tool for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
-        title: "Pull a compose project",
+        title: "Pull project",
         description: "Pull images of a compose project. Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,

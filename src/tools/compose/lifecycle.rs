@@ -154,7 +154,7 @@ pub(super) struct ComposeStart {
 impl Tool for ComposeStart {
     const SPEC: Spec = Spec {
         name: "compose-start",
-        title: "Start a project",
+        title: "Start project",
         description: "Start a stopped compose project as it is. Changed files: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
@@ -184,7 +184,7 @@ pub(super) struct ComposeStop {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Preview.
     #[serde(default)]
@@ -194,7 +194,7 @@ pub(super) struct ComposeStop {
 impl Tool for ComposeStop {
     const SPEC: Spec = Spec {
         name: "compose-stop",
-        title: "Stop a project",
+        title: "Stop project",
         description: "Stop a compose project, removing nothing. Undo: compose-start.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
@@ -224,7 +224,7 @@ pub(super) struct ComposeRestart {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Preview.
     #[serde(default)]
@@ -234,7 +234,7 @@ pub(super) struct ComposeRestart {
 impl Tool for ComposeRestart {
     const SPEC: Spec = Spec {
         name: "compose-restart",
-        title: "Restart a project",
+        title: "Restart project",
         description: "Restart a compose project as it is. Changed files: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,

@@ -37,7 +37,7 @@ impl Tool for ListComposeProjects {
     const SPEC: Spec = Spec {
         name: "list-compose-projects",
         title: "List projects",
-        description: "Compose projects with status, services, files and folder. For one: compose-ps.",
+        description: "Compose projects with status and folder. One: compose-ps.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

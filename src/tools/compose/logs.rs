@@ -38,7 +38,7 @@ pub(super) struct ComposeLogs {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Default 100; filters search 10000.
+    /// Default 100.
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Regular expression.
     grep: Option<String>,
@@ -65,7 +65,7 @@ pub(super) struct ComposeLogs {
     follow: bool,
     /// Default 10.
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until this matches.
+    /// Stop at a match.
     until_match: Option<String>,
 }
 

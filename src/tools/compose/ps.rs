@@ -56,8 +56,8 @@ struct Listed {
 impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
-        title: "Show a compose project",
-        description: "State, health, exit code, ports and drift of a compose project's containers. All projects: list-compose-projects.",
+        title: "Show project",
+        description: "State, health, exit code, ports, drift of a project's containers. All projects: list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

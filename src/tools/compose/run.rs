@@ -28,13 +28,13 @@ pub(super) struct ComposeRun {
     project_name: ProjectName,
     /// Service.
     service: ServiceName,
-    /// No shell runs it (default: its own).
+    /// No shell (default: its own).
     command: Option<CommandLine>,
-    /// File as text (default: the deployed one).
+    /// Default: the deployed file.
     compose_yaml: Option<ComposeText>,
-    /// Or its path, or several.
+    /// Or its path(s).
     compose_file: Option<ComposeFiles>,
-    /// Its variables, also `${…}`.
+    /// Also for `${…}`.
     #[serde(default)]
     environment: Environment,
     /// Without dependencies.
@@ -67,8 +67,8 @@ pub(super) struct Reply {
 impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
-        title: "Run a one-off command",
-        description: "Run tests or another one-off command in a new container of a compose service. In a running one: compose-exec.",
+        title: "Run one-off command",
+        description: "Run tests or a one-off command of a service. In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -32,11 +32,12 @@ pub(super) fn looked_up(
 }
 
 fn names(document: &Value) -> BTreeSet<&str> {
-    let members = |value: &'static str| document[value].as_object().into_iter().flatten();
+    let members = |key: &str| document.get(key).and_then(Value::as_object).into_iter().flatten();
     let contents = members("secrets").chain(members("configs"));
-    let from_contents = contents.filter_map(|(_, content)| content["environment"].as_str());
+    let from_contents =
+        contents.filter_map(|(_, content)| content.get("environment").and_then(Value::as_str));
     let arguments = members("services")
-        .filter_map(|(_, service)| service["build"]["args"].as_object())
+        .filter_map(|(_, service)| service.pointer("/build/args").and_then(Value::as_object))
         .flatten()
         .filter(|(_, value)| value.is_null())
         .map(|(name, _)| name.as_str());
@@ -60,10 +61,11 @@ fn in_dot_env(text: &str, name: &str) -> Option<String> {
 
 /// The services whose volumes or namespaces a service shares.
 pub(super) fn shared_services<'a>(document: &'a Value, service: &str) -> Vec<&'a str> {
-    let service = &document["services"][service];
-    let modes = ["network_mode", "pid", "ipc"].map(|key| service[key].as_str());
-    let of_modes = modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("service:"));
-    let volumes = service["volumes_from"].as_array().into_iter().flatten();
+    let services = document.get("services").and_then(|services| services.get(service));
+    let key = |key: &str| services.and_then(|service| service.get(key));
+    let modes = ["network_mode", "pid", "ipc"].into_iter().filter_map(|it| key(it)?.as_str());
+    let of_modes = modes.filter_map(|mode| mode.strip_prefix("service:"));
+    let volumes = key("volumes_from").and_then(Value::as_array).into_iter().flatten();
     let of_volumes = volumes.filter_map(Value::as_str).filter_map(|from| from.split(':').next());
     of_modes.chain(of_volumes).collect()
 }
@@ -82,7 +84,9 @@ pub(super) fn drop_missing_dependencies(document: &mut Value) -> bool {
             continue;
         };
         let before = needed.len();
-        needed.retain(|name, how| known.contains(name) || how["required"] != false);
+        needed.retain(|name, how| {
+            known.contains(name) || how.get("required") != Some(&Value::Bool(false))
+        });
         dropped |= needed.len() < before;
     }
     dropped

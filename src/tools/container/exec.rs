@@ -22,7 +22,7 @@ pub(super) struct Target {
 impl Tool for ExecContainer {
     const SPEC: Spec = Spec {
         name: "exec-container",
-        title: "Run in a container",
+        title: "Run in container",
         description: "Run a command in a running container. In a new one: run-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,

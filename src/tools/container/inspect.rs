@@ -100,8 +100,8 @@ struct Probe {
 impl Tool for InspectContainer {
     const SPEC: Spec = Spec {
         name: "inspect-container",
-        title: "Inspect a container",
-        description: "One container in detail: state, ports, mounts, networks, limits. Its output: get-logs.",
+        title: "Inspect container",
+        description: "One container in detail. Its output: get-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -149,7 +149,7 @@ pub(super) struct StartContainer {
 impl Tool for StartContainer {
     const SPEC: Spec = Spec {
         name: "start-container",
-        title: "Start a container",
+        title: "Start container",
         description: "Start a stopped container. A new one: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
@@ -171,7 +171,7 @@ impl Tool for StartContainer {
 pub(super) struct StopContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     timeout_seconds: Option<u16>,
     /// Preview.
     #[serde(default)]
@@ -181,7 +181,7 @@ pub(super) struct StopContainer {
 impl Tool for StopContainer {
     const SPEC: Spec = Spec {
         name: "stop-container",
-        title: "Stop a container",
+        title: "Stop container",
         description: "Stop a container: SIGTERM, then SIGKILL after timeout_seconds. Undo: start-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
@@ -204,7 +204,7 @@ impl Tool for StopContainer {
 pub(super) struct RestartContainer {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     timeout_seconds: Option<u16>,
     /// Preview.
     #[serde(default)]
@@ -214,7 +214,7 @@ pub(super) struct RestartContainer {
 impl Tool for RestartContainer {
     const SPEC: Spec = Spec {
         name: "restart-container",
-        title: "Restart a container",
+        title: "Restart container",
         description: "Restart a container as it is. Other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
@@ -247,8 +247,8 @@ pub(super) struct KillContainer {
 impl Tool for KillContainer {
     const SPEC: Spec = Spec {
         name: "kill-container",
-        title: "Signal a container",
-        description: "Signal a container's main process at once. To let it finish: stop-container.",
+        title: "Signal container",
+        description: "Signal a container at once. To let it finish: stop-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -279,8 +279,8 @@ pub(super) struct PauseContainer {
 impl Tool for PauseContainer {
     const SPEC: Spec = Spec {
         name: "pause-container",
-        title: "Pause a container",
-        description: "Freeze all processes of a container. Undo: unpause-container.",
+        title: "Pause container",
+        description: "Freeze a container. Undo: unpause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -309,8 +309,8 @@ pub(super) struct UnpauseContainer {
 impl Tool for UnpauseContainer {
     const SPEC: Spec = Spec {
         name: "unpause-container",
-        title: "Unpause a container",
-        description: "Let the processes of a paused container go on. Undo: pause-container.",
+        title: "Unpause container",
+        description: "Let a paused container go on. Undo: pause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,

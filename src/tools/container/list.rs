@@ -137,7 +137,7 @@ impl Tool for ListContainers {
     const SPEC: Spec = Spec {
         name: "list-containers",
         title: "List containers",
-        description: "List containers with state, health, exit code, ports. One: inspect-container; a project: compose-ps.",
+        description: "List containers with state, health, ports. One: inspect-container; a project: compose-ps.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -30,7 +30,7 @@ pub(super) struct RemoveContainer {
     /// With anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -47,8 +47,8 @@ pub(super) struct Reply {
 impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
-        title: "Remove a container",
-        description: "Remove a container; a running one needs force. volumes destroys data after a confirmed plan. A project: compose-down.",
+        title: "Remove container",
+        description: "Remove a container; a running one needs force. volumes destroys data, after a plan. A project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

@@ -42,7 +42,7 @@ impl Tool for ContainerStats {
     const SPEC: Spec = Spec {
         name: "container-stats",
         title: "Resource usage",
-        description: "CPU, memory, network and disk in use now, busiest first; takes 2 s. Limits: inspect-container.",
+        description: "CPU, memory, network, disk in use now; takes 2 s. Limits: inspect-container.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -23,7 +23,7 @@ pub(super) struct UpdateContainer {
     new_name: Option<ContainerName>,
     /// "512m".
     memory: Option<Memory>,
-    /// 1.5.
+    /// Such as 1.5.
     cpus: Option<Cpus>,
     /// Most processes.
     pids_limit: Option<Bounded<1, 4_194_304>>,
@@ -46,7 +46,7 @@ pub(super) struct Reply {
 impl Tool for UpdateContainer {
     const SPEC: Spec = Spec {
         name: "update-container",
-        title: "Change a container",
+        title: "Change container",
         description: "Change limits, restart policy or name of a container. Other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,

@@ -30,7 +30,7 @@ pub(super) fn tools() -> Vec<Entry> {
 struct Diagnose {
     /// Name or ID.
     container_name: Option<ContainerRef>,
-    /// Or a compose project (default: the host).
+    /// Or a project (default: all).
     project_name: Option<ProjectName>,
 }
 
@@ -46,7 +46,7 @@ impl Tool for Diagnose {
     const SPEC: Spec = Spec {
         name: "diagnose",
         title: "Why something fails",
-        description: "Why a container, a compose project or anything on the host fails: root cause, evidence, next calls.",
+        description: "Why a container, a project or anything fails: root cause, evidence, next calls.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

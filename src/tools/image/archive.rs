@@ -72,7 +72,7 @@ struct LoadedImage {
 impl Tool for SaveImage {
     const SPEC: Spec = Spec {
         name: "save-image",
-        title: "Save an image",
+        title: "Save image",
         description: "Write an image to a new tar file. Undo: load-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,

@@ -84,7 +84,7 @@ struct Layer {
 impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
-        title: "Inspect an image",
+        title: "Inspect image",
         description: "One local image in detail; with layers if asked. All: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,

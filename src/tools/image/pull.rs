@@ -47,7 +47,7 @@ pub(super) struct Reply {
 impl Tool for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
-        title: "Pull an image",
+        title: "Pull image",
         description: "Download or update an image. Logins are the person's. What is here: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Change,

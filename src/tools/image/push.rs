@@ -42,8 +42,8 @@ pub(super) struct Reply {
 impl Tool for PushImage {
     const SPEC: Spec = Spec {
         name: "push-image",
-        title: "Push an image",
-        description: "Upload an image. Logins are the person's. To name it: tag-image.",
+        title: "Push image",
+        description: "Upload an image. To name it: tag-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

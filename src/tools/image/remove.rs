@@ -19,10 +19,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveImage {
     /// Name[:tag], digest or ID.
     image: ImageRef,
-    /// Although it is used.
+    /// Also a used one.
     #[serde(default)]
     force: bool,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -53,8 +53,8 @@ struct Left {
 impl Tool for RemoveImage {
     const SPEC: Spec = Spec {
         name: "remove-image",
-        title: "Remove an image",
-        description: "Remove a tag, and the image with its last one. A used one needs force; that and one no registry has, a confirmed plan.",
+        title: "Remove image",
+        description: "Remove a tag, and the image with its last one; a plan first if that destroys the only copy. Users: find-users.",
         toolset: Toolset::Images,
         effect: Effect::Destroy,
         idempotent: false,

@@ -37,7 +37,7 @@ pub(super) struct Reply {
 impl Tool for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
-        title: "Tag an image",
+        title: "Tag image",
         description: "Give a local image a further name. To take one away: remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,

@@ -50,7 +50,7 @@ pub(super) struct ConnectNetwork {
 impl Tool for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
-        title: "Connect a container",
+        title: "Connect container",
         description: "Put a container on a further network. Undo: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
@@ -97,7 +97,7 @@ pub(super) struct DisconnectNetwork {
 impl Tool for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
-        title: "Disconnect a container",
+        title: "Disconnect container",
         description: "Take a container off a network. Undo: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,

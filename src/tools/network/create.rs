@@ -49,8 +49,8 @@ pub(super) struct Reply {
 impl Tool for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
-        title: "Create a network",
-        description: "Create a network, where containers reach each other by name. Then: connect-network.",
+        title: "Create network",
+        description: "Create a network for containers. Then: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,

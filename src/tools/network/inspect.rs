@@ -51,8 +51,8 @@ pub(super) struct Member {
 impl Tool for InspectNetwork {
     const SPEC: Spec = Spec {
         name: "inspect-network",
-        title: "Inspect a network",
-        description: "One network with the containers on it, their addresses and aliases. All: list-networks.",
+        title: "Inspect network",
+        description: "One network with its containers and addresses. All: list-networks.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

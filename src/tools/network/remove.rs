@@ -16,7 +16,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -39,7 +39,7 @@ struct Removed {
 impl Tool for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
-        title: "Remove a network",
+        title: "Remove network",
         description: "Remove an unused network. To take containers off it: disconnect-network. No data is destroyed.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,

@@ -30,7 +30,7 @@ impl Tool for ListContexts {
     const SPEC: Spec = Spec {
         name: "list-contexts",
         title: "List contexts",
-        description: "Docker contexts, their endpoints, and which one all tools work with. For the state of that one use docker-info.",
+        description: "Docker contexts, and which one is used. Its state: docker-info.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -19,7 +19,7 @@ const SINCE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DockerEvents {
-    /// "10m" ago, or RFC 3339 (default 1h).
+    /// Default 1h ago.
     since: Option<TimePoint>,
     /// The same.
     until: Option<TimePoint>,

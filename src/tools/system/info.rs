@@ -72,7 +72,7 @@ impl Tool for DockerInfo {
     const SPEC: Spec = Spec {
         name: "docker-info",
         title: "State of docker",
-        description: "Whether docker works, or why not: versions, context, resources, what the operator allows.",
+        description: "Whether docker works, versions, resources, what the operator allows.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -68,7 +68,7 @@ impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
         title: "Overview",
-        description: "This host in one small answer: projects, containers, counts, urgent problems. Call it first.",
+        description: "This host in one answer: projects, containers, counts, urgent problems. Call it first.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -119,7 +119,7 @@ impl Tool for DiskUsage {
     const SPEC: Spec = Spec {
         name: "disk-usage",
         title: "Disk usage",
-        description: "What takes disk space, by type or by project; what could go, safe or risky, with the prune call for it. Takes a while.",
+        description: "What takes disk space, and what could go. Takes a while. Then: prune.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

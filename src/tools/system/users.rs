@@ -56,7 +56,7 @@ impl Tool for FindUsers {
     const SPEC: Spec = Spec {
         name: "find-users",
         title: "Who uses it",
-        description: "Who holds a port of this machine or uses an image, volume or network. To see one: inspect-container.",
+        description: "Who uses a port, image, volume or network. One: inspect-container.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

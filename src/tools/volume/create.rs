@@ -46,8 +46,8 @@ pub(super) struct Reply {
 impl Tool for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
-        title: "Create a volume",
-        description: "Create a volume; an equal one is kept (created: false). To see it: inspect-volume.",
+        title: "Create volume",
+        description: "Create a volume; an equal one is kept. To see it: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Change,
         idempotent: true,

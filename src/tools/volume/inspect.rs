@@ -39,8 +39,8 @@ struct User {
 impl Tool for InspectVolume {
     const SPEC: Spec = Spec {
         name: "inspect-volume",
-        title: "Inspect a volume",
-        description: "One volume in detail: driver, labels, size, who uses it. All: list-volumes.",
+        title: "Inspect volume",
+        description: "One volume in detail, with its users. All: list-volumes.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

@@ -16,7 +16,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct RemoveVolume {
     /// Name.
     name: VolumeName,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -33,8 +33,8 @@ pub(super) struct Reply {
 impl Tool for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
-        title: "Remove a volume",
-        description: "Destroy a volume and its data: first a plan, then the same call with its confirm. Its containers go before: remove-container.",
+        title: "Remove volume",
+        description: "Destroy a volume and its data: a plan first, then the same call with its confirm. Users: find-users.",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,

@@ -2,6 +2,7 @@
 //! behind; and what projects need every day, which works untouched.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
@@ -309,6 +310,5 @@ async fn the_operators_words_about_objects_hold() {
     let removed = &lines[7];
     assert_eq!(removed["objects"][0].as_str().unwrap().len(), 64, "{removed}");
     assert!(removed["commands"][0].as_str().unwrap().starts_with("docker container rm"));
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(fs::metadata(&audit).unwrap().permissions().mode() & 0o777, 0o600);
 }

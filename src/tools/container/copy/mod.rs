@@ -29,9 +29,9 @@ const NAMES: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CopyFiles {
-    /// Path here, or `container:/path`.
+    /// Path, or `container:/path`.
     source: Place,
-    /// Likewise; a folder gets it inside.
+    /// Likewise.
     destination: Place,
     /// Preview.
     #[serde(default)]
@@ -54,7 +54,7 @@ impl Tool for CopyFiles {
     const SPEC: Spec = Spec {
         name: "copy-files",
         title: "Copy files",
-        description: "Copy files between this machine and a container; tells what was overwritten. To run something there: exec-container.",
+        description: "Copy files from or to a container. To run something there: exec-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

@@ -88,8 +88,8 @@ pub(super) struct Reply {
 impl Tool for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
-        title: "Create a container",
-        description: "Create and start a container (docker run -d); tells whether it stays up, or why not. Several services: deploy-compose.",
+        title: "Create container",
+        description: "Create and start a container (docker run -d). Several services: deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,

@@ -15,7 +15,7 @@ use crate::command::values::{
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::tools::container) struct Settings {
-    /// `{"80": 8080, "53/udp": "0.0.0.0:53"}`: container to host (127.0.0.1).
+    /// Container to host: `{"80": 8080}`.
     #[serde(default)]
     pub(in crate::tools::container) ports: Ports,
     /// Variables.
@@ -31,13 +31,13 @@ pub(in crate::tools::container) struct Settings {
     /// Further networks.
     #[serde(default)]
     pub(super) networks: Vec<NetworkName>,
-    /// No shell runs it.
+    /// No shell.
     pub(super) command: Option<CommandLine>,
     /// Gets the command.
     pub(super) entrypoint: Option<CommandLine>,
     /// User[:group].
     pub(super) user: Option<UserSpec>,
-    /// Folder to run in.
+    /// Folder.
     pub(super) working_dir: Option<ContainerPath>,
     /// Host name.
     pub(super) hostname: Option<HostName>,
@@ -46,14 +46,14 @@ pub(in crate::tools::container) struct Settings {
     pub(in crate::tools::container) labels: Labels,
     /// "512m".
     pub(super) memory: Option<Memory>,
-    /// 1.5.
+    /// Such as 1.5.
     pub(super) cpus: Option<Cpus>,
-    /// limits, reservations: {cpus, memory}.
+    /// As in compose.
     #[serde(default)]
     pub(super) resources: Resources,
-    /// test, interval, timeout, retries, start_period, disable.
+    /// As in compose.
     pub(super) healthcheck: Option<Healthcheck>,
-    /// `{"host.docker.internal": "host-gateway"}`.
+    /// `{"name": "host-gateway"}`.
     #[serde(default)]
     pub(in crate::tools::container) extra_hosts: ExtraHosts,
     /// linux/arm64 …
@@ -104,7 +104,7 @@ pub(in crate::tools::container) struct Settings {
     pub(in crate::tools::container) log_options: DriverOptions,
     /// Default SIGTERM.
     pub(super) stop_signal: Option<Signal>,
-    /// Until SIGKILL (default 10).
+    /// Default 10.
     pub(super) stop_timeout_seconds: Option<u16>,
 }
 

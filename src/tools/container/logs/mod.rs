@@ -20,7 +20,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct GetLogs {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Default 100; filters search 10000.
+    /// Default 100.
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Regular expression.
     grep: Option<String>,
@@ -47,7 +47,7 @@ pub(super) struct GetLogs {
     follow: bool,
     /// Default 10.
     follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Follow until this matches.
+    /// Stop at a match.
     until_match: Option<String>,
 }
 

@@ -39,7 +39,7 @@ pub(super) type RecreateContainer = With<Own, Settings>;
 pub(super) struct Own {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Default the same, as it is now.
+    /// Default the same.
     image: Option<ImageRef>,
     /// As in create-container.
     restart: Option<RestartPolicy>,
@@ -68,8 +68,8 @@ pub(super) struct Reply {
 impl Tool for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
-        title: "Replace a container",
-        description: "Replace a container by one with another image or settings; the rest and volumes stay, other files are destroyed. If it fails, the old one is back. Limits alone: update-container.",
+        title: "Replace container",
+        description: "Replace a container by one with another image or settings; volumes stay, other files are destroyed. Limits: update-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -77,7 +77,7 @@ impl Tool for RecreateContainer {
     };
     const BRIEF: Option<Brief> = Some(Brief {
         described: &["container_name", "image", "wait_seconds", "dry_run"],
-        others: "As in create-container.",
+        others: "All of create-container.",
     });
     type Reply = Change<Reply>;
 

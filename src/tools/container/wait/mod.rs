@@ -35,9 +35,9 @@ pub(super) struct WaitContainer {
     container_name: ContainerRef,
     /// What for.
     until: Until,
-    /// For log: regular expression.
+    /// In the log.
     pattern: Option<String>,
-    /// For port: TCP, in the container.
+    /// Of the container.
     port: Option<Bounded<1, 65_535>>,
     /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
@@ -82,8 +82,8 @@ enum Stand {
 impl Tool for WaitContainer {
     const SPEC: Spec = Spec {
         name: "wait-container",
-        title: "Wait for a container",
-        description: "Wait until a container runs, is healthy, exits, logs a line or listens; ends early when it cannot. Why not: diagnose.",
+        title: "Wait for container",
+        description: "Wait until a container runs, is healthy, exits, logs a line or listens. Why not: diagnose.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -83,8 +83,8 @@ pub(super) struct Reply {
 impl Tool for BuildImage {
     const SPEC: Spec = Spec {
         name: "build-image",
-        title: "Build an image",
-        description: "Build an image; a failure names step, line, output. For compose: compose-build.",
+        title: "Build image",
+        description: "Build an image; a failure names step and line. For compose: compose-build.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -29,15 +29,15 @@ const MOST: usize = 50;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Prune {
-    /// Images, volumes: the nameless ones.
+    /// Of images, volumes: nameless.
     what: What,
     /// Only its, named ones too.
     project: Option<ProjectName>,
     /// key[=value], named ones too.
     label: Option<Texts>,
-    /// Since so long (168h); named images too.
+    /// 168h; named images too.
     unused_for: Option<DockerDuration>,
-    /// Token of the plan.
+    /// From the plan.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -75,7 +75,7 @@ impl Tool for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
         title: "Remove unused objects",
-        description: "Destroy unused objects of one kind, after a plan with each of them. What is worth it: disk-usage.",
+        description: "Destroy unused objects of one kind, after a plan. What is worth it: disk-usage.",
         toolset: Toolset::System,
         effect: Effect::Destroy,
         idempotent: true,
