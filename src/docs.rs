@@ -6,6 +6,7 @@ use clap::CommandFactory as _;
 use serde_json::Value;
 
 use crate::error::Code;
+use crate::policy::KNOWN_EXCEPTIONS;
 
 /// A row per tool.
 pub fn tools_table() -> String {
@@ -50,6 +51,16 @@ pub fn errors_table() -> String {
     table
 }
 
+/// A row per exception.
+pub fn exceptions_table() -> String {
+    let mut table = String::from("| `--allow` | what it opens |\n| --- | --- |\n");
+    for (name, _, what) in &KNOWN_EXCEPTIONS {
+        let _infallible = writeln!(table, "| `{name}` | {what} |");
+    }
+    table.push_str("| `cap:NAME` | one Linux capability, `cap:ALL` every one |\n");
+    table
+}
+
 /// A row per setting.
 pub fn settings_table() -> String {
     let mut table = String::from(
@@ -64,11 +75,12 @@ pub fn settings_table() -> String {
             .map(|default| words(default))
             .filter(|default| default != "`false`")
             .collect();
-        let choices: Vec<String> = argument
-            .get_possible_values()
+        let choices = argument.get_possible_values();
+        let is_a_switch = choices.iter().any(|choice| choice.get_name() == "true");
+        let choices: Vec<String> = choices
             .iter()
+            .filter(|_| !is_a_switch)
             .map(|choice| format!("`{}`", choice.get_name()))
-            .filter(|choice| !matches!(choice.as_str(), "`true`" | "`false`"))
             .collect();
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         let choices =

@@ -12,6 +12,7 @@ fn the_tables_of_the_readme_are_current() {
         ("tools", docs::tools_table()),
         ("settings", docs::settings_table()),
         ("errors", docs::errors_table()),
+        ("exceptions", docs::exceptions_table()),
     ];
     let current =
         tables.into_iter().fold(written.clone(), |text, (name, table)| put(&text, name, &table));
