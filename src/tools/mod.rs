@@ -106,14 +106,17 @@ pub struct Entry {
     /// As clients see it: shorter.
     pub input_schema: Arc<Map<String, Value>>,
     /// All that is accepted, by which arguments are repaired.
-    full_schema: Map<String, Value>,
+    pub full_schema: Map<String, Value>,
     pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
+        #[cfg(feature = "schemas")]
         let full_schema = schema::of::<T>();
+        #[cfg(not(feature = "schemas"))]
+        let full_schema = schema::recorded(T::SPEC.name);
         let advertised = schema::advertised(&full_schema, T::BRIEF);
         Self {
             spec: T::SPEC,
