@@ -77,7 +77,10 @@ fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatche
     let shared = Shared::new(runner, settings.retry(), Arc::clone(redactor), Arc::clone(&policy));
     let context = Context {
         docker: Docker::new(Arc::new(shared)),
-        workspace: Arc::new(Workspace::new(settings.project_folder()?, policy)),
+        workspace: Arc::new(Workspace {
+            state: settings.state_folder(),
+            ..Workspace::new(settings.project_folder()?, policy)
+        }),
         confirmations: Arc::new(Confirmations::new(settings.confirm)),
     };
     let renderer = Renderer::new(Arc::clone(redactor));

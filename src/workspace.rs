@@ -21,11 +21,13 @@ const FILLED_BY_TOOLS: [&str; 5] = [".git", "node_modules", "target", "__pycache
 pub struct Workspace {
     pub folder: PathBuf,
     pub policy: Arc<Policy>,
+    /// Where this server keeps what it has to know later; nothing is kept without it.
+    pub state: Option<PathBuf>,
 }
 
 impl Workspace {
     pub fn new(folder: PathBuf, policy: Arc<Policy>) -> Self {
-        Self { folder, policy }
+        Self { folder, policy, state: None }
     }
 
     /// The absolute, canonical form of a path that must exist.

@@ -179,6 +179,13 @@ impl Settings {
         self.policy.policy(&self.project_folder()?, file::path().as_deref())
     }
 
+    /// Where the server keeps what it has to know later: the user's folder for state.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let folder = variable("XDG_STATE_HOME").map(PathBuf::from).or_else(home)?;
+        Some(folder.join("docker-mcp-server"))
+    }
+
     /// The project folder, absolute.
     ///
     /// # Errors

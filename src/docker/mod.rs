@@ -223,8 +223,8 @@ impl Docker {
         accepts: &(dyn Fn(&Output) -> bool + Sync),
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
-        self.trail.leave(invocation);
         self.permit(invocation)?;
+        self.trail.leave(invocation);
         let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
         let mut attempt = 1;
         loop {

@@ -74,7 +74,7 @@ impl Plan {
         let mut question = String::from("An agent asks to remove for good:\n");
         for object in &self.plan.removes {
             let Doomed { kind, name, project, size, used_by, loses_data, .. } = object;
-            let _infallible = write!(question, "- {kind} {name}");
+            let _infallible = write!(question, "- {kind} {}", one_line(name));
             if *loses_data {
                 question.push_str(" with its data");
             }
@@ -82,16 +82,24 @@ impl Plan {
                 let _infallible = write!(question, ", {size}");
             }
             if let Some(project) = project {
-                let _infallible = write!(question, ", of project {project}");
+                let _infallible = write!(question, ", of project {}", one_line(project));
             }
             if !used_by.is_empty() {
-                let _infallible = write!(question, ", used by {}", used_by.join(", "));
+                let _infallible = write!(question, ", used by {}", one_line(&used_by.join(", ")));
             }
             question.push('\n');
+        }
+        for note in &self.plan.notes {
+            let _infallible = writeln!(question, "({})", one_line(note));
         }
         let _infallible = write!(question, "Command: {}", self.plan.command.join(" && "));
         Asked { question, token: self.confirm.clone() }
     }
+}
+
+/// Names and labels are foreign text: a line of theirs must not pass for one of ours.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 /// What to do with a call that may lose data.

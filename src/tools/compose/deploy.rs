@@ -9,12 +9,12 @@ use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
 use super::forecast::{Planned, open_ports, planned};
 use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
-use super::project;
 use super::report::{self, Before, Report};
 use super::settle::{self, Expected, Memory, Stand};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use super::view::Model;
+use super::{project, remembered};
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
@@ -130,10 +130,13 @@ impl Tool for DeployCompose {
 
     async fn call(self, context: &Context) -> Result<Reply, Error> {
         let docker = &context.docker;
-        let source = Source::read(
+        let before = project::containers(docker, &self.project_name).await?;
+        let source = Source::read_or_find(
             &context.workspace,
             self.compose_yaml.as_ref(),
             self.compose_file.as_ref(),
+            &self.project_name,
+            &before,
         )?;
         let resolved = self.resolve(docker, &source).await?;
         let mut notes = resolved.warnings.clone();
@@ -142,7 +145,6 @@ impl Tool for DeployCompose {
         notes.extend(open_ports(vetted.model(), &expected));
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted);
-        let before = project::containers(docker, &self.project_name).await?;
         judge_changes(docker, &before)?;
         notes.extend(of_another_folder(&source, &before));
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
@@ -156,6 +158,7 @@ impl Tool for DeployCompose {
                 command: up.to_string(),
             }));
         }
+        remembered::remember(&context.workspace, &self.project_name, &source);
         let ascent = Ascent {
             docker,
             project: &self.project_name,

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -10,6 +10,8 @@ use super::holdings::{Holdings, VolumeSizes, images_by_name, volumes_by_name};
 use super::project;
 use crate::command::compose::Project;
 use crate::command::containers::ListContainers;
+use crate::command::images::{Image, InspectImages};
+use crate::command::text::human_bytes;
 use crate::command::values::{Bounded, ProjectName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
@@ -124,12 +126,13 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        self.judge(docker, &before)?;
+        let images = self.images(docker, &before).await?;
+        self.judge(docker, &before, &images)?;
         let command = self.command(before.containers.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
         }
-        let doomed = self.doomed(docker, &before).await?;
+        let doomed = self.doomed(docker, &before, &images).await?;
         let decision = context.confirmations.decide(
             Self::SPEC.name,
             std::slice::from_ref(&command),
@@ -164,7 +167,18 @@ impl ComposeDown {
 
     /// What the operator wants to stay. The networks and volumes of a project are ours when its
     /// containers are.
-    fn judge(&self, docker: &Docker, before: &Holdings) -> Result<(), Error> {
+    fn judge(
+        &self,
+        docker: &Docker,
+        before: &Holdings,
+        images: &[(String, Image)],
+    ) -> Result<(), Error> {
+        for (name, image) in images {
+            judge_protection(docker, "image", name, &image.config.labels)?;
+        }
+        for network in &before.networks {
+            judge_protection(docker, "network", &network.name, &BTreeMap::new())?;
+        }
         for container in &before.containers {
             judge_removal(docker, "container", container.name(), &container.config.labels)?;
         }
@@ -174,7 +188,42 @@ impl ComposeDown {
         Ok(())
     }
 
-    async fn doomed(&self, docker: &Docker, before: &Holdings) -> Result<Vec<Doomed>, Error> {
+    /// The images that would go, by the names that the containers have for them.
+    async fn images(
+        &self,
+        docker: &Docker,
+        before: &Holdings,
+    ) -> Result<Vec<(String, Image)>, Error> {
+        let project = self.project_name.as_str();
+        // Compose's own names are those of services that are built and have no `image`.
+        let is_local = |name: &str| {
+            name.strip_prefix(project).is_some_and(|service| service.starts_with(['-', '_']))
+        };
+        let goes = |name: &&String| match self.remove_images {
+            Images::None => false,
+            Images::Local => is_local(name),
+            Images::All => true,
+        };
+        let (names, ids): (Vec<String>, Vec<String>) = before
+            .images
+            .iter()
+            .filter(|(name, _)| goes(name))
+            .map(|(name, id)| (name.clone(), id.clone()))
+            .unzip();
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        let found = docker.run(&InspectImages::listed(ids.clone())).await?;
+        let image = |id: &String| found.iter().find(|image| image.id == *id).cloned();
+        Ok(names.into_iter().zip(&ids).filter_map(|(name, id)| Some((name, image(id)?))).collect())
+    }
+
+    async fn doomed(
+        &self,
+        docker: &Docker,
+        before: &Holdings,
+        images: &[(String, Image)],
+    ) -> Result<Vec<Doomed>, Error> {
         let project = self.project_name.to_string();
         let going = before
             .containers
@@ -196,15 +245,16 @@ impl ComposeDown {
             project: Some(project.clone()),
             ..Doomed::default()
         }));
-        if self.remove_images == Images::All {
-            doomed.extend(before.images.iter().map(|(name, id)| Doomed {
-                kind: "image",
-                name: name.clone(),
-                id: id.clone(),
-                project: Some(project.clone()),
-                ..Doomed::default()
-            }));
-        }
+        doomed.extend(images.iter().map(|(name, image)| Doomed {
+            kind: "image",
+            name: name.clone(),
+            id: image.id.clone(),
+            project: Some(project.clone()),
+            size: Some(human_bytes(image.size)),
+            // Built here: no registry has it.
+            loses_data: image.digests().is_empty() && image.tags().len() <= 1,
+            ..Doomed::default()
+        }));
         if self.remove_volumes && !before.volumes.is_empty() {
             let users =
                 docker.run(&ListContainers { all: true, ..ListContainers::default() }).await?;

@@ -212,7 +212,7 @@ impl Request<'_> {
             (None, None) => project::containers(docker, self.project).await?,
             _ => vec![],
         };
-        let source = Source::read_or_find(&context.workspace, text, files, &running)?;
+        let source = Source::read_or_find(&context.workspace, text, files, self.project, &running)?;
         let resolved =
             resolve_for(docker, self.project, &source, vec![], environment, self.services)
                 .await

@@ -16,6 +16,7 @@ mod model;
 pub(super) mod outlook;
 mod project;
 mod ps;
+mod remembered;
 mod report;
 mod run;
 mod settle;

@@ -76,7 +76,7 @@ impl Tool for ComposePs {
             (project::service(container).to_owned(), project::number(container))
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
-        let source = Source::of_project(&context.workspace, &containers);
+        let source = Source::of_project(&context.workspace, &self.project_name, &containers);
         let (images, definitions, outdated) = tokio::join!(
             images_by_name(docker, names),
             Definitions::now(docker, &self.project_name, source.as_ref(), &containers),

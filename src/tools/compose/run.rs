@@ -83,7 +83,8 @@ impl Tool for ComposeRun {
             (None, None) => project::containers(docker, &self.project_name).await?,
             _ => vec![],
         };
-        let source = Source::read_or_find(&context.workspace, text, files, &running)?;
+        let project = &self.project_name;
+        let source = Source::read_or_find(&context.workspace, text, files, project, &running)?;
         let services = std::slice::from_ref(&self.service);
         let resolved =
             resolve_for(docker, &self.project_name, &source, vec![], &self.environment, services)

@@ -7,9 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::project;
+use super::{project, remembered};
 use crate::command::containers::Container;
-use crate::command::values::HostPath;
+use crate::command::values::{HostPath, ProjectName};
 use crate::error::Error;
 use crate::policy::{self, Disk, Files as _};
 use crate::workspace::Workspace;
@@ -162,11 +162,12 @@ impl Source {
         workspace: &Workspace,
         text: Option<&ComposeText>,
         files: Option<&ComposeFiles>,
+        project: &ProjectName,
         containers: &[Container],
     ) -> Result<Self, Error> {
         match (text, files) {
             (None, None) => {
-                Self::of_project(workspace, containers).ok_or_else(|| neither(workspace))
+                Self::of_project(workspace, project, containers).ok_or_else(|| neither(workspace))
             }
             _ => Self::read(workspace, text, files),
         }
@@ -180,17 +181,33 @@ impl Source {
         Some(Self { directory: workspace.folder.clone(), from: From::File(path, text) })
     }
 
-    /// The files that the containers name, or, where they were deployed from standard input, the
-    /// usual one in their folder. Nothing that is outside of the project folder.
-    pub(super) fn of_project(workspace: &Workspace, containers: &[Container]) -> Option<Self> {
+    /// What it was deployed from: the files that its containers name, or what is remembered of a
+    /// deployment by us; else the usual file in its folder. Nothing that is outside of the project
+    /// folder. A project that is down is known by the folder we are in.
+    pub(super) fn of_project(
+        workspace: &Workspace,
+        project: &ProjectName,
+        containers: &[Container],
+    ) -> Option<Self> {
         let label = |key| containers.iter().find_map(|container| container.label(key));
-        let folder = PathBuf::from(label(project::FOLDER_LABEL)?);
+        let folder = match containers {
+            [] => workspace.folder.clone(),
+            _ => PathBuf::from(label(project::FOLDER_LABEL)?),
+        };
         let named: Vec<PathBuf> = label(project::FILES_LABEL)
             .unwrap_or_default()
             .split(',')
             .filter(|file| Path::new(file).is_absolute())
             .map(PathBuf::from)
             .collect();
+        if named.is_empty()
+            && let Some(remembered) = remembered::recall(workspace, project, &folder)
+        {
+            return Some(remembered);
+        }
+        if containers.is_empty() {
+            return None;
+        }
         let files = if named.is_empty() {
             let usual = USUAL_NAMES.iter().map(|name| folder.join(name));
             vec![usual.into_iter().find(|file| file.is_file())?]

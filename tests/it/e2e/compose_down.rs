@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::World;
 use super::compose::deploy;
 use super::world::image;
+use super::{Session, World};
 
 fn yaml() -> String {
     format!(
@@ -110,4 +110,63 @@ async fn a_volume_that_somebody_else_uses_is_named_and_stays() {
     let result = session.wire.call("compose-down", arguments).await;
     assert!(result.to_string().contains(&stranger), "{result}");
     assert!(world.exists("volume", &volume));
+}
+
+#[tokio::test]
+async fn a_project_is_deployed_again_by_its_name_alone_from_what_it_was_deployed_from() {
+    let Some(world) = World::enter("again") else { return };
+    let yaml = |who: &str| {
+        format!(
+            "services: {{web: {{image: '{}', environment: {{WHO: {who}}}, command: [sh, -c, 'echo I am $$WHO; sleep 300']}}}}",
+            image()
+        )
+    };
+    // Another project's file lies where one would look.
+    world.file("compose.yaml", &yaml("somebody-else"));
+    world.file("deploy/mine.yml", &yaml("from-the-file"));
+    let (inline, by_file) = (world.name("inline"), world.name("byfile"));
+    let mut session = world.session().await;
+    let arguments = json!({"project_name": inline, "compose_yaml": yaml("inline")});
+    session.done("deploy-compose", arguments).await;
+    let arguments = json!({"project_name": by_file, "compose_file": "deploy/mine.yml"});
+    session.done("deploy-compose", arguments).await;
+    session.done("compose-down", json!({"project_name": inline})).await;
+
+    let mut later = world.session().await;
+    for (project, who) in [(&inline, "inline"), (&by_file, "from-the-file")] {
+        let run = json!({"project_name": project, "service": "web", "command": ["env"]});
+        if project == &by_file {
+            let ran = later.done("compose-run", run).await;
+            assert!(ran["stdout"].as_str().unwrap().contains(&format!("WHO={who}")), "{ran}");
+            let shown = later.done("compose-ps", json!({"project_name": project})).await;
+            assert!(!shown.to_string().contains("drift"), "{shown}");
+        }
+        let deployed = later.done("deploy-compose", json!({"project_name": project})).await;
+        assert_eq!(deployed["ok"], true, "{deployed}");
+        let printed = world.docker(["logs", &format!("{project}-web-1")]);
+        assert!(printed.contains(&format!("I am {who}")), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn images_go_with_a_plan_and_protected_ones_stay() {
+    let Some(world) = World::enter("downimages") else { return };
+    world.file("Dockerfile", &format!("FROM {}\nLABEL {} x=1\n", image(), world.label));
+    let project = world.name("p");
+    let own = format!("{project}-app");
+    let yaml = "services: {app: {build: ., command: [sleep, '300']}}";
+    let mut server = world.server();
+    server.arg(format!("--protect={own}"));
+    let mut guarded = Session::open(server).await;
+    let mut session = world.session().await;
+    let arguments = json!({"project_name": project, "compose_yaml": yaml});
+    session.done("deploy-compose", arguments).await;
+    for which in [json!("all"), json!("local")] {
+        let down = json!({"project_name": project, "remove_images": which});
+        let said = guarded.fails("DKR-014", "compose-down", down.clone()).await;
+        assert!(said.contains("object.protected"), "{said}");
+        let plan = session.done("compose-down", down).await;
+        assert!(plan["plan"].to_string().contains(&own), "the only copy would go: {plan}");
+        assert!(world.exists("image", &own));
+    }
 }

@@ -75,6 +75,7 @@ impl World {
         command.envs(PASSED.iter().filter_map(|name| Some((*name, variable(name)?))));
         // Not the settings file of whoever runs the tests.
         command.env("XDG_CONFIG_HOME", self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path());
         command.current_dir(self.workspace()).stderr(std::process::Stdio::null());
         command
     }

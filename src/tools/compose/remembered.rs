@@ -1,0 +1,104 @@
+//! From what a project was deployed: compose knows only `-`, because it got the checked model from
+//! standard input. Kept in the state folder of the user, so that a project can be deployed again,
+//! compared and run without its file, also by a later server.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{From, Source};
+use crate::command::values::{HostPath, ProjectName};
+use crate::workspace::Workspace;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    directory: PathBuf,
+    /// The text, when it came without a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    files: Vec<PathBuf>,
+}
+
+/// Keeps the source of a project. Not to be able to is no reason to fail a deployment.
+pub(super) fn remember(workspace: &Workspace, project: &ProjectName, source: &Source) {
+    let Some(path) = path(workspace, project) else { return };
+    let (text, files) = match &source.from {
+        From::Text(text) => (Some(text.clone()), vec![]),
+        From::File(path, _) => (None, vec![path.clone()]),
+        From::Files(paths) => (None, paths.clone()),
+    };
+    let record = Record { directory: source.directory.clone(), text, files };
+    if let Err(error) = write(&path, &record) {
+        tracing::debug!(%error, path = %path.display(), "the source of a project is not remembered");
+    }
+}
+
+fn write(path: &Path, record: &Record) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        // A compose file may hold secrets.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    // Whole or not at all: another server may read it now.
+    let new = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&serde_json::to_vec(record)?)?;
+    fs::rename(new, path)
+}
+
+/// The source of a project that was deployed in this folder; files are read again.
+pub(super) fn recall(
+    workspace: &Workspace,
+    project: &ProjectName,
+    directory: &Path,
+) -> Option<Source> {
+    let text = fs::read_to_string(path(workspace, project)?).ok()?;
+    let Record { directory: own, text, files } = serde_json::from_str(&text).ok()?;
+    // Another project of this name, from another folder.
+    if own != directory {
+        return None;
+    }
+    let from = match (text, files.as_slice()) {
+        (Some(text), _) => From::Text(text),
+        (None, [file]) => {
+            let path = file.to_str()?.parse::<HostPath>().ok()?;
+            let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+            From::File(path, text)
+        }
+        (None, _) => From::Files(files),
+    };
+    Some(Source { directory: own, from })
+}
+
+fn path(workspace: &Workspace, project: &ProjectName) -> Option<PathBuf> {
+    Some(workspace.state.as_ref()?.join("projects").join(format!("{project}.json")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_was_deployed_is_known_again_in_its_own_folder() {
+        let folder = std::env::temp_dir().join(format!("remembered-{}", std::process::id()));
+        let mut workspace = Workspace::new("/srv/shop".into(), Arc::default());
+        workspace.state = Some(folder.clone());
+        let project = "shop".parse().unwrap();
+        let text = From::Text("services: {}".into());
+        let source = Source { directory: "/srv/shop".into(), from: text };
+        assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), None);
+        remember(&workspace, &project, &source);
+        assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(source));
+        assert_eq!(recall(&workspace, &project, Path::new("/srv/other")), None);
+        let path = path(&workspace, &project).unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
