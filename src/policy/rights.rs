@@ -164,11 +164,21 @@ pub(super) fn driver_option(findings: &mut Findings<'_>, key: &str, value: &str,
 
 /// The addresses of a network: this machine sends into it whatever goes to one of them.
 pub(super) fn subnet(findings: &mut Findings<'_>, subnet: &str, place: &Place) {
-    let address = subnet.split('/').next().unwrap_or_default().parse::<IpAddr>();
-    let is_private = match address {
-        // 100.64.0.0/10 is for carriers, and free on most machines.
-        Ok(IpAddr::V4(v4)) => v4.is_private() || matches!(v4.octets(), [100, 64..=127, ..]),
-        Ok(IpAddr::V6(v6)) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    let (address, prefix) = subnet.split_once('/').unwrap_or((subnet, ""));
+    let prefix = prefix.parse().unwrap_or(0);
+    // Wide enough for the whole range, and no wider.
+    let is_private = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(v4)) => match v4.octets() {
+            [10, ..] => prefix >= 8,
+            [172, 16..=31, ..] => prefix >= 12,
+            [192, 168, ..] => prefix >= 16,
+            // For carriers, and free on most machines.
+            [100, 64..=127, ..] => prefix >= 10,
+            _ => false,
+        },
+        Ok(IpAddr::V6(v6)) => {
+            (v6.is_unique_local() && prefix >= 8) || (v6.is_unicast_link_local() && prefix >= 10)
+        }
         Err(_) => false,
     };
     if !is_private {

@@ -1,5 +1,6 @@
 //! The one place that every answer leaves through: cleaned, redacted, bounded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -101,12 +102,21 @@ fn plain(text: String, is_error: bool) -> Rendered {
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let std::borrow::Cow::Owned(cleaned) = text::clean(text).text {
+            if let Cow::Owned(cleaned) = text::clean(text).text {
                 *text = cleaned;
             }
         }
         Value::Array(items) => items.iter_mut().for_each(clean),
-        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Object(members) => {
+            // Names of labels are foreign text too.
+            if members.keys().any(|key| matches!(text::clean(key).text, Cow::Owned(_))) {
+                *members = std::mem::take(members)
+                    .into_iter()
+                    .map(|(key, value)| (text::clean(&key).text.into_owned(), value))
+                    .collect();
+            }
+            members.values_mut().for_each(clean);
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -137,11 +147,14 @@ mod tests {
 
     #[test]
     fn secrets_and_escape_codes_do_not_leave() {
-        let value = json!({"environment": {"DB_PASSWORD": "hunter2pw"}, "name": "\u{1b}[31mred"});
+        let value = json!({
+            "environment": {"DB_PASSWORD": "hunter2pw"}, "name": "\u{1b}[31mred",
+            "labels": {"k\u{202e}\u{200b}\u{1b}[1m": "v"},
+        });
         let rendered = renderer().render(Ok(Answer::Structured(value)));
         assert_eq!(
             rendered.text,
-            r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","redacted":1}"#
+            r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","labels":{"k":"v"},"redacted":1}"#
         );
     }
 

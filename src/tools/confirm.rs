@@ -185,6 +185,11 @@ impl Confirmations {
         }))
     }
 
+    /// Whether a loss of data needs the person's word at all.
+    pub fn asks_about_data(&self) -> bool {
+        self.when != When::Never
+    }
+
     /// Nobody has said yes: the plan cannot be confirmed any more.
     pub fn forget(&self, token: &str) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(token);

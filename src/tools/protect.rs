@@ -115,18 +115,25 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
     Err(Error::new(Code::RefusedByPolicy, "it shares the namespaces of too many containers"))
 }
 
-/// Refuses to start containers again whose folders of the project lead out of it by now.
+/// Refuses to start containers again whose folders of the project lead out of it by now, also where
+/// a volume stands for the folder.
 ///
 /// # Errors
 /// DKR-014 as for a bind of the place where it leads.
-pub(super) fn judge_start<'a>(
-    docker: &Docker,
-    containers: impl IntoIterator<Item = &'a Container>,
-) -> Result<(), Error> {
-    let mounts = containers.into_iter().flat_map(|container| &container.mounts);
-    let binds = mounts
+pub(super) async fn judge_start(docker: &Docker, containers: &[Container]) -> Result<(), Error> {
+    let mounts = || containers.iter().flat_map(|container| &container.mounts);
+    let binds = mounts()
         .filter(|mount| mount.kind == "bind")
         .map(|mount| (mount.source.as_str(), !mount.writable, mount.destination.as_str()));
+    docker.policy().start(binds, &Disk)?;
+    let volumes = mounts().filter(|mount| mount.kind == "volume");
+    let volumes: Vec<String> = volumes.map(|mount| mount.name.clone()).collect();
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    let volumes = docker.run(&Documents::existing("volume", volumes)).await?;
+    let folders = volumes.iter().filter_map(|volume| volume.pointer("/Options/device")?.as_str());
+    let binds = folders.filter(|device| device.starts_with('/')).map(|device| (device, false, ""));
     Ok(docker.policy().start(binds, &Disk)?)
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
-use super::forecast::{Planned, open_ports, planned};
+use super::forecast::{Planned, judge_protected, open_ports, planned};
 use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
 use super::report::{self, Before, Report};
@@ -146,6 +146,8 @@ impl Tool for DeployCompose {
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted);
         judge_changes(docker, &before)?;
+        let (anew, orphans) = (self.force_recreate, self.remove_orphans);
+        judge_protected(docker, &vetted, &expected, &before, anew, orphans).await?;
         notes.extend(of_another_folder(&source, &before));
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {

@@ -12,6 +12,7 @@ use crate::command::containers::Container;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::tools::protect::judge_protection;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Planned {
@@ -22,6 +23,40 @@ pub(super) struct Planned {
     ports: Vec<String>,
     /// What `up` would do, judged by the definition alone: a new image recreates too.
     action: &'static str,
+}
+
+/// Refuses a deployment that would remove or replace what the operator has protected.
+///
+/// # Errors
+/// DKR-014 with the rule `object.protected`.
+pub(super) async fn judge_protected(
+    docker: &Docker,
+    vetted: &Vetted,
+    expected: &BTreeMap<String, Expected>,
+    before: &[Container],
+    recreates_all: bool,
+    removes_orphans: bool,
+) -> Result<(), Error> {
+    let judge = |container: &Container| {
+        judge_protection(docker, "container", container.name(), &container.config.labels)
+    };
+    if before.iter().all(|container| judge(container).is_ok()) {
+        return Ok(());
+    }
+    let services = planned(docker, vetted, expected, before).await?;
+    let goes = |container: &&Container| {
+        let name = project::service(container);
+        if !vetted.model().services.contains_key(name) {
+            return removes_orphans;
+        }
+        // A service that was not chosen stays as it is.
+        let Some(expected) = expected.get(name) else { return false };
+        let plan = services.iter().find(|planned| planned.service == name);
+        recreates_all
+            || plan.is_some_and(|it| it.action == "recreate")
+            || project::number(container) > expected.replicas
+    };
+    before.iter().filter(goes).try_for_each(judge)
 }
 
 /// What `up` would do to each service.

@@ -76,7 +76,7 @@ impl Request<'_> {
         let mut before = project::containers(docker, self.project).await?;
         judge_changes(docker, &before)?;
         if self.verb != "stop" {
-            judge_start(docker, &before)?;
+            judge_start(docker, &before).await?;
         }
         if before.is_empty() {
             return Err(project::no_such_project(docker, self.project).await);

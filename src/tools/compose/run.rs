@@ -17,7 +17,7 @@ use crate::error::{Code, Error};
 use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
 use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
-use crate::tools::protect::judge_target;
+use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -79,10 +79,7 @@ impl Tool for ComposeRun {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
         let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
-        let running = match (text, files) {
-            (None, None) => project::containers(docker, &self.project_name).await?,
-            _ => vec![],
-        };
+        let running = project::containers(docker, &self.project_name).await?;
         let project = &self.project_name;
         let source = Source::read_or_find(&context.workspace, text, files, project, &running)?;
         let services = std::slice::from_ref(&self.service);
@@ -92,6 +89,7 @@ impl Tool for ComposeRun {
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = resolved.warnings.clone();
         let vetted = vet(docker, resolved).await?;
+        judge_changes(docker, &running)?;
         if self.no_deps {
             self.judge_what_it_shares(docker, &vetted).await?;
         }

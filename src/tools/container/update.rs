@@ -10,7 +10,7 @@ use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, ContainerName, ContainerRef, Cpus, Memory, RestartPolicy};
 use crate::command::{Effect, Invocation};
 use crate::error::{Code, Error};
-use crate::tools::protect::judge_changes;
+use crate::tools::protect::{judge_changes, judge_protection};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -58,6 +58,11 @@ impl Tool for UpdateContainer {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let before = inspect(context, &self.container_name).await?;
         judge_changes(&context.docker, [&before])?;
+        if self.new_name.is_some() {
+            // Under another name it would be protected no more.
+            let labels = &before.config.labels;
+            judge_protection(&context.docker, "container", before.name(), labels)?;
+        }
         let shown = DryRun::new(self.steps(&before, before.name()));
         let steps = self.steps(&before, &before.id);
         if steps.is_empty() && self.new_name.is_none() {

@@ -9,7 +9,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::judge_protection;
+use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -64,9 +64,14 @@ impl Tool for RemoveImage {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let image = inspect_one(context, &self.image).await?;
-        let (name, labels) = (self.image.as_str(), &image.config.labels);
-        judge_protection(&context.docker, "image", name, labels)?;
         let target = Target::of(&self.image, &image);
+        let going = match &target {
+            Target::OneOfItsNames(name) | Target::LastName(name) => vec![name.clone()],
+            Target::Id => image.tags(),
+        };
+        for name in going.iter().map(String::as_str).chain([self.image.as_str()]) {
+            judge_removal(&context.docker, "image", name, &image.config.labels)?;
+        }
         let users = match target {
             // Another tag keeps the image, so nobody loses anything.
             Target::OneOfItsNames(_) => Users::default(),

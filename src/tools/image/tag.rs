@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::command::images::{InspectImages, full_name};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
+use crate::tools::protect::judge_protection;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -57,6 +60,10 @@ impl Tool for TagImage {
         let holder = InspectImages { images: vec![tag.clone()], may_vanish: true };
         let holder = context.docker.run(&holder).await?.pop().map(|image| image.id);
         let changed = holder.as_deref() != Some(image.id.as_str());
+        if holder.is_some() && changed {
+            // The name is taken from another image.
+            judge_protection(&context.docker, "image", &tag, &BTreeMap::new())?;
+        }
         if changed {
             let tagging = Tagging { image: image.id.clone(), tag: tag.clone() };
             context.docker.run(&tagging).await.map_err(|error| error.command(shown.clone()))?;

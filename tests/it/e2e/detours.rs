@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::world::image;
-use super::{OBEDIENT, World};
+use super::{OBEDIENT, Session, World};
 
 /// Runs git in a folder, as whoever can write it could have.
 fn git(folder: &Path, arguments: &[&str]) -> String {
@@ -169,13 +169,97 @@ async fn a_folder_that_became_a_link_is_not_mounted_again() {
     assert!(!outside.join("marker").exists());
 }
 
+/// A volume that stands for a folder of the project is that folder.
+#[tokio::test]
+async fn a_volume_whose_folder_became_a_link_is_not_mounted_again() {
+    let Some(world) = World::enter("swapvol") else { return };
+    let outside = world.beside("outside");
+    fs::create_dir(&outside).unwrap();
+    let folder = world.workspace().join("data");
+    fs::create_dir(&folder).unwrap();
+    let mut session = world.session().await;
+    let (name, volume) = (world.name("main"), world.name("vol"));
+    let device = json!({"type": "none", "o": "bind", "device": folder});
+    session.done("create-volume", json!({"name": volume, "driver_opts": device})).await;
+    let arguments = json!({
+        "image": image(), "name": name, "volumes": [format!("{volume}:/v")],
+        "command": ["touch", "/v/marker"],
+    });
+    session.done("create-container", arguments).await;
+    fs::remove_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(&outside, &folder).unwrap();
+    for tool in ["start-container", "restart-container"] {
+        session.fails("DKR-014", tool, json!({"container_name": name})).await;
+    }
+    assert!(!outside.join("marker").exists());
+}
+
+#[tokio::test]
+async fn what_is_protected_cannot_be_talked_around() {
+    let Some(world) = World::enter("around") else { return };
+    let project = world.name("p");
+    let web = format!("{project}-web-1");
+    let yaml = |seconds: u32| {
+        format!("services: {{web: {{image: '{}', command: [sleep, '{seconds}']}}}}", image())
+    };
+    let deploy = |seconds: u32| json!({"project_name": project, "compose_yaml": yaml(seconds), "timeout_seconds": 10});
+    let mut session = world.session().await;
+    session.done("deploy-compose", deploy(300)).await;
+    let id = world.look(&web, "{{.Id}}");
+    let mut server = world.server();
+    server.arg(format!("--protect={web}"));
+    let mut guarded = Session::open(server).await;
+    let with = |key: &str, value: serde_json::Value| {
+        let mut arguments = deploy(300);
+        arguments[key] = value;
+        arguments
+    };
+    guarded.done("deploy-compose", deploy(300)).await;
+    for arguments in
+        [deploy(301), with("force_recreate", json!(true)), with("scale", json!({"web": 0}))]
+    {
+        let said = guarded.fails("DKR-014", "deploy-compose", arguments).await;
+        assert!(said.contains("object.protected"), "{said}");
+    }
+    let rename = json!({"container_name": web, "new_name": world.name("other")});
+    guarded.fails("DKR-014", "update-container", rename).await;
+    assert_eq!(world.look(&web, "{{.Id}}"), id);
+}
+
+#[tokio::test]
+async fn a_container_that_takes_its_volume_along_is_not_stopped() {
+    let Some(world) = World::enter("takesalong") else { return };
+    let name = world.name("main");
+    let image = image();
+    world.docker([
+        "run",
+        "--detach",
+        "--rm",
+        "--volume=/data",
+        "--name",
+        &name,
+        &image,
+        "sh",
+        "-c",
+        OBEDIENT,
+    ]);
+    let mut session = world.session().await;
+    for tool in ["stop-container", "kill-container"] {
+        session.fails("DKR-010", tool, json!({"container_name": name})).await;
+    }
+    assert_eq!(world.state(&name), "running");
+    world.docker(["rm", "--force", "--volumes", &name]);
+}
+
 #[tokio::test]
 async fn networks_leave_the_routes_of_this_machine_alone() {
     let Some(world) = World::enter("routes") else { return };
     let mut session = world.session().await;
     let name = world.name("n");
-    let public = json!({"name": name, "subnet": "203.0.113.0/24"});
-    session.fails("DKR-014", "create-network", public).await;
+    for public in ["203.0.113.0/24", "10.0.0.0/7", "192.168.0.0/13"] {
+        let arguments = json!({"name": name, "subnet": public});
+        session.fails("DKR-014", "create-network", arguments).await;
+    }
     let yaml = |network: &str| {
         let yaml = format!(
             "services: {{web: {{image: '{}', networks: [net]}}}}\nnetworks: {{net: {network}}}",

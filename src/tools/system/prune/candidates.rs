@@ -212,7 +212,8 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             Some(name) => name.clone(),
             None => image.id.clone(),
         };
-        if stays(docker, "image", &name, labels) {
+        let names = || tags.iter().chain([&name]);
+        if names().any(|name| stays(docker, "image", name, labels)) {
             protected.push(name);
         } else if !is_nameless && !wish.is_chosen() && wish.unused_for.is_none() {
             named.push(name);
