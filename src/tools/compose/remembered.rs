@@ -80,6 +80,7 @@ fn path(workspace: &Workspace, project: &ProjectName) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
 
     use super::*;
@@ -97,7 +98,6 @@ mod tests {
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(source));
         assert_eq!(recall(&workspace, &project, Path::new("/srv/other")), None);
         let path = path(&workspace, &project).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_dir_all(folder).unwrap();
     }
