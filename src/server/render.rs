@@ -1,5 +1,6 @@
 //! The one place that every answer leaves through: cleaned, redacted, bounded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -101,12 +102,22 @@ fn plain(text: String, is_error: bool) -> Rendered {
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let std::borrow::Cow::Owned(cleaned) = text::clean(text).text {
+            if let Cow::Owned(cleaned) = text::clean(text).text {
                 *text = cleaned;
             }
         }
         Value::Array(items) => items.iter_mut().for_each(clean),
-        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Object(members) => {
+            members.values_mut().for_each(clean);
+            // Labels and variables have names of containers' choice.
+            let is_clean = |key: &String| matches!(text::clean(key).text, Cow::Borrowed(_));
+            if !members.keys().all(is_clean) {
+                *members = std::mem::take(members)
+                    .into_iter()
+                    .map(|(key, value)| (text::clean(&key).text.into_owned(), value))
+                    .collect();
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -143,6 +154,16 @@ mod tests {
             rendered.text,
             r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","redacted":1}"#
         );
+    }
+
+    #[test]
+    fn names_of_members_are_cleaned_and_hide_secrets_too() {
+        let redactor = Arc::new(Redactor::new(true));
+        redactor.learn("kestrel41moth");
+        let labels = json!({"a\u{202e}b": "1", "of-kestrel41moth": "2", "token": "x"});
+        let rendered = Renderer::new(redactor).render(Ok(Answer::Structured(labels)));
+        let expected = r#"{"ab":"1","of-[REDACTED]":"2","token":"[REDACTED]","redacted":2}"#;
+        assert_eq!(rendered.text, expected);
     }
 
     #[test]
