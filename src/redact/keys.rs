@@ -128,14 +128,15 @@ const SECRET_BEFORE_KEY: &[&str] = &[
 const NOT_SECRET_BEFORE_KEY: &[&str] = &[
     "all", "apt", "arrow", "authorized", "cache", "candidate", "composite", "config", "count",
     "ctrl", "dedup", "deduplication", "dict", "duplicate", "enter", "env", "escape", "event",
-    "export", "extra", "fetch", "field", "foreign", "function", "gpg", "group", "grouping", "hash",
-    "host", "hot", "i18n", "idempotency", "idx", "import", "index", "invalid", "json", "known",
-    "label", "list", "lookup", "map", "max", "message", "metric", "min", "missing", "natural",
-    "num", "object", "option", "order", "pagination", "partition", "partitioning", "pgp", "press",
-    "primary", "pub", "public", "publishable", "range", "receive", "record", "recv", "redis",
-    "registry", "repo", "required", "routing", "row", "s", "search", "send", "setting", "shard",
-    "sharding", "shift", "shortcut", "site", "sort", "tab", "tag", "topic", "total", "translation",
-    "trusted", "unique", "unknown", "unused",
+    "evicted", "expired", "export", "extra", "fetch", "field", "foreign", "function", "gpg",
+    "group", "grouping", "hash", "host", "hot", "i18n", "idempotency", "idx", "import",
+    "index", "invalid", "json", "known", "label", "list", "lookup", "map", "max", "message",
+    "metric", "min", "missing", "natural", "num", "object", "option", "order", "pagination",
+    "partition", "partitioning", "pgp", "press", "primary", "pub", "public", "publishable",
+    "range", "receive", "record", "recv", "redis", "registry", "repo", "required", "routing",
+    "row", "s", "search", "send", "setting", "shard", "sharding", "shift", "shortcut", "site",
+    "sort", "tab", "tag", "topic", "total", "translation", "trusted", "unique", "unknown",
+    "unused",
 ];
 
 /// Pages and vocabularies have tokens too.

@@ -116,7 +116,7 @@ impl Redactor {
         self.text(value)
     }
 
-    /// Every string in a JSON document, in place. Returns how many secrets there were.
+    /// Every string in a JSON document, in place; names of members too. Returns how many secrets there were.
     pub fn json(&self, value: &mut Value) -> usize {
         match value {
             Value::String(text) => self.string(None, text),
@@ -144,6 +144,18 @@ impl Redactor {
                 Value::Array(items) => self.array(Some(key), items),
                 _ => self.json(value),
             };
+        }
+        count + self.names(members)
+    }
+
+    /// Variables and labels are named by whoever makes a container.
+    fn names(&self, members: &mut serde_json::Map<String, Value>) -> usize {
+        let count = members.keys().map(|name| self.text(name).count).sum();
+        if count > 0 {
+            *members = std::mem::take(members)
+                .into_iter()
+                .map(|(name, value)| (self.text(&name).text.into_owned(), value))
+                .collect();
         }
         count
     }
@@ -193,7 +205,9 @@ impl Redactor {
         let redacted = self.pair(name, value);
         let count = redacted.count;
         if count > 0 {
-            *text = format!("{name}={}", redacted.text);
+            // The name may hold what was learned.
+            let masked = format!("{name}={}", redacted.text);
+            *text = self.text(&masked).text.into_owned();
         }
         count
     }

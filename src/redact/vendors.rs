@@ -115,6 +115,19 @@ pub(super) const VENDORS: &[Vendor] = &[
     vendor("SWMKEY-", base64, 30),
     vendor("K10", k3s, 66),
     vendor("AGE-SECRET-KEY-1", upper, 40),
+    // Hashes of passwords (htpasswd, shadow), in compose with two dollars
+    vendor("$apr1$", crypt, 24),
+    vendor("$$apr1$$", crypt, 24),
+    vendor("$2a$", crypt, 53),
+    vendor("$2b$", crypt, 53),
+    vendor("$2y$", crypt, 53),
+    vendor("$$2a$$", crypt, 53),
+    vendor("$$2b$$", crypt, 53),
+    vendor("$$2y$$", crypt, 53),
+    vendor("$5$", crypt, 44),
+    vendor("$6$", crypt, 80),
+    vendor("$y$", crypt, 44),
+    vendor("$argon2", crypt, 40),
     // Messages and mail
     vendor("xoxa-", token, 10),
     vendor("xoxb-", token, 10),
@@ -200,6 +213,10 @@ pub(super) const fn dotted(byte: u8) -> bool {
 
 const fn base64(byte: u8) -> bool {
     token(byte) || matches!(byte, b'+' | b'/' | b'=')
+}
+
+const fn crypt(byte: u8) -> bool {
+    base64(byte) || matches!(byte, b'$' | b'.' | b',')
 }
 
 const fn base64_or_percent(byte: u8) -> bool {

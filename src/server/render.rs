@@ -108,14 +108,15 @@ fn clean(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(clean),
         Value::Object(members) => {
-            // Names of labels are foreign text too.
-            if members.keys().any(|key| matches!(text::clean(key).text, Cow::Owned(_))) {
+            members.values_mut().for_each(clean);
+            // Labels and variables have names of containers' choice.
+            let is_clean = |key: &String| matches!(text::clean(key).text, Cow::Borrowed(_));
+            if !members.keys().all(is_clean) {
                 *members = std::mem::take(members)
                     .into_iter()
                     .map(|(key, value)| (text::clean(&key).text.into_owned(), value))
                     .collect();
             }
-            members.values_mut().for_each(clean);
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -147,15 +148,22 @@ mod tests {
 
     #[test]
     fn secrets_and_escape_codes_do_not_leave() {
-        let value = json!({
-            "environment": {"DB_PASSWORD": "hunter2pw"}, "name": "\u{1b}[31mred",
-            "labels": {"k\u{202e}\u{200b}\u{1b}[1m": "v"},
-        });
+        let value = json!({"environment": {"DB_PASSWORD": "hunter2pw"}, "name": "\u{1b}[31mred"});
         let rendered = renderer().render(Ok(Answer::Structured(value)));
         assert_eq!(
             rendered.text,
-            r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","labels":{"k":"v"},"redacted":1}"#
+            r#"{"environment":{"DB_PASSWORD":"[REDACTED]"},"name":"red","redacted":1}"#
         );
+    }
+
+    #[test]
+    fn names_of_members_are_cleaned_and_hide_secrets_too() {
+        let redactor = Arc::new(Redactor::new(true));
+        redactor.learn("kestrel41moth");
+        let labels = json!({"a\u{202e}b": "1", "of-kestrel41moth": "2", "token": "x"});
+        let rendered = Renderer::new(redactor).render(Ok(Answer::Structured(labels)));
+        let expected = r#"{"ab":"1","of-[REDACTED]":"2","token":"[REDACTED]","redacted":2}"#;
+        assert_eq!(rendered.text, expected);
     }
 
     #[test]

@@ -30,7 +30,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::command::Effect;
+use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::Policy;
@@ -146,6 +146,16 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
         }
         Ok(answer)
     })
+}
+
+/// The command line that these arguments of create-container come to, before docker is asked about
+/// anything. For tests.
+///
+/// # Errors
+/// DKR-004 and DKR-008 that name the parameter.
+#[doc(hidden)]
+pub fn create_command(arguments: Arguments, workspace: &Workspace) -> Result<Invocation, Error> {
+    container::create_command(arguments, workspace)
 }
 
 /// Every tool, sorted by name.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use docker_mcp_server::command::containers::{InspectContainers, ListContainers};
 use docker_mcp_server::command::diagnose::diagnose;
+use docker_mcp_server::command::text::clean;
 use docker_mcp_server::command::{Command as _, Effect, Invocation, Output, Program};
 use docker_mcp_server::docs;
 use docker_mcp_server::error::Code;
@@ -396,6 +397,89 @@ proptest! {
         prop_assert!(rendered.text.len() <= ANSWER_MAX, "{} bytes", rendered.text.len());
         let from_text: Value = serde_json::from_str(&rendered.text).unwrap();
         prop_assert_eq!(Some(from_text), rendered.structured);
+    }
+}
+
+// --- secrets and foreign text -------------------------------------------------------------------------
+
+/// What rules of redaction look for, and what stands around it.
+fn near_a_secret() -> BoxedStrategy<String> {
+    let piece = select(vec![
+        "password",
+        "TOKEN",
+        "api_key",
+        "Authorization",
+        "Bearer ",
+        "=",
+        ": ",
+        "\"",
+        "'",
+        "\\\"",
+        ", ",
+        "\n",
+        " ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "--",
+        "://u:",
+        "@",
+        "mysql -p",
+        "curl -u a:",
+        "hunter2secret",
+        "[REDACTED]",
+        "true",
+        "-----BEGIN PRIVATE KEY-----",
+        "$apr1$",
+        "is",
+        "value",
+        "name",
+        "|",
+        "&",
+        "?",
+        "/",
+    ]);
+    prop_oneof![4 => piece.prop_map(str::to_owned), 1 => text()].boxed()
+}
+
+proptest! {
+    #![proptest_config(cases(512))]
+
+    #[test]
+    fn a_learned_value_never_comes_out(
+        secret in "[a-zA-Z0-9+]{8,40}",
+        before in vec(near_a_secret(), 0..5),
+        after in vec(near_a_secret(), 0..5),
+        document in json_value(),
+    ) {
+        let redactor = Redactor::new(true);
+        redactor.learn(&secret);
+        // Common words are not learned.
+        prop_assume!(!redactor.text(&secret).text.contains(&secret));
+        let text = format!("{}{secret}{}", before.concat(), after.concat());
+        let mut answer = json!({"log": text, "lines": [text, document], (text.clone()): document});
+        prop_assert!(!redactor.text(&text).text.contains(&secret));
+        redactor.json(&mut answer);
+        let shown = answer.to_string();
+        prop_assert!(!shown.contains(&secret), "{shown}");
+    }
+
+    #[test]
+    fn what_was_masked_once_stays_as_it_is(pieces in vec(near_a_secret(), 0..12)) {
+        let redactor = Redactor::new(true);
+        let text = pieces.concat();
+        let once = redactor.text(&text).text;
+        prop_assert_eq!(&redactor.text(&once).text, &once, "{}", text);
+    }
+
+    #[test]
+    fn cleaned_text_has_nothing_left_to_clean(pieces in vec(prop_oneof![text(), any::<String>()], 0..6)) {
+        let text = pieces.join("\r\u{1b}[");
+        let once = clean(&text).text;
+        let is_left = |c: char| c.is_control() && c != '\n' && c != '\t';
+        prop_assert!(!once.contains(is_left), "{:?}", once);
+        prop_assert_eq!(&clean(&once).text, &once);
     }
 }
 

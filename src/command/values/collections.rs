@@ -36,6 +36,8 @@ pub type DriverOptions = Entries<OptionName>;
 pub trait Key: FromStr<Err = String> + Ord + AsRef<str> {
     /// What one entry is called in a refusal.
     const WHAT: &str;
+    /// Whether a value is one line.
+    const ONE_LINE: bool = false;
 }
 
 /// `--ulimit`, by name: 1024, `"1024:2048"` or `{soft, hard}`; -1 is unlimited.
@@ -60,6 +62,7 @@ impl Key for LabelKey {
 
 impl Key for OptionName {
     const WHAT: &str = "option";
+    const ONE_LINE: bool = true;
 }
 
 impl<K: Key> Entries<K> {
@@ -114,6 +117,9 @@ impl<K: Key> TryFrom<Value> for Entries<K> {
                 .map_err(|kind| format!("{} is {kind}: its value must be text", label()))?;
             if value.contains('\0') {
                 return Err(format!("{} contains NUL", label()));
+            }
+            if K::ONE_LINE && value.contains(char::is_control) {
+                return Err(format!("{} is not one line of text", label()));
             }
             if value.len() > MAX_TEXT_BYTES {
                 return Err(format!("{} is longer than {MAX_TEXT_BYTES} bytes", label()));
@@ -379,7 +385,10 @@ mod tests {
     #[test]
     fn driver_options_are_names_with_texts() {
         assert_eq!(accepted::<DriverOptions>(&json!({"max-size": "10m", "max-file": 3})).len(), 2);
-        assert_snapshot!(refusals::<DriverOptions>(&json!([{"a=b": "c"}])), @r#"option "a=b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit"#);
+        assert_snapshot!(refusals::<DriverOptions>(&json!([{"a=b": "c"}, {"tag": "a\nb"}])), @r#"
+        option "a=b" is not allowed: use letters, digits, "_", "." and "-", beginning with a letter or digit
+        option "tag" is not one line of text
+        "#);
     }
 
     #[test]

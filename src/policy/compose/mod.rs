@@ -62,7 +62,8 @@ fn find_variables(value: &Value, place: &Place, found: &mut Vec<Place>) {
             }
         }
         Value::Object(entries) => {
-            for (key, value) in entries.iter().filter(|(key, _)| !key.starts_with("x-")) {
+            // Also below `x-…`: a service may be called so.
+            for (key, value) in entries {
                 find_variables(value, &place.key(key), found);
             }
         }

@@ -197,6 +197,23 @@ proptest! {
         }
     }
 
+    /// The same through the model of a project.
+    #[test]
+    fn a_bind_that_passes_is_under_a_root(
+        path in "(/(home|ann|shop|shop-secrets|\\.\\.|\\.|etc|good|everything|x|data|\\$\\$|\\$\\{X\\})){0,7}/?",
+        read_only in any::<bool>(),
+        service in "(x-)?[a-z]{1,3}",
+    ) {
+        let mount = json!({"type": "bind", "source": path, "target": "/x", "read_only": read_only});
+        let model = json!({"name": "shop", "services": {service: {"image": "a", "volumes": [mount]}}});
+        let machine = Machine::ann();
+        if standard().vet(&model, "shop", &machine).is_ok() {
+            prop_assert!(!path.contains("${"), "{path}");
+            let source = path.replace("$$", "$");
+            prop_assert!(machine.locate(Path::new(&source)).path.starts_with("/home/ann/shop"), "{path}");
+        }
+    }
+
     #[test]
     fn a_path_that_is_not_canonical_is_not_accepted(path in "/home/ann/shop(/[a-z]{1,3}){0,2}/\\.\\.(/[a-z]{1,3}){0,3}") {
         let located = Located { path: path.clone().into(), kind: FileKind::Folder };

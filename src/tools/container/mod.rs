@@ -14,6 +14,8 @@ mod stats;
 mod update;
 mod wait;
 
+pub(super) use create::command as create_command;
+
 use super::Entry;
 
 pub(super) fn tools() -> Vec<Entry> {

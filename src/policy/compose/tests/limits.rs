@@ -180,6 +180,22 @@ fn what_is_not_known_or_not_resolved() {
     denied(&json!({"command": ["echo $HOME"]}), "compose.variable at services.a.command[0]", "");
 }
 
+/// Its name begins like that of an extension, and compose reads it like any service.
+#[test]
+fn a_variable_in_a_service_with_an_x() {
+    let source = "/home/ann/shop/${X:-../../../etc}";
+    let service = json!({
+        "environment": {"x-a": "$HOME"},
+        "volumes": [{"type": "bind", "source": source, "target": "/x", "read_only": true}],
+    });
+    let expected = [
+        "compose.variable at services.x-web.environment.x-a",
+        "compose.variable at services.x-web.volumes[0].source",
+    ];
+    let found = vet(&json!({"name": "shop", "services": {"x-web": service}}));
+    assert_eq!(&found[..2], expected);
+}
+
 #[test]
 fn the_top_level() {
     let top = |key: &str, value: Value| vet(&json!({"name": "shop", "services": {}, key: value}));

@@ -10,10 +10,12 @@ mod settings;
 mod steps;
 mod undo;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 pub(super) use carried::{Carried, Network};
@@ -31,7 +33,8 @@ use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
-use crate::tools::{Context, Spec, Tool, Toolset, confirm, outcome};
+use crate::tools::{Context, Spec, Tool, Toolset, arguments, confirm, outcome, schema};
+use crate::workspace::Workspace;
 use resolved::Resolved;
 use steps::{Created, Steps};
 use undo::undo;
@@ -141,6 +144,20 @@ impl CreateContainer {
             carried: None,
         }
     }
+}
+
+/// The `docker container create` that these arguments come to; docker is not asked.
+///
+/// # Errors
+/// DKR-004 and DKR-008 that name the parameter.
+pub(in crate::tools) fn command(
+    given: Map<String, Value>,
+    workspace: &Workspace,
+) -> Result<Invocation, Error> {
+    static SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(schema::of::<CreateContainer>);
+    let tool: CreateContainer = arguments::read(arguments::fit(&SCHEMA, given)?)?;
+    let order = tool.order();
+    Ok(order.invocation(&Resolved::resolve(order.settings, workspace)?, "0123456789abcdef"))
 }
 
 /// A container to be made.
