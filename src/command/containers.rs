@@ -220,7 +220,11 @@ impl Container {
         self.config.labels.get(key).map(String::as_str)
     }
 
+    /// Of a running container: docker keeps that of one which has ended or is paused.
     pub fn health(&self) -> Option<&str> {
+        if self.state.status != "running" {
+            return None;
+        }
         let health = self.state.health.as_ref()?;
         (!health.status.is_empty() && health.status != "none").then_some(health.status.as_str())
     }
@@ -457,6 +461,21 @@ mod tests {
         assert_eq!(exit_code_in("Restarting (7) 6 seconds ago"), Some(7));
         assert_eq!(exit_code_in("Up About a minute (healthy)"), None);
         assert_eq!(exit_code_in("Created"), None);
+    }
+
+    #[test]
+    fn only_a_running_container_has_a_health() {
+        let health = |status: &str, health: &str| {
+            let state =
+                serde_json::json!({"State": {"Status": status, "Health": {"Status": health}}});
+            let container: Container = serde_json::from_value(state).unwrap();
+            container.health().map(str::to_owned)
+        };
+        assert_eq!(health("running", "unhealthy").as_deref(), Some("unhealthy"));
+        assert_eq!(health("running", "none"), None);
+        for status in ["exited", "paused", "restarting", "created"] {
+            assert_eq!(health(status, "healthy"), None, "{status}");
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::tools::reply::Answer;
 use crate::tools::{Context, Entry, Toolset};
 
 /// A cancelled call may take this long to clean up before its task is dropped, which kills what it
-/// still runs.
-const CLEAN_UP: Duration = Duration::from_secs(5);
+/// still runs: longer than docker waits before it kills a container that is to stop.
+const CLEAN_UP: Duration = Duration::from_secs(20);
 
 /// The tools that are offered, and what they work with.
 #[derive(Clone)]

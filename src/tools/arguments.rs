@@ -37,7 +37,7 @@ pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Er
                 .get(name)
                 .and_then(|property| property.get("description"))
                 .and_then(Value::as_str);
-            let about = about.map(|text| format!(" ({text})")).unwrap_or_default();
+            let about = about.map(|text| format!("; about it: {text}")).unwrap_or_default();
             return Err(Error::invalid(name, format!("the parameter `{name}` is required{about}")));
         }
     }

@@ -95,7 +95,7 @@ impl Execution {
         };
         if output.stopped {
             reply.timed_out = Some(true);
-            reply.notes.push(self.end(docker, container, &mark).await);
+            reply.notes.push(self.end(&docker.for_cleanup(), container, &mark).await);
         } else {
             died_with_the_daemon(docker, container, &output).await?;
             reply.exit_code = (!self.detach).then_some(output.exit_code);

@@ -47,3 +47,36 @@ async fn a_cancelled_save_leaves_no_file() {
     })
     .await;
 }
+
+/// Its command never ends; to end it in the container takes a while.
+const RUNS_FOREVER: &str = r#"
+case $2 in
+inspect) echo '[{"Id":"aaaaaaaaaaaaaaaa","Name":"/web","State":{"Status":"running"}}]' ;;
+exec)
+    case "$*" in
+    *"/proc/"*)
+        echo begun >"$here/begun"
+        sleep 1
+        echo ended >"$here/ended"
+        echo ended
+        ;;
+    *) exec sleep 30 ;;
+    esac
+    ;;
+esac
+"#;
+
+#[tokio::test]
+async fn a_command_that_took_too_long_is_killed_also_when_the_call_is_cancelled_meanwhile() {
+    let stage = Stage::script(RUNS_FOREVER);
+    let mut wire = Wire::in_memory(stage.dispatcher(), LATEST_LEGACY);
+    wire.initialize("2025-11-25").await;
+    let arguments = json!({"container_name": "web", "command": "sleep 30", "timeout_seconds": 1});
+    let call = json!({"name": "exec-container", "arguments": arguments});
+    let id = wire.request("tools/call", call).await;
+    let within = std::time::Duration::from_secs(10);
+    let has = |file: &str| !stage.text(file).is_empty();
+    crate::processes::eventually("it is being killed", within, || has("begun")).await;
+    wire.notify("notifications/cancelled", json!({"requestId": id})).await;
+    crate::processes::eventually("it was killed", within, || has("ended")).await;
+}

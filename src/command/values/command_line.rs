@@ -7,9 +7,13 @@ use serde_json::Value;
 use super::sent::{MAX_TEXT_BYTES, Sent, from_json, refused, scalar};
 
 /// A command for a container: at least one word, none with NUL, each up to 127 KiB. Text is split
-/// the way a POSIX shell splits it, but no shell ever runs it: `$HOME`, `|` and `>` are plain text.
+/// the way a POSIX shell splits it, but no shell ever runs it: `$HOME` is plain text, and text with
+/// a bare `|` or `>` is refused. In a list every word is plain text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommandLine(Vec<String>);
+
+/// What stands alone in text that was written for a shell.
+const OPERATORS: [&str; 8] = ["|", "||", "&&", ";", ">", ">>", "<", "2>&1"];
 
 from_json!(CommandLine, { "type": ["array", "string"], "items": { "type": "string" } });
 
@@ -48,6 +52,16 @@ impl FromStr for CommandLine {
         let words = shell_words::split(text).map_err(|_| {
             refused("command", text, "a quote is not closed; an array of words needs no quotes")
         })?;
+        // Within quotes, or after a backslash, it is meant as a word.
+        let is_bare = |word: &str| text.split_whitespace().any(|bare| bare == word);
+        let operator =
+            words.iter().find(|word| OPERATORS.contains(&word.as_str()) && is_bare(word));
+        if let Some(operator) = operator {
+            let rule = format!(
+                "no shell reads it, so \"{operator}\" would be one of the program's words; use [\"sh\", \"-c\", \"…\"] for a shell"
+            );
+            return Err(refused("command", text, &rule));
+        }
         Self::checked(words)
     }
 }
@@ -84,7 +98,11 @@ mod tests {
             (json!(["ls", "-l"]), vec!["ls", "-l"]),
             (json!("ls -l"), vec!["ls", "-l"]),
             (json!("echo 'a b' \"c\\\"d\" e\\ f ''"), vec!["echo", "a b", "c\"d", "e f", ""]),
-            (json!("echo $HOME | wc > x"), vec!["echo", "$HOME", "|", "wc", ">", "x"]),
+            (json!("echo $HOME a|b"), vec!["echo", "$HOME", "a|b"]),
+            (json!(["echo", "|", "wc"]), vec!["echo", "|", "wc"]),
+            (json!("grep '|' x"), vec!["grep", "|", "x"]),
+            (json!("find / -exec ls {} \\;"), vec!["find", "/", "-exec", "ls", "{}", ";"]),
+            (json!("sh -c 'a | b && c'"), vec!["sh", "-c", "a | b && c"]),
             (json!(["sleep", 5, true]), vec!["sleep", "5", "true"]),
             (json!("[\"sh\", \"-c\", \"a && b\"]"), vec!["sh", "-c", "a && b"]),
             (json!("[ -f /x ]"), vec!["[", "-f", "/x", "]"]),
@@ -115,6 +133,15 @@ mod tests {
         word 1 of the command contains NUL
         word 2 of the command is longer than 130048 bytes: pass it on stdin or in a file
         "#);
+    }
+
+    #[test]
+    fn text_for_a_shell_is_refused() {
+        for operator in OPERATORS {
+            let sentence = refusals::<CommandLine>(&json!([format!("ls /x {operator} y")]));
+            assert!(sentence.contains(r#"["sh", "-c", "…"]"#), "{sentence}");
+        }
+        assert_snapshot!(refusals::<CommandLine>(&json!(["ls | wc"])), @r#"command "ls | wc" is not allowed: no shell reads it, so "|" would be one of the program's words; use ["sh", "-c", "…"] for a shell"#);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::{Container, InspectContainers};
+use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
@@ -24,6 +24,7 @@ pub(super) struct Reply {
     state: String,
     health: Option<String>,
     exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
     /// False when it was so already.
     changed: bool,
     command: String,
@@ -120,12 +121,14 @@ pub(super) async fn inspect(
 }
 
 fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
+    let exit_code = container.exit_code();
     Reply {
         id: container.short_id().to_owned(),
         name: container.name().to_owned(),
         state: container.state.status.clone(),
         health: container.health().map(str::to_owned),
-        exit_code: container.exit_code(),
+        exit_code,
+        exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
         changed,
         command: command.to_string(),
     }

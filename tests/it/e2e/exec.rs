@@ -26,9 +26,12 @@ async fn a_command_says_what_it_has_to_say_on_both_streams() {
     assert_eq!(told["stderr"], "careful\n", "{told}");
     assert!(!told.to_string().contains("hunter2"), "{told}");
 
-    let split = json!({"container_name": name, "command": "echo 'one word' $HOME | cat"});
+    let split = json!({"container_name": name, "command": "echo 'one word' $HOME a|b"});
     let told = session.done("exec-container", split).await;
-    assert_eq!(told["stdout"], "one word $HOME | cat\n", "no shell reads it: {told}");
+    assert_eq!(told["stdout"], "one word $HOME a|b\n", "no shell reads it: {told}");
+    let piped = json!({"container_name": name, "command": "echo a | cat"});
+    let told = session.fails("DKR-004", "exec-container", piped).await;
+    assert!(told.contains(r#"["sh", "-c", "…"]"#), "{told}");
 
     let missing = json!({"container_name": name, "command": "no-such-program"});
     let told = session.wire.call("exec-container", missing).await.to_string();

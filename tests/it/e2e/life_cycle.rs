@@ -122,6 +122,7 @@ async fn a_container_lives_from_its_creation_to_its_removal() {
 
     let killed = session.done("kill-container", by_name.clone()).await;
     assert_eq!((&killed["state"], &killed["exit_code"]), (&json!("exited"), &json!(137)));
+    assert!(killed["exit_meaning"].as_str().unwrap().contains("SIGKILL"), "{killed}");
     assert_eq!(world.state(&name), "exited");
     session.fails("DKR-010", "kill-container", by_name.clone()).await;
 

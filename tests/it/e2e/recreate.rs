@@ -1,10 +1,13 @@
 //! Another container in the place of one: all that was set is still set, and a failure changes
 //! nothing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::world::image;
 use super::{OBEDIENT, World, free_port};
+use crate::processes::eventually;
 
 /// A container with many settings, made by the plain client.
 fn rich(world: &World) -> (String, u16) {
@@ -172,7 +175,10 @@ async fn one_that_fails_gives_its_place_back() {
     };
     let dies = json!({"container_name": name, "command": ["-c", "echo I give up; exit 3"]});
     let told = session.fails("DKR-023", "recreate-container", dies).await;
-    assert!(told.contains("exit code 3") && told.contains("is as it was"), "{told}");
+    assert!(
+        told.contains("exit code 3") && told.contains("was stopped and started again"),
+        "{told}"
+    );
     is_back(&told);
     let missing = json!({"container_name": name, "entrypoint": "/no/such/program"});
     let told = session.fails("DKR-023", "recreate-container", missing).await;
@@ -198,6 +204,31 @@ async fn one_that_fails_gives_its_place_back() {
     ]);
     session.fails("DKR-010", "recreate-container", json!({"container_name": itself})).await;
     assert_eq!(world.state(&itself), "running");
+}
+
+#[tokio::test]
+async fn one_that_is_cancelled_while_the_old_one_stops_starts_it_again() {
+    let Some(world) = World::enter("recreate-cancel") else { return };
+    let mut session = world.session().await;
+    let slow =
+        "trap 'touch /stopping; sleep 3; exit 0' TERM; while :; do sleep 3600 & wait $!; done";
+    let name = world.run("main", slow);
+    let before = world.look(&name, "{{.Id}} {{.State.StartedAt}}");
+    let call = json!({"container_name": name, "environment": {"A": "1"}});
+    let call = json!({"name": "recreate-container", "arguments": call});
+    let id = session.wire.request("tools/call", call).await;
+    let within = Duration::from_secs(20);
+    let is_stopping =
+        || world.try_docker(["exec", &name, "test", "-f", "/stopping"]).status.success();
+    eventually("it stops", within, is_stopping).await;
+    session.wire.notify("notifications/cancelled", json!({"requestId": id})).await;
+    let now = || world.look(&name, "{{.Id}} {{.State.StartedAt}}");
+    eventually("it was started again", within, || now() != before).await;
+    assert_eq!(now().split(' ').next(), before.split(' ').next());
+    assert_eq!(world.state(&name), "running");
+    let filter = format!("name={name}");
+    let all = world.docker(["ps", "--all", "--format={{.Names}}", "--filter", &filter]);
+    assert_eq!(all, name, "the new one is gone");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{Act, Order, Prepared, RemoveOwn, Settings, log_tail, watch};
-use crate::command::containers::{Container, PROJECT_LABEL, exit_meaning};
+use crate::command::containers::{Container, InspectContainers, PROJECT_LABEL, exit_meaning};
 use crate::command::documents::Documents;
 use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
 use crate::command::{Effect, Invocation};
@@ -343,35 +343,51 @@ impl Swap<'_> {
 
     /// The new one goes, the old one comes back as it was; also when the call was cancelled.
     async fn back(&self, context: &Context, new: &str, prepared: &Prepared, error: Error) -> Error {
-        let docker = context.docker.for_cleanup();
-        let name = self.old.name();
-        let restored = async {
-            docker.run(&RemoveOwn(new.to_owned())).await?;
-            let query = Documents::one("container", self.old.id.clone());
-            let now = Documents::single(docker.run(&query).await?)?;
-            let is =
-                |pointer: &str| now.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            if is("/Name").trim_start_matches('/') != name {
-                docker.run(&Act(rename(&self.old.id, name))).await?;
-            }
-            if self.was_running() && is("/State/Status") != "running" {
-                docker.run(&Act(start(&self.old.id))).await?;
-            }
-            Ok::<(), Error>(())
-        };
         tracing::debug!(request = prepared.request, "a container is put back");
-        match restored.await {
-            Ok(()) => error.with("left_behind", format!("nothing, {name} is as it was")),
-            Err(failed) => error.with(
-                "left_behind",
-                format!(
-                    "the old container is {} ({}), and could not be put back: {}",
-                    self.aside(),
-                    self.old.short_id(),
-                    failed.message
-                ),
+        let name = self.old.name();
+        let left_behind = match self.restore(&context.docker.for_cleanup(), new).await {
+            Ok(now) if now.state.started_at == self.old.state.started_at => {
+                format!("nothing, {name} is as it was")
+            }
+            Ok(_) => format!("nothing, {name} was stopped and started again"),
+            Err(failed) => format!(
+                "the old container is {} ({}), and could not be put back: {}",
+                self.aside(),
+                self.old.short_id(),
+                failed.message
             ),
+        };
+        error.with("left_behind", left_behind)
+    }
+
+    async fn restore(&self, docker: &Docker, new: &str) -> Result<Container, Error> {
+        let (id, name) = (&self.old.id, self.old.name());
+        docker.run(&RemoveOwn(new.to_owned())).await?;
+        if self.was_running() {
+            // The daemon goes on with a stop whose client has ended: it is over when another one
+            // is. What matters is how the container is in the end.
+            docker.run(&Act(self.stop(id))).await.ok();
         }
+        if self.look(docker).await?.name() != name {
+            docker.run(&Act(rename(id, name))).await?;
+        }
+        if self.was_running() {
+            docker.run(&Act(start(id))).await?;
+        }
+        let now = self.look(docker).await?;
+        let state = now.state.status.as_str();
+        if self.was_running() && !matches!(state, "running" | "restarting") {
+            let message = format!("it is {state} after it was started again");
+            return Err(Error::new(Code::WrongState, message));
+        }
+        Ok(now)
+    }
+
+    /// The old one as it is now.
+    async fn look(&self, docker: &Docker) -> Result<Container, Error> {
+        let query = InspectContainers { containers: vec![self.old.id.clone()], may_vanish: false };
+        let found = docker.run(&query).await?.pop();
+        found.ok_or_else(|| Error::new(Code::ContainerNotFound, "it is gone"))
     }
 
     /// Without its volumes, which are the new one's now.
