@@ -133,6 +133,8 @@ pub struct Invocation {
 
 /// A client that is followed gets this much longer to start and to end.
 const FOLLOW_MARGIN: Duration = Duration::from_secs(15);
+/// What may take longer than this does not hold up what is quick.
+const LONG: Duration = Duration::from_secs(60);
 /// What runs in the background lives as long as the server.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -323,6 +325,11 @@ impl Invocation {
     /// How long it is watched before it is ended without a complaint.
     pub fn follow_limit(&self) -> Option<Duration> {
         self.follow
+    }
+
+    /// Whether it is followed, or may take minutes by a limit of its own.
+    pub fn is_long(&self) -> bool {
+        self.follow.is_some() || self.timeout.is_some_and(|limit| limit > LONG)
     }
 
     pub fn is_in_background(&self) -> bool {

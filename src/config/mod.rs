@@ -128,7 +128,7 @@ pub struct Settings {
     /// Milliseconds before the second attempt; twice as long before the third.
     #[arg(long, env = "DOCKER_MCP_RETRY_DELAY_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=60_000), value_name = "MS", global = true)]
     pub retry_delay_ms: u64,
-    /// How many docker processes run at once.
+    /// How many docker processes run at once; as many again may take long.
     #[arg(long, env = "DOCKER_MCP_SLOTS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64), value_name = "N", global = true)]
     pub slots: u16,
     /// How much is logged to standard error.

@@ -41,7 +41,7 @@ pub struct Settings {
     pub path: OsString,
     /// The whole environment of a child.
     pub environment: Vec<(OsString, OsString)>,
-    /// How many docker processes run at once; more wait.
+    /// How many docker processes run at once; more wait. As many again may take long.
     pub slots: usize,
     /// The time limit of a command that only reads and has none of its own.
     pub read_timeout: Duration,
@@ -55,6 +55,8 @@ pub struct Settings {
 pub struct Runner {
     settings: Settings,
     slots: Semaphore,
+    /// For what may take long, so that short commands always get through.
+    long_slots: Semaphore,
     reaper: OnceLock<Option<Reaper>>,
 }
 
@@ -76,8 +78,8 @@ enum Ending {
 
 impl Runner {
     pub fn new(settings: Settings) -> Self {
-        let slots = Semaphore::new(settings.slots);
-        Self { settings, slots, reaper: OnceLock::new() }
+        let [slots, long_slots] = [settings.slots; 2].map(Semaphore::new);
+        Self { settings, slots, long_slots, reaper: OnceLock::new() }
     }
 
     /// The docker command as it was configured.
@@ -107,13 +109,16 @@ impl Runner {
         cancel: &CancellationToken,
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
+        let asked = Instant::now();
+        let slots = if invocation.is_long() { &self.long_slots } else { &self.slots };
         let _slot = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(None)),
             () = std::future::ready(()), if invocation.is_in_background() => None,
-            slot = self.slots.acquire() => Some(slot.expect("the semaphore is never closed")),
-            () = tokio::time::sleep_until(deadline) => return Err(self.timed_out(invocation, None)
-                .hint("other docker calls are still running; try again when they have ended")),
+            slot = slots.acquire() => Some(slot.expect("the semaphore is never closed")),
+            () = tokio::time::sleep_until(deadline) => {
+                return Err(self.no_slot(invocation, asked.elapsed()));
+            }
         };
         let started = Instant::now();
         let mut command = self.command(invocation)?;
@@ -195,10 +200,9 @@ impl Runner {
         let (stdout, stderr) = (kept_out.into_text(), kept_err.into_text());
         match ending {
             Ending::Cancelled => Err(cancelled(Some(invocation))),
-            Ending::TimedOut => Err(Error {
-                stderr: last_words(&stderr),
-                ..self.timed_out(invocation, Some(&stdout))
-            }),
+            Ending::TimedOut => {
+                Err(Error { stderr: last_words(&stderr), ..self.timed_out(invocation, &stdout) })
+            }
             Ending::Exited(_) | Ending::Enough if overflowed => Err(too_much(limit, cut)),
             Ending::Enough => Ok(Output {
                 exit_code: 0,
@@ -251,16 +255,25 @@ impl Runner {
         Ok(command)
     }
 
-    fn timed_out(&self, invocation: &Invocation, stdout: Option<&str>) -> Error {
+    fn no_slot(&self, invocation: &Invocation, waited: Duration) -> Error {
+        let (seconds, slots) = (waited.as_secs_f64(), self.settings.slots);
+        let kind = if invocation.is_long() { "slots for long commands" } else { "slots" };
+        let message = format!(
+            "waited {seconds:.0} s for one of {slots} {kind}; docker {} was not started",
+            invocation.verb()
+        );
+        Error::new(Code::Timeout, message)
+            .hint("other docker calls are still running; try again when they have ended")
+    }
+
+    fn timed_out(&self, invocation: &Invocation, stdout: &str) -> Error {
         let seconds = self.time_limit(invocation).as_secs_f64();
         let mut message =
             format!("docker {} did not end within {seconds} s and was stopped", invocation.verb());
-        if stdout.is_some() && !invocation.is_undone_when_killed() {
+        if !invocation.is_undone_when_killed() {
             message.push_str("; it may have been done in part");
         }
-        if let Some(said) =
-            stdout.and_then(|stdout| stdout.lines().rfind(|line| !line.trim().is_empty()))
-        {
+        if let Some(said) = stdout.lines().rfind(|line| !line.trim().is_empty()) {
             message.push_str("; the last it said: ");
             message.extend(said.trim().chars().take(200));
         }

@@ -19,11 +19,13 @@ use crate::progress::Progress;
 
 /// Events that are kept; about half a megabyte.
 const KEPT: usize = 2000;
-/// The first call of a session must not share the processor with a second client.
+/// Before it listens for the first time: the first call of a session must not share the processor
+/// with a second client.
 const AFTER_THE_FIRST_CALL: Duration = Duration::from_secs(1);
 /// Clocks differ, and a client needs a moment until it listens.
 const BEFORE: Duration = Duration::from_secs(2);
-/// The pause after the first failure; twice as long after each further one.
+/// The pause after a client that lived longer than [`PAUSE_MAX`]; after one that did not, twice the
+/// pause before it.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -39,7 +41,7 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct Ring {
     events: VecDeque<Event>,
-    /// From then on everything was heard.
+    /// From then on everything was heard; nothing while no client listens.
     complete_since: Option<Timestamp>,
     /// Since when the client runs; nothing while it does not.
     listening_since: Option<Instant>,
@@ -91,20 +93,36 @@ impl Ring {
         }
         if self.events.len() >= KEPT {
             self.events.pop_front();
-            self.complete_since = self.events.front().map(Event::time);
+            let oldest = self.events.front().map(Event::time);
+            self.complete_since =
+                self.complete_since.map(|since| oldest.map_or(since, |it| it.max(since)));
         }
         self.events.push_back(event);
+    }
+
+    fn begin(&mut self, complete_since: Timestamp) {
+        self.listening_since = Some(Instant::now());
+        self.complete_since = Some(complete_since);
+    }
+
+    /// What happens until the next client is told by the daemon as far as it remembers, and nobody
+    /// can tell how far that is.
+    fn end(&mut self) {
+        self.listening_since = None;
+        self.complete_since = None;
     }
 }
 
 /// Listens until the server ends, whatever the daemon does meanwhile.
 async fn listen(docker: Docker) {
     let mut since = ago(Timestamp::now(), BEFORE);
-    docker.shared.watch.ring().complete_since = Some(since);
     let mut pause = AFTER_THE_FIRST_CALL;
+    let mut connected_before = false;
     while docker.sleep(pause).await.is_ok() {
         let begun = Instant::now();
-        docker.shared.watch.ring().listening_since = Some(begun);
+        let complete_since = if connected_before { Timestamp::now() } else { since };
+        docker.shared.watch.ring().begin(complete_since);
+        connected_before = true;
         let hear = |line: Line<'_>| {
             if let Line::Stdout(line) = line
                 && let Some(event) = Event::read(line)
@@ -114,8 +132,7 @@ async fn listen(docker: Docker) {
         };
         let ended = docker.watch(&Events { since, until: None }, hear).await;
         let mut ring = docker.shared.watch.ring();
-        ring.listening_since = None;
-        // What the daemon has forgotten by the next time is lost, and nobody can tell.
+        ring.end();
         since = ring.events.back().map_or(since, Event::time);
         drop(ring);
         pause = match begun.elapsed() {
@@ -153,5 +170,25 @@ mod tests {
         assert_eq!(ring.events.len(), KEPT);
         assert_eq!(ring.events.front().map(|event| event.nanoseconds), Some(1000));
         assert_eq!(ring.complete_since, Some(event(1000).time()));
+    }
+
+    #[test]
+    fn after_a_break_it_is_complete_from_the_new_connection_on_and_not_before() {
+        let [first, again] = [10, 2500].map(|nanoseconds| event(nanoseconds).time());
+        let mut ring = Ring::default();
+        ring.begin(first);
+        for at in 0..1500 {
+            ring.push(event(at));
+        }
+        ring.end();
+        assert_eq!(ring.complete_since, None);
+        // What an event pushes out of the ring makes nothing complete that was not.
+        for at in 1500..2400 {
+            ring.push(event(at));
+        }
+        assert_eq!(ring.complete_since, None);
+        ring.begin(again);
+        ring.push(event(2600));
+        assert_eq!(ring.complete_since, Some(again));
     }
 }

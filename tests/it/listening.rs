@@ -39,6 +39,27 @@ async fn a_listener_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn after_a_break_nothing_from_before_counts_as_complete() {
+    let stage = Stage::script(
+        r#"echo x >> "$here/argv"
+if [ "$(wc -l < "$here/argv")" = 1 ]; then echo "unexpected EOF" >&2; exit 1; fi
+exec sleep 1000"#,
+    );
+    let docker = stage.docker();
+    let until = CancellationToken::new();
+    docker.may_listen(until.clone());
+    docker.begin_to_listen();
+    eventually("the first client is gone", Duration::from_secs(20), || stage.text("argv") == "x\n")
+        .await;
+    let broken_at = jiff::Timestamp::now();
+    eventually("the second one listens", Duration::from_secs(20), || {
+        docker.heard().complete_since.is_some_and(|since| since > broken_at)
+    })
+    .await;
+    until.cancel();
+}
+
+#[tokio::test]
 async fn nobody_listens_unless_it_is_allowed() {
     let stage = Stage::script(BREAKS_OFF);
     let docker = stage.docker();

@@ -334,10 +334,35 @@ async fn waiting_for_a_slot_is_part_of_the_time_and_can_be_cancelled() {
         errors = waiters => errors,
     };
     assert_eq!(late.code, Code::Timeout);
-    assert!(!late.message.contains("in part"), "it was never started: {}", late.message);
+    assert_eq!(late.message, "waited 0 s for one of 1 slots; docker start was not started");
     assert!(late.hint.unwrap().contains("still running"));
     assert_eq!(cancelled.code, Code::Cancelled);
     assert!(cancelled.message.contains("nothing was changed"), "{}", cancelled.message);
+}
+
+#[tokio::test]
+async fn what_takes_long_does_not_hold_up_what_is_quick() {
+    let stage = Stage::script(
+        r#"case "$2" in wait) echo $$ >> $here/pid; sleep 1000 ;; *) echo quick ;; esac"#,
+    )
+    .adjusted(|settings| settings.slots = 1);
+    let docker = stage.docker();
+    let wait = || Invocation::docker(Effect::Read, ["container", "wait"]);
+    let (followed, long) = (
+        Run(wait().follow(Duration::from_secs(3600))),
+        Run(wait().timeout(Duration::from_secs(61))),
+    );
+    let quick = async {
+        started(&stage, "pid").await;
+        docker.run(&Run(read())).await.unwrap()
+    };
+    let quick = tokio::select! {
+        _ = docker.run(&followed) => unreachable!("it never ends"),
+        _ = docker.run(&long) => unreachable!("it never ends"),
+        quick = quick => quick,
+    };
+    assert_eq!(quick.stdout, "quick\n");
+    assert_eq!(stage.text("pid").lines().count(), 1, "those that take long wait for each other");
 }
 
 // --- what docker gets -----------------------------------------------------------------------------------

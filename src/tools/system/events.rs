@@ -162,14 +162,17 @@ fn told(event: &Event) -> Told {
     }
 }
 
+/// What the daemon tells of the time before this server listened, or of a break, may have holes.
 fn incomplete(complete_since: Option<Timestamp>) -> String {
-    let before = complete_since
-        .and_then(|since| since.round(Unit::Second).ok())
-        .map(|since| format!(" before {since}"))
-        .unwrap_or_default();
-    format!(
-        "some{before} may be missing: docker remembers only its last 256 events, health checks included"
-    )
+    const MEMORY: &str = "docker remembers only its last 256 events, health checks included";
+    match complete_since.and_then(|since| since.round(Unit::Second).ok()) {
+        Some(since) => {
+            format!(
+                "some before {since} may be missing: only since then this server listens without a break; {MEMORY}"
+            )
+        }
+        None => format!("some may be missing: {MEMORY}"),
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +194,13 @@ mod tests {
             "Container": container, "Project": project, "ExitCode": "",
         });
         Event::read(&line.to_string()).unwrap()
+    }
+
+    #[test]
+    fn what_may_be_missing_is_said() {
+        let since = "2026-11-24T12:00:00.4Z".parse().unwrap();
+        insta::assert_snapshot!(incomplete(Some(since)), @"some before 2026-11-24T12:00:00Z may be missing: only since then this server listens without a break; docker remembers only its last 256 events, health checks included");
+        insta::assert_snapshot!(incomplete(None), @"some may be missing: docker remembers only its last 256 events, health checks included");
     }
 
     #[test]
