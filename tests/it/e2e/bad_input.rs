@@ -111,7 +111,14 @@ async fn no_tool_takes_an_awkward_value_for_what_it_requires() {
             for value in awkward() {
                 let mut arguments = Map::new();
                 for other in &required {
-                    arguments.insert(other.as_str().unwrap().to_owned(), json!("valid"));
+                    let other = other.as_str().unwrap();
+                    let valid = match other {
+                        "kind" => "volume",
+                        "until" => "running",
+                        "what" => "containers",
+                        _ => "valid",
+                    };
+                    arguments.insert(other.to_owned(), json!(valid));
                 }
                 if name == "deploy-compose" {
                     arguments.insert("compose_yaml".into(), json!("services: {a: {image: x}}"));
