@@ -226,8 +226,8 @@ impl Builder {
     async fn find(context: &Context) -> Result<Self, Error> {
         match context.docker.run(&BuildxVersionQuery).await {
             Ok(version) => Ok(Self::of(&version)),
-            Err(error) if error.code == Code::Cancelled => Err(error),
-            Err(_) => Ok(Self::Classic),
+            Err(error) if error.code == Code::DockerMissing => Ok(Self::Classic),
+            Err(error) => Err(error),
         }
     }
 
