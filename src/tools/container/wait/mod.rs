@@ -37,9 +37,9 @@ pub(super) struct WaitContainer {
     container_name: ContainerRef,
     /// What for.
     until: Until,
-    /// In the log.
+    /// With log: regular expression.
     pattern: Option<String>,
-    /// Of the container.
+    /// With port.
     port: Option<Bounded<1, 65_535>>,
     /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
