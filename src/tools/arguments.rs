@@ -20,16 +20,9 @@ const MEMBERS: usize = 100;
 /// DKR-004 for a name that the tool does not have (with the nearest one that it has), for a
 /// missing one that it needs, and for values that were hidden from the caller by this server.
 pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Error> {
-    let known = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    if let Some(name) = arguments.keys().find(|name| !known.contains_key(*name)) {
-        return Err(unknown(name, &known));
-    }
-    arguments.retain(|_, value| !value.is_null());
-    for (name, value) in &mut arguments {
-        if let Some(repaired) = known.get(name).and_then(|property| repair(property, value)) {
-            *value = repaired;
-        }
-    }
+    let none = Map::new();
+    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+    fit_members(known, &mut arguments, "")?;
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     for name in required.filter_map(Value::as_str) {
         if !arguments.contains_key(name) {
@@ -52,6 +45,26 @@ pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Er
         }
     }
     Ok(arguments)
+}
+
+/// `path` stands before the names of members in an error, such as `filters.`.
+fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result<(), Error> {
+    if let Some(name) = members.keys().find(|name| !known.contains_key(*name)) {
+        return Err(unknown(name, known, path));
+    }
+    members.retain(|_, value| !value.is_null());
+    for (name, value) in members {
+        let Some(property) = known.get(name) else { continue };
+        if let Some(repaired) = repair(property, value) {
+            *value = repaired;
+        }
+        // An object without properties, such as labels, has names of the caller's own.
+        let within = property.get("properties").and_then(Value::as_object);
+        if let (Some(within), Some(members)) = (within, value.as_object_mut()) {
+            fit_members(within, members, &format!("{path}{name}."))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the parameter struct.
@@ -121,12 +134,13 @@ fn in_words(message: &str) -> String {
         ("expected u64", "expected a whole number, not negative"),
         ("expected i64", "expected a whole number"),
         ("expected f64", "expected a number"),
+        ("expected string or map", "expected text"),
         ("invalid type: sequence", "invalid type: a list"),
     ];
     types.iter().fold(message.to_owned(), |message, (rust, plain)| message.replace(rust, plain))
 }
 
-fn unknown(name: &str, known: &Arguments) -> Error {
+fn unknown(name: &str, known: &Arguments, path: &str) -> Error {
     let nearest = known
         .keys()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -134,6 +148,7 @@ fn unknown(name: &str, known: &Arguments) -> Error {
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     let names: Vec<_> = known.keys().map(String::as_str).collect();
     let shown: String = name.chars().take(60).collect();
+    let shown = format!("{path}{shown}");
     let error = Error::invalid(&shown, format!("there is no parameter `{shown}`"));
     match nearest {
         Some((_, nearest)) => {
@@ -182,4 +197,37 @@ fn shorten(value: &Value) -> String {
         return text;
     }
     text.chars().take(79).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_of_an_object_are_fitted_as_parameters_are() {
+        let schema = json!({"properties": {
+            "filters": {"type": "object", "properties": {
+                "label": {"type": ["string", "array"]}, "dangling": {"type": "boolean"},
+            }},
+            "labels": {"type": "object"},
+        }});
+        let fit = |arguments: Value| {
+            let schema = schema.as_object().unwrap();
+            super::fit(schema, arguments.as_object().unwrap().clone()).map(Value::Object)
+        };
+        let sent = json!({"filters": {"dangling": "true", "label": null}, "labels": {"any": null}});
+        let fitted = json!({"filters": {"dangling": true}, "labels": {"any": null}});
+        assert_eq!(fit(sent).unwrap(), fitted);
+        assert_eq!(
+            fit(json!({"filters": "{\"dangling\": true}"})).unwrap()["filters"],
+            json!({"dangling": true})
+        );
+        assert_snapshot!(fit(json!({"filters": {"labels": "a"}})).unwrap_err(), @"
+        Error: DKR-004 invalid_configuration: there is no parameter `filters.labels` | Context: parameter=filters.labels
+        hint: did you mean `label`? known: label, dangling
+        ");
+    }
 }

@@ -101,7 +101,7 @@ impl Execution {
             reply.exit_code = (!self.detach).then_some(output.exit_code);
             reply.exit_meaning = exit_meaning(output.exit_code, false);
         }
-        reply.stdout = output.stdout;
+        reply.stdout = without_mark(output.stdout, &mark);
         reply.stderr = output.stderr;
         Ok(Change::Done(reply))
     }
@@ -124,6 +124,15 @@ impl Execution {
             .operands([container])
             .operands(self.command.words())
     }
+}
+
+/// `env` prints the variable that is ours.
+fn without_mark(stdout: String, mark: &str) -> String {
+    let ours = format!("{MARK}={mark}");
+    if !stdout.contains(&ours) {
+        return stdout;
+    }
+    stdout.split_inclusive('\n').filter(|line| line.trim_end() != ours).collect()
 }
 
 fn demand_running(container: &Container) -> Result<(), Error> {
@@ -230,6 +239,15 @@ mod tests {
             @"docker container exec --interactive --user=1000:1000 --workdir=/app --env=X -- shop-web-1 sh -c 'echo $X'"
         );
         assert_snapshot!(argv(json!({"command": ["a"], "detach": true, "environment": {"X": "y"}})), @"docker container exec --detach --env-file=/dev/stdin -- shop-web-1 a");
+    }
+
+    #[test]
+    fn the_variable_that_is_ours_is_not_shown() {
+        let shown = |stdout: &str| without_mark(stdout.to_owned(), "abc");
+        assert_eq!(shown("A=1\nDOCKER_MCP_EXEC=abc\nB=2"), "A=1\nB=2");
+        assert_eq!(shown("A=1\r\nDOCKER_MCP_EXEC=abc\r\n"), "A=1\r\n");
+        let other = "DOCKER_MCP_EXEC=other\nsaid DOCKER_MCP_EXEC=abc\n";
+        assert_eq!(shown(other), other);
     }
 
     #[test]

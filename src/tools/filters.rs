@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -67,6 +68,49 @@ impl Texts {
             .flat_map(|texts| &texts.0)
             .map(|text| format!("{key}={}", regex_lite::escape(text)))
             .collect()
+    }
+}
+
+/// One choice or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choices<T>(pub Vec<T>);
+
+impl<T> Default for Choices<T> {
+    fn default() -> Self {
+        Self(vec![])
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Choices<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let choices = match Value::deserialize(deserializer)? {
+            Value::Null => vec![],
+            Value::Array(items) => items,
+            single => vec![single],
+        };
+        let choices = choices.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
+        choices.map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Choices<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Choices{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "array"] })
+    }
+}
+
+impl<T: Serialize> Choices<T> {
+    /// `key=word` for each, as `--filter` takes it.
+    pub fn filters(&self, key: &str) -> Vec<String> {
+        self.0.iter().map(|choice| format!("{key}={}", word(choice))).collect()
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn is_dockers_own(output: &Output) -> bool {
 }
 
 /// Lines around the first one that looks like a failure: it is seldom the last one.
-pub(super) fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
+pub(super) fn first_failure(output: &Output) -> Option<String> {
     const BEFORE: usize = 2;
     const AFTER: usize = 10;
     static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
@@ -61,7 +61,7 @@ pub(super) fn first_failure(stderr: &str, stdout: &str) -> Option<String> {
     static GOOD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)\b(0|no) (errors?|fail(ed|ures?)|exceptions?)\b").expect("a valid pattern")
     });
-    [stdout, stderr].into_iter().find_map(|text| {
+    [&output.stdout, &output.stderr].into_iter().find_map(|text| {
         let lines: Vec<&str> = text.lines().collect();
         let at = lines.iter().position(|line| FAILURE.is_match(line) && !GOOD.is_match(line))?;
         let (from, to) = (at.saturating_sub(BEFORE), (at + AFTER).min(lines.len()));
@@ -96,13 +96,19 @@ mod tests {
     #[test]
     fn the_first_failure_is_found_and_good_news_is_not() {
         let stdout = "test a ok\n0 failed, no errors so far\ntest b\nAssertionError: 1 != 2\n at b.py:3\ntest c FAILED\n";
-        assert_snapshot!(first_failure("warning: x", stdout).unwrap(), @r"
+        let output = |stdout: &str, stderr: &str| Output {
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            ..Output::default()
+        };
+        assert_snapshot!(first_failure(&output(stdout, "error: later")).unwrap(), @r"
         0 failed, no errors so far
         test b
         AssertionError: 1 != 2
          at b.py:3
         test c FAILED
         ");
-        assert_eq!(first_failure("", "all good\n"), None);
+        assert_eq!(first_failure(&output("all good\n", "")), None);
+        assert_eq!(first_failure(&output("all good\n", "error: x")).as_deref(), Some("error: x"));
     }
 }

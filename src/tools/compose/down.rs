@@ -74,7 +74,7 @@ impl JsonSchema for Images {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["boolean", "string"] })
+        json_schema!({ "type": "string" })
     }
 }
 

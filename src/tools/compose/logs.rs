@@ -38,7 +38,7 @@ pub(super) struct ComposeLogs {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Default 100.
+    /// Lines read (default 100).
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Regular expression.
     grep: Option<String>,

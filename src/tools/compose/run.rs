@@ -110,9 +110,6 @@ impl Tool for ComposeRun {
         if let Err(error) = removed {
             reply.notes.push(format!("the container {} stays: {}", one_off.name, error.message));
         }
-        if reply.exit_code != Some(0) {
-            reply.first_failure = first_failure(&reply.stderr, &reply.stdout);
-        }
         reply.project = self.project_name.to_string();
         reply.service = self.service.to_string();
         reply.warnings = warnings;
@@ -189,6 +186,7 @@ impl OneOff<'_> {
         let output = docker.run(&Printed { container: self.name.clone() }).await?;
         let container = self.inspect().await?;
         let exit_code = container.exit_code().filter(|_| !timed_out);
+        let failed = exit_code != Some(0);
         let mut notes = vec![];
         if timed_out {
             notes.push(format!("it was killed after {} s", self.limit.as_secs()));
@@ -197,6 +195,7 @@ impl OneOff<'_> {
             exit_code,
             exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
             timed_out: timed_out.then_some(true),
+            first_failure: failed.then(|| first_failure(&output)).flatten(),
             stdout: output.stdout,
             stderr: output.stderr,
             notes,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::command::Effect;
 use crate::command::containers::{self, PROJECT_LABEL, Row, short_id};
 use crate::error::Error;
-use crate::tools::filters::{Texts, limited, word};
+use crate::tools::filters::{Choices, Texts, limited};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -25,8 +25,9 @@ pub(super) struct ListContainers {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filters {
-    /// State; finds stopped ones without `all`.
-    status: Option<Status>,
+    /// States; finds stopped ones without `all`.
+    #[serde(default)]
+    status: Choices<Status>,
     /// `key` or `key=value`.
     label: Option<Texts>,
     /// Part of the name.
@@ -34,7 +35,8 @@ struct Filters {
     /// Name of a network.
     network: Option<Texts>,
     /// starting, healthy, unhealthy or none.
-    health: Option<Health>,
+    #[serde(default)]
+    health: Choices<Health>,
     /// Project.
     project: Option<String>,
     /// Image, or one that its own is built on.
@@ -156,8 +158,8 @@ impl ListContainers {
     fn command(&self) -> containers::ListContainers {
         let Filters { status, label, name, network, health, project, image } = &self.filters;
         let mut filters = vec![];
-        filters.extend(status.map(|status| format!("status={}", word(&status))));
-        filters.extend(health.map(|health| format!("health={}", word(&health))));
+        filters.extend(status.filters("status"));
+        filters.extend(health.filters("health"));
         filters.extend(project.as_ref().map(|project| format!("label={PROJECT_LABEL}={project}")));
         filters.extend(Texts::filters(label.as_ref(), "label"));
         filters.extend(Texts::literal_filters(name.as_ref(), "name"));
@@ -207,10 +209,21 @@ mod tests {
     #[test]
     fn argv_of_list_containers() {
         assert_snapshot!(argv(json!({})), @"docker container ls --no-trunc");
+        assert_snapshot!(argv(json!({"filters": {"status": ["exited", "dead"]}})), @"docker container ls --no-trunc --filter=status=exited --filter=status=dead");
         assert_snapshot!(
             argv(json!({"all": true, "filters": {"status": "exited", "label": ["a=b", "c"], "name": "we.b", "health": "unhealthy", "project": "shop"}})),
             @r"docker container ls --all --no-trunc --filter=status=exited --filter=health=unhealthy --filter=label=com.docker.compose.project=shop --filter=label=a=b --filter=label=c '--filter=name=we\.b'"
         );
+    }
+
+    #[test]
+    fn a_state_that_there_is_not_is_refused() {
+        for status in [json!("stopped"), json!(["exited", "stopped"])] {
+            let refused =
+                serde_json::from_value::<ListContainers>(json!({"filters": {"status": status}}));
+            let sentence = refused.unwrap_err().to_string();
+            assert!(sentence.contains("stopped") && sentence.contains("exited"), "{sentence}");
+        }
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl RunContainer {
             exit_code,
             exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
             timed_out: timed_out.then_some(true),
-            first_failure: failed.then(|| first_failure(&output.stderr, &output.stdout)).flatten(),
+            first_failure: failed.then(|| first_failure(&output)).flatten(),
             stdout: output.stdout,
             stderr: output.stderr,
             notes: timed_out

@@ -21,7 +21,7 @@ const SINCE: Duration = Duration::from_secs(3600);
 pub(super) struct DockerEvents {
     /// Default 1h ago.
     since: Option<TimePoint>,
-    /// The same.
+    /// Default now.
     until: Option<TimePoint>,
     /// Default all.
     #[serde(default)]

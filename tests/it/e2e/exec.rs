@@ -33,6 +33,11 @@ async fn a_command_says_what_it_has_to_say_on_both_streams() {
     let told = session.fails("DKR-004", "exec-container", piped).await;
     assert!(told.contains(r#"["sh", "-c", "…"]"#), "{told}");
 
+    let variables = json!({"container_name": name, "command": "env", "environment": {"A": "1"}});
+    let told = session.done("exec-container", variables).await;
+    let stdout = told["stdout"].as_str().unwrap();
+    assert!(stdout.contains("A=1\n") && !stdout.contains("DOCKER_MCP"), "{told}");
+
     let missing = json!({"container_name": name, "command": "no-such-program"});
     let told = session.wire.call("exec-container", missing).await.to_string();
     assert!(told.contains("no-such-program"), "{told}");

@@ -14,6 +14,26 @@ async fn wait(session: &mut Session, name: &str, more: Value) -> Value {
 }
 
 #[tokio::test]
+async fn a_wait_for_a_port_looks_inside_only_now_and_then() {
+    let Some(world) = World::enter("wait-inside") else { return };
+    let mut session = world.session().await;
+    let name = world.run("main", OBEDIENT);
+    let wanted = json!({"until": "port", "port": 81, "timeout_seconds": 5});
+    let told = wait(&mut session, &name, wanted).await;
+    assert_eq!(told["timed_out"], true, "{told}");
+    let filter = format!("--filter=container={name}");
+    let events = world.docker([
+        "events",
+        "--since=10m",
+        "--until=0s",
+        "--filter=event=exec_create",
+        &filter,
+    ]);
+    let looks = events.lines().count();
+    assert!((2..=4).contains(&looks), "{looks}: {events}");
+}
+
+#[tokio::test]
 async fn what_happens_is_waited_for() {
     let Some(world) = World::enter("wait") else { return };
     let mut session = world.session().await;

@@ -20,7 +20,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) struct GetLogs {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Default 100.
+    /// Lines read (default 100).
     tail: Option<Bounded<0, TAIL_MAX>>,
     /// Regular expression.
     grep: Option<String>,

@@ -77,7 +77,7 @@ impl Tool for RecreateContainer {
     };
     const BRIEF: Option<Brief> = Some(Brief {
         described: &["container_name", "image", "wait_seconds", "dry_run"],
-        others: "All of create-container.",
+        others: "As in create-container, merged into what is there.",
     });
     type Reply = Change<Reply>;
 

@@ -27,6 +27,8 @@ const PROBE_CHARS: usize = 300;
 /// Pauses between two looks; each look costs a process.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Each leaves three events in the daemon's short memory.
+const BETWEEN_LOOKS_INSIDE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,9 +37,9 @@ pub(super) struct WaitContainer {
     container_name: ContainerRef,
     /// What for.
     until: Until,
-    /// In the log.
+    /// With log: regular expression.
     pattern: Option<String>,
-    /// Of the container.
+    /// With port.
     port: Option<Bounded<1, 65_535>>,
     /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
@@ -101,6 +103,7 @@ impl Tool for WaitContainer {
             limit,
             container: inspect(context, &self.container_name).await?,
             exit_code: None,
+            looked_inside: None,
         };
         watch.run().await.map(Structured)
     }
@@ -137,6 +140,8 @@ struct Watch<'a> {
     container: Container,
     /// Of a container that was removed when it had ended.
     exit_code: Option<i32>,
+    /// When it was last looked for a port from inside.
+    looked_inside: Option<Instant>,
 }
 
 impl Watch<'_> {
@@ -208,9 +213,7 @@ impl Watch<'_> {
         }
         match (self.wanted.until, &self.wanted.pattern, self.wanted.port) {
             (Until::Log, Some(pattern), _) => self.log(pattern).await,
-            (Until::Port, _, Some(port)) => {
-                port::stand(&self.context.docker, &self.container, port.get()).await
-            }
+            (Until::Port, _, Some(port)) => self.port(port.get()).await,
             _ => self.end().await,
         }
     }
@@ -230,6 +233,19 @@ impl Watch<'_> {
             "exited" | "dead" => Stand::Met(None),
             state => Stand::NotYet(format!("it is {state}")),
         })
+    }
+
+    async fn port(&mut self, port: u32) -> Result<Stand, Error> {
+        if let Some(address) = port::answering(&self.container, port).await {
+            return Ok(Stand::Met(Some(format!("{address} answers"))));
+        }
+        let too_soon = self.looked_inside.is_some_and(|last| last.elapsed() < BETWEEN_LOOKS_INSIDE);
+        // The last look tells why it was not met.
+        if too_soon && !self.left().is_zero() {
+            return Ok(Stand::NotYet(format!("nothing listens on port {port}")));
+        }
+        self.looked_inside = Some(Instant::now());
+        port::stand(&self.context.docker, &self.container, port).await
     }
 
     /// Until a line of this run fits.

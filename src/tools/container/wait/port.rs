@@ -17,6 +17,14 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Docker's proxy takes every connection, and ends it at once when nobody listens behind it.
 const REFUSAL: Duration = Duration::from_millis(200);
 
+/// Where it is reached from here.
+pub(super) async fn answering(container: &Container, port: u32) -> Option<SocketAddr> {
+    let address = published(container, port)?;
+    answers(address).await.then_some(address)
+}
+
+/// As it is seen from inside: it is not published, or on a machine or in a network that is not ours.
+///
 /// # Errors
 /// As [`Docker::run`].
 pub(super) async fn stand(
@@ -25,12 +33,6 @@ pub(super) async fn stand(
     port: u32,
 ) -> Result<Stand, Error> {
     let published = published(container, port);
-    if let Some(address) = published
-        && answers(address).await
-    {
-        return Ok(Stand::Met(Some(format!("{address} answers"))));
-    }
-    // Not published, or published on a machine or in a network that is not ours: so ask inside.
     let output = docker.run(&Sockets { container: container.id.clone() }).await?;
     let unpublished = format!("port {port} is not published");
     Ok(match (listener(&output.stdout, port), published) {

@@ -224,10 +224,14 @@ enum Builder {
 
 impl Builder {
     async fn find(context: &Context) -> Result<Self, Error> {
-        match context.docker.run(&BuildxVersionQuery).await {
+        Self::told_by(context.docker.run(&BuildxVersionQuery).await)
+    }
+
+    fn told_by(version: Result<String, Error>) -> Result<Self, Error> {
+        match version {
             Ok(version) => Ok(Self::of(&version)),
-            Err(error) if error.code == Code::Cancelled => Err(error),
-            Err(_) => Ok(Self::Classic),
+            Err(error) if error.code == Code::DockerMissing => Ok(Self::Classic),
+            Err(error) => Err(error),
         }
     }
 
@@ -332,5 +336,8 @@ mod tests {
         ] {
             assert_eq!(Builder::of(version), builder, "{version}");
         }
+        let without = |code| Builder::told_by(Err(Error::new(code, "x")));
+        assert_eq!(without(Code::DockerMissing).unwrap(), Builder::Classic);
+        assert_eq!(without(Code::Timeout).unwrap_err().code, Code::Timeout, "there may be one");
     }
 }
