@@ -301,9 +301,9 @@ mod tests {
     fn a_plan_is_not_void_because_a_size_could_not_be_measured_again() {
         let confirmations = Confirmations::default();
         let mut measured = volume(&[]);
-        measured
-            .iter_mut()
-            .for_each(|object| *object = object.clone().of_size(Some(2_000_000_000)));
+        for object in &mut measured {
+            *object = object.clone().of_size(Some(2_000_000_000));
+        }
         let token = plan(&confirmations, measured);
         let confirmed =
             confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
@@ -315,7 +315,9 @@ mod tests {
         let confirmations = Confirmations::default();
         let created = |created: &str| {
             let mut volumes = volume(&[]);
-            volumes.iter_mut().for_each(|volume| volume.created = created.to_owned());
+            for volume in &mut volumes {
+                created.clone_into(&mut volume.created);
+            }
             volumes
         };
         let shown = serde_json::to_value(created("2026-11-24T12:00:00Z")).unwrap();

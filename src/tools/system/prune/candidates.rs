@@ -113,9 +113,9 @@ impl Found {
         }
     }
 
-    fn keep_used(&mut self, names: Vec<String>) {
+    fn keep_used(&mut self, names: &[String]) {
         let why = if names.len() == 1 { "a container uses it" } else { "containers use them" };
-        self.keep(&names, "used ones", why);
+        self.keep(names, "used ones", why);
     }
 
     fn keep_protected(&mut self, names: &[String]) {
@@ -145,7 +145,8 @@ async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             rows.iter().filter(|row| !is_idle(row)).map(|row| row.id.clone()).collect();
         let busy = in_batches(docker, &busy, InspectContainers::listed).await?;
         let chosen = busy.iter().filter(|container| wish.wants(&container.config.labels));
-        let names: Vec<String> = chosen.map(|container| container.name().to_owned()).collect();
+        let mut names: Vec<String> = chosen.map(|container| container.name().to_owned()).collect();
+        names.sort();
         found.keep(&names, "containers", "not stopped");
     }
     for container in idle {
@@ -252,7 +253,7 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             });
         }
     }
-    found.keep_used(in_use);
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     let why = "they have names; choose some by unused_for, project or label";
     found.keep(&named, "unused images", why);
@@ -295,7 +296,7 @@ async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             },
         });
     }
-    found.keep_used(in_use);
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     Ok(found)
 }
@@ -350,7 +351,8 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             });
         }
     }
-    found.keep_used(in_use.into_iter().collect());
+    let in_use: Vec<String> = in_use.into_iter().collect();
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     let why = "their compose project still has containers; compose-down removes both";
     found.keep(&of_existing, "volumes", why);
@@ -415,7 +417,7 @@ mod tests {
     fn what_is_in_use_is_named_as_long_as_it_is_little() {
         let kept = |count: usize| {
             let mut found = Found::default();
-            found.keep_used((1..=count).map(|n| format!("v{n}")).collect());
+            found.keep_used(&(1..=count).map(|n| format!("v{n}")).collect::<Vec<_>>());
             found.notes.join("; ")
         };
         assert_eq!(kept(0), "");
