@@ -1,23 +1,24 @@
 //! The program: settings, log, docker, server; signals and exit status.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow};
 use docker_mcp_server::config::{self, Cli, Settings, Subcommands};
 use docker_mcp_server::docker::{Docker, Runner, Shared, reap};
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
 use docker_mcp_server::server::audit::Audit;
 use docker_mcp_server::server::call::{Dispatcher, UnknownTool};
-use docker_mcp_server::server::render::Renderer;
+use docker_mcp_server::server::render::{Rendered, Renderer};
 use docker_mcp_server::server::{Server, definitions, serve};
 use docker_mcp_server::tools::Context;
 use docker_mcp_server::tools::confirm::Confirmations;
 use docker_mcp_server::workspace::Workspace;
 use docker_mcp_server::{docs, logging};
+use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -126,17 +127,51 @@ async fn call(
     } else {
         arguments.to_owned()
     };
-    let arguments =
+    let mut arguments: Map<String, Value> =
         serde_json::from_str(&arguments).context("the arguments are not a JSON object")?;
-    match dispatcher.call(tool, arguments, stop, Progress::default()).await {
-        Ok(answer) => {
-            print(&answer.text)?;
-            Ok(if answer.is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-        }
-        Err(UnknownTool(message)) => {
-            bail!("{message}; `docker-mcp-server tools --table` lists them")
+    let mut answer = call_once(dispatcher, tool, arguments.clone(), &stop).await?;
+    if let Some(asked) = answer.asked.take() {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            // The token ends with this process.
+            let note = "nothing was done: there is no terminal to ask on, and this plan cannot be confirmed by a second call; in a script `--confirm never` does it without asking";
+            writeln!(io::stderr(), "docker-mcp-server: {note}")?;
+        } else if agrees(&asked.question, &stop).await? {
+            arguments.insert("confirm".to_owned(), asked.token.into());
+            answer = call_once(dispatcher, tool, arguments, &stop).await?;
+        } else {
+            answer = dispatcher.declined(tool, &asked.token);
         }
     }
+    print(&answer.text)?;
+    Ok(if answer.is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn call_once(
+    dispatcher: &Dispatcher,
+    tool: &str,
+    arguments: Map<String, Value>,
+    stop: &CancellationToken,
+) -> Result<Rendered> {
+    let answer = dispatcher.call(tool, arguments, stop.clone(), Progress::default()).await;
+    answer.map_err(|UnknownTool(message)| {
+        anyhow!("{message}; `docker-mcp-server tools --table` lists them")
+    })
+}
+
+/// Asks on the terminal. Anything but a clear yes is a no.
+async fn agrees(question: &str, stop: &CancellationToken) -> Result<bool> {
+    // It is no agent that asks here.
+    let question = question.replacen("An agent asks to remove", "This removes", 1);
+    write!(io::stderr(), "{question}\nDo it? [y/N] ")?;
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let line = tokio::select! {
+        line = line => line??,
+        () = stop.cancelled() => return Ok(false),
+    };
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 async fn doctor(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<ExitCode> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::containers::{PROJECT_LABEL, or_default};
+use super::disk::bytes;
 use super::{Command, Effect, Invocation, Output, json, time};
 use crate::error::Error;
 
@@ -133,8 +134,8 @@ struct RawSize {
 }
 
 impl Command for VolumeSizes {
-    /// By name, as docker rounds them: `100kB`. A driver that cannot tell has none.
-    type Reply = BTreeMap<String, String>;
+    /// Bytes by name, as docker rounds them. A driver that cannot tell has none.
+    type Reply = BTreeMap<String, u64>;
 
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["system", "df"])
@@ -146,7 +147,7 @@ impl Command for VolumeSizes {
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
         let rows: Vec<Option<RawSize>> = json::document(&output.stdout)?;
         let rows = rows.into_iter().flatten();
-        Ok(rows.filter(|row| row.size != "N/A").map(|row| (row.name, row.size)).collect())
+        Ok(rows.filter_map(|row| Some((row.name, bytes(&row.size)?))).collect())
     }
 }
 
@@ -185,7 +186,7 @@ mod tests {
         let sizes = VolumeSizes { timeout: Duration::from_secs(1) };
         let stdout = r#"[{"Name":"a","Size":"100kB"},{"Name":"nfs","Size":"N/A"},null]"#;
         let read = sizes.parse(&output(stdout)).unwrap();
-        assert_eq!(read.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "100kB".to_owned())]);
+        assert_eq!(read.into_iter().collect::<Vec<_>>(), [("a".to_owned(), 100_000)]);
         assert!(sizes.parse(&output("[null]")).unwrap().is_empty());
     }
 }

@@ -93,7 +93,8 @@ pub struct Settings {
     /// folder the server is started in.
     #[arg(long, env = "CLAUDE_PROJECT_DIR", global = true)]
     pub project_dir: Option<PathBuf>,
-    /// The toolsets to offer, separated by commas. Default: all.
+    /// The toolsets to offer, separated by commas; `core` is the 22 tools with which most is done.
+    /// Default: all.
     #[arg(long, env = "DOCKER_MCP_TOOLSETS", value_delimiter = ',', global = true)]
     pub toolsets: Vec<Toolset>,
     #[command(flatten)]

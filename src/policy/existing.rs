@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::paths::{FileKind, Paths};
-use super::refusal::{Findings, Place, Refusal, plain};
+use super::refusal::{Findings, Place, Refusal, Violation, plain};
 use super::{Policy, rights, rule};
 use crate::command::labels;
 
@@ -68,6 +68,18 @@ impl Policy {
         }
         let name = document["Name"].as_str().unwrap_or("?").trim_start_matches('/');
         findings.finish().map_err(|refusal| powerful(refusal, name))
+    }
+
+    /// The refusal of a container that shares namespaces with more containers, one after the other,
+    /// than are looked at.
+    pub fn unchecked_chain(&self, id: &str, most: usize) -> Refusal {
+        let switch = "starting the server with --policy unrestricted".to_owned();
+        let subject = format!("container {}: its chain of shared namespaces", plain(id));
+        let mut violation = Violation::of(&rule::TARGET, subject, &Place::default(), switch);
+        violation.why = format!(
+            "it shares the namespaces of more than {most} containers, and one that was not looked at may control this machine."
+        );
+        Refusal { violations: vec![violation] }
     }
 
     /// Whether a container that exists may be started (again): a folder of a root that it mounts can

@@ -190,7 +190,10 @@ impl Policy {
         let led = if path == named { String::new() } else { format!("{named} leads to {path}; ") };
         let why = match rule.name {
             "mount.outside_roots" => format!("{path} is outside {}.", self.folders("mount")),
-            "file.outside_roots" => format!("{path} is outside {}.", self.folders("read")),
+            "file.outside_roots" => {
+                let verb = if access.read_only { "read" } else { "write" };
+                format!("{path} is outside {}.", self.folders(verb))
+            }
             "mount.system_path" | "file.system_path" => {
                 let owner = places::system_path(&located.path);
                 format!("{path} {}", owner.map_or(rule.why, |owner| owner.why()))

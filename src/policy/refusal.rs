@@ -60,7 +60,8 @@ impl Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        let mut error = Self::new(Code::RefusedByPolicy, refusal.rules().join(", "));
+        let rules = refusal.rules().join(", ");
+        let mut error = Self::new(Code::RefusedByPolicy, &rules).with("rule", &rules);
         let count = refusal.violations.len();
         if let [violation] = &refusal.violations[..] {
             if let Some(service) = &violation.service {
@@ -77,7 +78,7 @@ impl From<Refusal> for Error {
             if let Some(last) = error.details.last_mut() {
                 last.push_str(" You cannot change this setting; ask the user.");
             }
-            return error;
+            return error.hint(&violation.instead);
         }
         for (i, violation) in refusal.violations.iter().take(TOLD).enumerate() {
             for (j, line) in violation.lines(true).iter().enumerate() {
@@ -89,7 +90,14 @@ impl From<Refusal> for Error {
             error.details.push(format!("{} more violations are not shown.", count - TOLD));
         }
         error.details.push("You cannot change these settings; ask the user.".to_owned());
-        error
+        let mut alternatives: Vec<&str> =
+            refusal.violations.iter().map(|violation| violation.instead.as_str()).collect();
+        alternatives.sort_unstable();
+        alternatives.dedup();
+        match alternatives[..] {
+            [one] => error.hint(one),
+            _ => error.hint("each violation names its own alternative after \"instead\""),
+        }
     }
 }
 
@@ -203,7 +211,7 @@ impl<'a> Findings<'a> {
 }
 
 impl Violation {
-    fn of(
+    pub(super) fn of(
         rule: &'static Rule,
         subject: impl fmt::Display,
         place: &Place,

@@ -36,9 +36,9 @@ pub struct UnknownTool(pub String);
 impl Dispatcher {
     /// Offers the given toolsets, or all when none is given.
     pub fn new(context: Context, renderer: Renderer, toolsets: &[Toolset]) -> Self {
-        let offered = crate::tools::all()
-            .into_iter()
-            .filter(|entry| toolsets.is_empty() || toolsets.contains(&entry.spec.toolset));
+        let offered = crate::tools::all().into_iter().filter(|entry| {
+            toolsets.is_empty() || toolsets.iter().any(|set| set.includes(&entry.spec))
+        });
         Self::of(context, renderer, offered)
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::reply::Asked;
 use crate::command::Invocation;
+use crate::command::text::human_bytes;
 use crate::error::{Code, Error};
 
 /// How long a plan may be confirmed.
@@ -34,13 +35,27 @@ pub struct Doomed {
     /// `volume`, `container`, `image`, `network`.
     pub kind: &'static str,
     pub name: String,
-    /// The full ID, or for a volume its time of creation: a new one of the same name is another.
+    /// The full ID. A volume has none.
     pub id: String,
+    /// Of a volume: a new one of the same name is another.
+    pub created: String,
     pub project: Option<String>,
     pub size: Option<String>,
+    pub size_bytes: Option<u64>,
     pub used_by: Vec<String>,
     /// Whether data would be gone with it.
     pub loses_data: bool,
+}
+
+impl Doomed {
+    /// With its size, where that is known.
+    pub fn of_size(self, bytes: Option<u64>) -> Self {
+        Self { size: bytes.map(human_bytes), size_bytes: bytes, ..self }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.size_bytes.unwrap_or_default()
+    }
 }
 
 /// What a call would do, to be shown to the person.
@@ -227,8 +242,7 @@ impl Confirmations {
 
 /// Sizes are only told: measuring one can fail the second time, and what is in use grows meanwhile.
 fn bound_to(tool: &str, commands: &[String], doomed: &[Doomed]) -> String {
-    let objects: Vec<_> =
-        doomed.iter().map(|object| Doomed { size: None, ..object.clone() }).collect();
+    let objects: Vec<_> = doomed.iter().map(|object| object.clone().of_size(None)).collect();
     format!("{tool}\n{commands:?}\n{objects:?}")
 }
 
@@ -301,12 +315,33 @@ mod tests {
         let confirmations = Confirmations::default();
         let mut measured = volume(&[]);
         for object in &mut measured {
-            object.size = Some("2 GB".into());
+            *object = object.clone().of_size(Some(2_000_000_000));
         }
         let token = plan(&confirmations, measured);
         let confirmed =
             confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
         assert!(matches!(confirmed, Ok(Decision::Go)));
+    }
+
+    #[test]
+    fn a_volume_shows_when_it_was_created_and_a_newer_one_is_another() {
+        let confirmations = Confirmations::default();
+        let created = |created: &str| {
+            let mut volumes = volume(&[]);
+            for volume in &mut volumes {
+                created.clone_into(&mut volume.created);
+            }
+            volumes
+        };
+        let shown = serde_json::to_value(created("2026-11-24T12:00:00Z")).unwrap();
+        assert_eq!(
+            (&shown[0]["created"], &shown[0]["id"]),
+            (&"2026-11-24T12:00:00Z".into(), &"".into())
+        );
+        let token = plan(&confirmations, created("2026-11-24T12:00:00Z"));
+        let newer = created("2026-11-24T12:00:01Z");
+        let confirmed = confirmations.decide("remove-volume", &commands(), newer, Some(&token));
+        assert_eq!(confirmed.unwrap_err().code, Code::ConfirmationInvalid);
     }
 
     #[test]

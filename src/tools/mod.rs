@@ -63,6 +63,39 @@ pub enum Toolset {
     Networks,
     Compose,
     System,
+    /// The few of all groups with which most is done: for clients that load every definition.
+    Core,
+}
+
+const CORE: [&str; 22] = [
+    "compose-down",
+    "compose-logs",
+    "compose-ps",
+    "create-container",
+    "deploy-compose",
+    "diagnose",
+    "docker-info",
+    "exec-container",
+    "get-logs",
+    "inspect-container",
+    "kill-container",
+    "list-containers",
+    "list-images",
+    "list-volumes",
+    "pause-container",
+    "pull-image",
+    "remove-container",
+    "restart-container",
+    "start-container",
+    "stop-container",
+    "unpause-container",
+    "wait-container",
+];
+
+impl Toolset {
+    pub fn includes(self, tool: &Spec) -> bool {
+        self == tool.toolset || (self == Self::Core && CORE.contains(&tool.name))
+    }
 }
 
 /// A tool is its parameters: a struct whose doc comments a model reads.

@@ -9,10 +9,10 @@ use crate::command::documents::Documents;
 use crate::command::labels::REQUEST;
 use crate::command::values::Labels;
 use crate::docker::Docker;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::policy::{Disk, Level};
 
-/// Containers that share namespaces one after the other.
+/// So many containers that share namespaces one after the other are looked at.
 const CHAIN: usize = 8;
 
 /// Refuses to change what this server has not created, when the operator wants that.
@@ -87,8 +87,13 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
     }
     // With those whose namespaces it shares: their power over the host is its own.
     let mut chain = vec![id.to_owned()];
-    for at in 0..CHAIN {
-        let Some(id) = chain.get(at) else { return Ok(()) };
+    let mut at = 0;
+    while let Some(id) = chain.get(at) {
+        if at >= CHAIN {
+            let first = chain.first().map_or("", String::as_str);
+            return Err(policy.unchecked_chain(first, CHAIN).into());
+        }
+        at += 1;
         let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
         policy.target(&document, &Disk)?;
         let text = |value: &Value, pointer: &str| {
@@ -105,14 +110,13 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
             }
         }
         let modes = ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"];
-        let others: Vec<String> = modes
-            .iter()
-            .filter_map(|mode| text(&document, mode).strip_prefix("container:").map(str::to_owned))
-            .filter(|other| !chain.contains(other))
-            .collect();
-        chain.extend(others);
+        for mode in modes {
+            let mode = text(&document, mode);
+            let other = mode.strip_prefix("container:").map(str::to_owned);
+            chain.extend(other.filter(|other| !chain.contains(other)));
+        }
     }
-    Err(Error::new(Code::RefusedByPolicy, "it shares the namespaces of too many containers"))
+    Ok(())
 }
 
 /// Refuses to start containers again whose folders of the project lead out of it by now, also where

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use docker_mcp_server::server::{INSTRUCTIONS, definitions};
+use docker_mcp_server::tools::Toolset;
 use serde_json::{Map, Value, json};
 
 use crate::stage::Stage;
@@ -225,4 +226,13 @@ async fn the_list_is_small_on_the_wire_and_the_same_each_time() {
         }
     }
     assert_eq!(lists.len(), 1, "the list depends on who asks");
+}
+
+#[tokio::test]
+async fn the_core_is_small() {
+    let stage = Stage::empty();
+    let dispatcher = stage.dispatcher_of_sets(&[Toolset::Core]);
+    let list = serde_json::to_string(&definitions(&dispatcher)).unwrap();
+    assert!(list.len() <= 18_000, "{} bytes", list.len());
+    assert_eq!(dispatcher.offered().count(), 22, "one of them is called otherwise");
 }

@@ -15,7 +15,7 @@ use docker_mcp_server::retry::Retry;
 use docker_mcp_server::server::call::Dispatcher;
 use docker_mcp_server::server::render::Renderer;
 use docker_mcp_server::tools::confirm::Confirmations;
-use docker_mcp_server::tools::{Context, Entry};
+use docker_mcp_server::tools::{Context, Entry, Toolset};
 use docker_mcp_server::workspace::Workspace;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -146,6 +146,11 @@ impl Stage {
 
     pub(crate) fn dispatcher(&self) -> Dispatcher {
         Dispatcher::new(self.context(), renderer(), &[])
+    }
+
+    /// A server of these toolsets.
+    pub(crate) fn dispatcher_of_sets(&self, toolsets: &[Toolset]) -> Dispatcher {
+        Dispatcher::new(self.context(), renderer(), toolsets)
     }
 
     /// A server of exactly these tools.

@@ -263,7 +263,7 @@ fn files_elsewhere_are_refused_however_deep() {
     machine.write("/home/ann/shop/sub/base.yaml", "services:\n  a:\n    env_file: ../../other/x.env\n    extends: {file: ../everything/etc/passwd}");
     machine.write("/home/ann/shop/inc.yaml", "include: [sub/base.yaml]");
     assert_snapshot!(prescan(&machine, "include: [inc.yaml]\nservices: {a: {label_file: /etc/passwd}}"), @"
-    Error: DKR-014 refused_by_policy: file.outside_roots | Context: violations=3
+    Error: DKR-014 refused_by_policy: file.outside_roots | Context: rule=file.outside_roots; violations=3
       1. label_file /etc/passwd [file.outside_roots at compose_yaml:2]
          why: /etc/passwd is outside the folders this server may read (/home/ann/shop).
          instead: use a file of the project.
@@ -277,6 +277,7 @@ fn files_elsewhere_are_refused_however_deep() {
          instead: use a file of the project.
          The user can allow it by starting the server with --allow-path /etc/passwd:ro.
       You cannot change these settings; ask the user.
+    hint: use a file of the project.
     ");
 }
 
@@ -286,11 +287,12 @@ fn the_env_file_beside_is_read_unasked() {
     machine.add("/home/ann/shop/sub/.env", FileKind::Pipe);
     machine.write("/home/ann/shop/sub/base.yaml", "services: {}");
     assert_snapshot!(prescan(&machine, "include: [sub/base.yaml]"), @"
-    Error: DKR-014 refused_by_policy: file.special_file | Context: where=compose_yaml:1
+    Error: DKR-014 refused_by_policy: file.special_file | Context: rule=file.special_file; where=compose_yaml:1
       env_file /home/ann/shop/sub/.env
       why: it is a socket, a device or a pipe of the host.
       instead: use a regular file of the project.
       The user can allow it by starting the server with --allow-path /home/ann/shop/sub/.env:ro. You cannot change this setting; ask the user.
+    hint: use a regular file of the project.
     ");
 }
 

@@ -90,7 +90,7 @@ fn all_reasons_are_told() {
     let error = standard()
         .target(&container(&json!({"Privileged": true, "PidMode": "host"})), &Machine::ann());
     insta::assert_snapshot!(crate::error::Error::from(error.unwrap_err()), @"
-    Error: DKR-014 refused_by_policy: target.host_powerful | Context: violations=2
+    Error: DKR-014 refused_by_policy: target.host_powerful | Context: rule=target.host_powerful; violations=2
       1. container web: privileged [target.host_powerful at HostConfig.Privileged]
          why: what runs in it can control this machine: a privileged container is root on this machine.
          instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
@@ -100,6 +100,7 @@ fn all_reasons_are_told() {
          instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
          The user can allow it by starting the server with --allow host-pid.
       You cannot change these settings; ask the user.
+    hint: look at it with inspect-container, get-logs and container-stats, or ask the user.
     ");
 }
 

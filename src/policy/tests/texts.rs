@@ -18,11 +18,12 @@ fn one_violation() {
     let bind = json!({"volumes": [{"type": "bind", "source": "/etc", "target": "/host-etc", "read_only": true}]});
     let text = vetted(&standard(), &bind).to_string();
     assert_snapshot!(text, @r#"
-    Error: DKR-014 refused_by_policy: mount.outside_roots | Context: service=db; where=services.db.volumes[0]
+    Error: DKR-014 refused_by_policy: mount.outside_roots | Context: rule=mount.outside_roots; service=db; where=services.db.volumes[0]
       service "db": bind mount /etc -> /host-etc
       why: /etc is outside the folders this server may mount (/home/ann/shop).
       instead: mount a folder of the project, or use a named volume.
       The user can allow it by starting the server with --allow-path /etc:ro. You cannot change this setting; ask the user.
+    hint: mount a folder of the project, or use a named volume.
     "#);
     assert_eq!(text, vetted(&standard(), &bind).to_string());
 }
@@ -38,7 +39,7 @@ fn several_violations() {
         ],
         "surprise": {"password": "hunter2"}
     })), @r#"
-    Error: DKR-014 refused_by_policy: container.privileged, container.capability, mount.docker_socket, mount.outside_roots, compose.unknown_key | Context: violations=5
+    Error: DKR-014 refused_by_policy: container.privileged, container.capability, mount.docker_socket, mount.outside_roots, compose.unknown_key | Context: rule=container.privileged, container.capability, mount.docker_socket, mount.outside_roots, compose.unknown_key; violations=5
       1. service "db": privileged [container.privileged at services.db.privileged]
          why: a privileged container is root on this machine.
          instead: leave it out, and add the one capability that is needed with cap_add.
@@ -60,6 +61,7 @@ fn several_violations() {
          instead: leave the key out.
          The user can allow it by starting the server with --policy unrestricted.
       You cannot change these settings; ask the user.
+    hint: each violation names its own alternative after "instead"
     "#);
 }
 
@@ -67,11 +69,12 @@ fn several_violations() {
 fn the_level() {
     let stop = Invocation::docker(Effect::Destroy, ["container", "stop"]).operands(["web"]);
     assert_snapshot!(Error::from(read_only().check(&stop, &Machine::ann()).unwrap_err()), @"
-    Error: DKR-014 refused_by_policy: level.read_only
+    Error: DKR-014 refused_by_policy: level.read_only | Context: rule=level.read_only
       stop: it may end programs or lose data
       why: this server was started read-only.
       instead: use the tools that only read.
       The user can allow it by starting the server with --policy standard. You cannot change this setting; ask the user.
+    hint: use the tools that only read.
     ");
 }
 
@@ -80,23 +83,33 @@ fn a_file_that_is_read() {
     let create = Invocation::docker(Effect::Change, ["container", "create"])
         .hazard(Hazard::HostPath { path: "/home/ann/shop-secrets/env".into(), read_only: true });
     assert_snapshot!(Error::from(standard().check(&create, &Machine::ann()).unwrap_err()), @"
-    Error: DKR-014 refused_by_policy: file.outside_roots
+    Error: DKR-014 refused_by_policy: file.outside_roots | Context: rule=file.outside_roots
       path /home/ann/shop-secrets/env
       why: /home/ann/shop-secrets/env is outside the folders this server may read (/home/ann/shop).
       instead: use a file of the project.
       The user can allow it by starting the server with --allow-path /home/ann/shop-secrets/env:ro. You cannot change this setting; ask the user.
+    hint: use a file of the project.
     ");
+}
+
+#[test]
+fn a_file_that_is_written() {
+    let copy = Invocation::docker(Effect::Change, ["container", "cp"])
+        .hazard(Hazard::HostPath { path: "/home/ann/out".into(), read_only: false });
+    let text = Error::from(standard().check(&copy, &Machine::ann()).unwrap_err()).to_string();
+    assert!(text.contains("outside the folders this server may write (/home/ann/shop)."), "{text}");
 }
 
 #[test]
 fn nothing_can_be_mounted() {
     let policy = Policy::default().with_project(std::path::Path::new("/"));
     assert_snapshot!(vetted(&policy, &json!({"volumes": [{"type": "bind", "source": "/home/ann/shop", "target": "/a"}]})), @r#"
-    Error: DKR-014 refused_by_policy: mount.outside_roots | Context: service=db; where=services.db.volumes[0]
+    Error: DKR-014 refused_by_policy: mount.outside_roots | Context: rule=mount.outside_roots; service=db; where=services.db.volumes[0]
       service "db": bind mount /home/ann/shop -> /a
       why: /home/ann/shop is outside the folders this server may mount (none: the server was started in /).
       instead: mount a folder of the project, or use a named volume.
       The user can allow it by starting the server with --allow-path /home/ann/shop. You cannot change this setting; ask the user.
+    hint: mount a folder of the project, or use a named volume.
     "#);
 }
 

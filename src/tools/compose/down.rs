@@ -263,16 +263,17 @@ impl ComposeDown {
                 Doomed {
                     kind: "volume",
                     name: volume.name.clone(),
-                    id: volume.created_at.clone(),
+                    created: volume.created_at.clone(),
                     project: Some(project.clone()),
-                    size: sizes.get(&volume.name).cloned(),
                     used_by: users
                         .iter()
                         .filter(|row| row.mounts.contains(&volume.name))
                         .map(|row| row.name.clone())
                         .collect(),
                     loses_data: true,
+                    ..Doomed::default()
                 }
+                .of_size(sizes.get(&volume.name).copied())
             }));
         }
         Ok(doomed)

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::project::{self, Labelled, Object};
 use crate::command::containers::{Container, or_default};
+use crate::command::disk::bytes;
 use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
@@ -109,11 +110,11 @@ impl Command for InspectVolumes {
     }
 }
 
-/// `docker system df`: the sizes of all volumes, as docker writes them.
+/// `docker system df`: the bytes of all volumes, as far as they are known.
 pub(super) struct VolumeSizes;
 
 impl Command for VolumeSizes {
-    type Reply = BTreeMap<String, String>;
+    type Reply = BTreeMap<String, u64>;
 
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["system", "df"])
@@ -130,7 +131,8 @@ impl Command for VolumeSizes {
             size: String,
         }
         let rows: Option<Vec<Row>> = json::document(&output.stdout)?;
-        Ok(rows.unwrap_or_default().into_iter().map(|row| (row.name, row.size)).collect())
+        let rows = rows.unwrap_or_default().into_iter();
+        Ok(rows.filter_map(|row| Some((row.name, bytes(&row.size)?))).collect())
     }
 }
 

@@ -143,7 +143,7 @@ fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
     let volumes = volumes.iter().map(|volume| Doomed {
         kind: "volume",
         name: volume.name.clone(),
-        id: time::from_docker(&volume.created_at),
+        created: time::from_docker(&volume.created_at),
         project: project.clone(),
         used_by: vec![container.name().to_owned()],
         loses_data: true,

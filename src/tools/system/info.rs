@@ -31,8 +31,11 @@ pub(super) struct Reply {
     system: Option<String>,
     cpus: Option<u64>,
     memory: Option<String>,
+    memory_bytes: Option<u64>,
     storage: Option<String>,
     rootless: Option<bool>,
+    /// What works here beside docker itself; nothing while docker does not.
+    capabilities: Vec<&'static str>,
     project_folder: String,
     policy: Allowed,
     warnings: Vec<String>,
@@ -115,11 +118,24 @@ impl Tool for DockerInfo {
             }
             Err(error) => reply.problem = Some(error.to_string()),
         }
+        if reply.healthy {
+            reply.capabilities = reply.what_works();
+        }
         Ok(Structured(reply))
     }
 }
 
 impl Reply {
+    fn what_works(&self) -> Vec<&'static str> {
+        let mut capabilities = vec![];
+        capabilities.extend(self.compose_version.is_some().then_some("compose"));
+        capabilities.push(match self.buildx_version {
+            Some(_) => "buildx",
+            None => "classic builder only",
+        });
+        capabilities
+    }
+
     fn describe(&mut self, info: Info) {
         self.compose_version = info.plugin("compose");
         self.buildx_version = info.plugin("buildx");
@@ -129,7 +145,8 @@ impl Reply {
         }
         self.system = info.operating_system.filter(|system| !system.is_empty());
         self.cpus = info.ncpu.filter(|cpus| *cpus > 0);
-        self.memory = info.mem_total.filter(|bytes| *bytes > 0).map(human_bytes);
+        self.memory_bytes = info.mem_total.filter(|bytes| *bytes > 0);
+        self.memory = self.memory_bytes.map(human_bytes);
         self.storage = info.driver.filter(|driver| !driver.is_empty());
         let rootless =
             info.security_options.iter().flatten().any(|option| option.contains("rootless"));
@@ -192,5 +209,32 @@ impl Command for InfoQuery {
 
     fn parse(&self, output: &Output) -> Result<Info, Error> {
         json::document(&output.stdout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_works_follows_from_the_plugins() {
+        let works = |plugins: &str| {
+            let info =
+                format!(r#"{{"MemTotal":4000000000,"ClientInfo":{{"Plugins":[{plugins}]}}}}"#);
+            let output = Output { stdout: info, ..Output::default() };
+            let mut reply = Reply::default();
+            reply.describe(InfoQuery.parse(&output).unwrap());
+            assert_eq!(
+                (reply.memory.as_deref(), reply.memory_bytes),
+                (Some("4 GB"), Some(4_000_000_000))
+            );
+            reply.what_works()
+        };
+        let compose = r#"{"Name":"compose","Version":"v2.26.1"}"#;
+        assert_eq!(works(compose), ["compose", "classic builder only"]);
+        let buildx = r#"{"Name":"buildx","Version":"v0.13.1"}"#;
+        assert_eq!(works(&format!("{compose},{buildx}")), ["compose", "buildx"]);
+        let broken = r#"{"Name":"buildx","Version":"v0.13.1","Err":"exec format error"}"#;
+        assert_eq!(works(broken), ["classic builder only"]);
     }
 }

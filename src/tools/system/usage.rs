@@ -4,13 +4,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::prune::is_past;
 use crate::command::Effect;
 use crate::command::containers::short_id;
 use crate::command::disk::{DiskUsage as Query, ImagesTotal, Item, Usage};
-use crate::command::images::{ListImages, Row, image_of};
+use crate::command::images::{InspectImages, ListImages, Row, image_of};
 use crate::command::text::human_bytes;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::tools::batches::in_batches;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -19,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// How many of the largest objects of a kind are named.
 const LARGEST: usize = 5;
 const PROJECTS: usize = 20;
+/// The call by which unused images with names go, and the time that it names.
+const OLD_IMAGES: &str = r#"prune {"what":"images","unused_for":"168h"}"#;
+const OLD: Duration = Duration::from_secs(168 * 3600);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -80,8 +85,8 @@ struct Reclaimable {
     /// `safe`: it can be had again. `risky`: nobody can bring it back.
     risk: &'static str,
     why: &'static str,
-    /// The call that would plan its removal.
-    next: &'static str,
+    /// The call that would plan its removal, where it would find something.
+    next: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,7 +138,10 @@ impl Tool for DiskUsage {
         let (usage, named) = tokio::join!(usage(docker), docker.run(&list));
         let ((usage, images_total), named) = (usage?, named?);
         Ok(match self.by {
-            By::Type => Reply::Types(by_type(&usage, images_total, &named)),
+            By::Type => {
+                let old = old_images(docker, &usage).await?;
+                Reply::Types(by_type(&usage, images_total, &named, &old))
+            }
             By::Project => Reply::Projects(by_project(&usage, &named)),
         })
     }
@@ -157,7 +165,22 @@ async fn usage(docker: &Docker) -> Result<(Usage, Option<u64>), Error> {
     Ok((usage, total))
 }
 
-fn by_type(usage: &Usage, images_total: Option<u64>, named: &[Row]) -> ByType {
+/// The unused images with names that [`OLD_IMAGES`] would find.
+async fn old_images(docker: &Docker, usage: &Usage) -> Result<BTreeSet<String>, Error> {
+    let unused = usage.images.iter().filter(|image| image.users == 0 && !image.name.is_empty());
+    let ids: BTreeSet<String> = unused.map(|image| image.id.clone()).collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut images = in_batches(docker, &ids, InspectImages::listed).await?;
+    images.retain(|image| is_past(OLD, &[&image.created, &image.metadata.last_tag_time]));
+    Ok(images.into_iter().map(|image| image.id).collect())
+}
+
+fn by_type(
+    usage: &Usage,
+    images_total: Option<u64>,
+    named: &[Row],
+    old: &BTreeSet<String>,
+) -> ByType {
     let can_be_pulled: BTreeSet<&str> =
         named.iter().filter(|row| !row.digests.is_empty()).map(|row| row.id.as_str()).collect();
     let unused = |item: &&Item| item.users == 0;
@@ -178,8 +201,11 @@ fn by_type(usage: &Usage, images_total: Option<u64>, named: &[Row]) -> ByType {
                 &Reclaimable::safe(
                     "unused images from a registry",
                     "no container uses them; they can be pulled again",
-                    r#"prune {"what":"images","unused_for":"168h"}"#,
-                ),
+                    OLD_IMAGES,
+                )
+                .if_old(usage.images.iter().any(|image| {
+                    old.contains(&image.id) && can_be_pulled.contains(image.id.as_str())
+                })),
             )
             .could_lose(
                 usage.images.iter().filter(unused).filter(|image| {
@@ -188,8 +214,11 @@ fn by_type(usage: &Usage, images_total: Option<u64>, named: &[Row]) -> ByType {
                 &Reclaimable::risky(
                     "unused images that were built here",
                     "no registry has them; they would have to be built again",
-                    r#"prune {"what":"images","unused_for":"168h"}"#,
-                ),
+                    OLD_IMAGES,
+                )
+                .if_old(usage.images.iter().any(|image| {
+                    old.contains(&image.id) && !can_be_pulled.contains(image.id.as_str())
+                })),
             ),
         Kind::of("containers", &usage.containers, None).could_lose(
             usage.containers.iter().filter(|container| {
@@ -269,11 +298,18 @@ impl Kind {
 
 impl Reclaimable {
     fn safe(what: &'static str, why: &'static str, next: &'static str) -> Self {
-        Self { what, count: 0, size: String::new(), size_bytes: 0, risk: "safe", why, next }
+        let (size, next) = (String::new(), Some(next));
+        Self { what, count: 0, size, size_bytes: 0, risk: "safe", why, next }
     }
 
     fn risky(what: &'static str, why: &'static str, next: &'static str) -> Self {
         Self { risk: "risky", ..Self::safe(what, why, next) }
+    }
+
+    /// Only what is there for long goes by that call.
+    fn if_old(mut self, any_old: bool) -> Self {
+        self.next = self.next.filter(|_| any_old);
+        self
     }
 }
 
@@ -399,7 +435,8 @@ mod tests {
     #[test]
     fn it_is_told_what_could_go_and_at_which_risk() {
         let (usage, named) = usage();
-        let types = by_type(&usage, Some(20_000_000), &named);
+        let old = BTreeSet::from(["sha256:old:1".to_owned()]);
+        let types = by_type(&usage, Some(20_000_000), &named, &old);
         let told: Vec<String> = types
             .types
             .iter()
@@ -418,6 +455,14 @@ mod tests {
                 "build cache: 1 500 B safe",
             ]
         );
+        let next: Vec<_> = types
+            .types
+            .iter()
+            .flat_map(|kind| &kind.reclaimable)
+            .filter(|it| it.what.starts_with("unused images"))
+            .map(|it| it.next)
+            .collect();
+        assert_eq!(next, [Some(OLD_IMAGES), None], "none of those built here is old");
         assert_eq!(types.total_bytes, 20_000_000 + 7_000 + 23_000_000 + 600);
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, size_in_passing, users_of};
 use crate::command::Effect;
+use crate::command::text::human_bytes;
 use crate::command::values::VolumeName;
 use crate::error::Error;
 use crate::tools::reply::Structured;
@@ -26,6 +27,7 @@ pub(super) struct Reply {
     created: String,
     used_by: Vec<User>,
     size: Option<String>,
+    size_bytes: Option<u64>,
     labels: BTreeMap<String, String>,
     options: BTreeMap<String, String>,
 }
@@ -52,7 +54,7 @@ impl Tool for InspectVolume {
         let name = self.name.as_str();
         let volume = inspect_one(context, name).await?;
         let users = users_of(context, name).await?;
-        let size = size_in_passing(context, name).await;
+        let size_bytes = size_in_passing(context, name).await;
         let user = |row: &crate::command::containers::Row| User {
             container: row.name.clone(),
             state: row.state.clone(),
@@ -61,7 +63,8 @@ impl Tool for InspectVolume {
             project: volume.project().map(str::to_owned),
             created: volume.created(),
             used_by: users.rows().iter().map(user).collect(),
-            size,
+            size: size_bytes.map(human_bytes),
+            size_bytes,
             name: volume.name,
             driver: volume.driver,
             mountpoint: volume.mountpoint,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Effect;
 use crate::command::containers::PROJECT_LABEL;
+use crate::command::text::human_bytes;
 use crate::command::values::ProjectName;
 use crate::command::volumes::{self, InspectVolumes, Volume, VolumeSizes};
 use crate::error::Error;
@@ -61,6 +62,7 @@ struct Listed {
     created: String,
     used_by: Vec<String>,
     size: Option<String>,
+    size_bytes: Option<u64>,
 }
 
 impl Tool for ListVolumes {
@@ -106,7 +108,7 @@ impl ListVolumes {
     }
 }
 
-fn listed(volume: &Volume, users: &Users, size: Option<String>) -> Listed {
+fn listed(volume: &Volume, users: &Users, size_bytes: Option<u64>) -> Listed {
     let uses = users.rows().iter().filter(|row| row.mounts.contains(&volume.name));
     Listed {
         name: volume.name.clone(),
@@ -115,7 +117,8 @@ fn listed(volume: &Volume, users: &Users, size: Option<String>) -> Listed {
         anonymous: volume.is_anonymous().then_some(true),
         created: volume.created(),
         used_by: few(uses.map(|row| row.name.clone()).collect()),
-        size,
+        size: size_bytes.map(human_bytes),
+        size_bytes,
     }
 }
 

@@ -43,7 +43,7 @@ async fn users_of(context: &Context, name: &str) -> Result<Users, Error> {
 }
 
 /// A size is worth telling, and not worth failing for.
-async fn size_in_passing(context: &Context, name: &str) -> Option<String> {
+async fn size_in_passing(context: &Context, name: &str) -> Option<u64> {
     let sizes: Result<BTreeMap<_, _>, _> =
         context.docker.run(&VolumeSizes { timeout: SIZE_IN_PASSING }).await;
     sizes.ok()?.remove(name)

@@ -65,12 +65,12 @@ impl Tool for RemoveVolume {
         let doomed = Doomed {
             kind: "volume",
             name: name.to_owned(),
-            id: volume.created_at.clone(),
+            created: volume.created(),
             project: volume.project().map(str::to_owned),
-            size,
-            used_by: vec![],
             loses_data: true,
-        };
+            ..Doomed::default()
+        }
+        .of_size(size);
         let decision = context.confirmations.decide(
             Self::SPEC.name,
             &[removal.invocation()],

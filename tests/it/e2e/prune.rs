@@ -69,6 +69,7 @@ async fn stopped_containers_go_exactly_as_planned() {
     assert_eq!(told["plan"]["removes"][0]["size"], "2 MB", "{told}");
     let notes = told["plan"]["notes"].to_string();
     assert!(notes.contains(&kept) && notes.contains(&job), "{told}");
+    assert!(notes.contains(&format!("kept {running}, {server}: not stopped")), "{told}");
 
     // Another one since: the plan is void, and it is not lost.
     let later = corner.container("later", &[], "true");
@@ -124,6 +125,11 @@ async fn volumes_go_only_when_they_are_chosen_and_no_project_has_them() {
     let mount = format!("--volume={used}:/data");
     let user = corner.container("user", &[&mount, &project(&alive_project)], "true");
 
+    let mount = format!("--volume={of_gone}:/data");
+    let writer = corner.container("writer", &[&mount], "head -c 3000000 /dev/zero > /data/file");
+    world.docker(["start", "--attach", &writer]);
+    world.docker(["rm", &writer]);
+
     // Without a choice a name is a reason to keep it.
     let all = session.done("prune", json!({"what": "volumes", "dry_run": true})).await;
     for name in [&loose, &of_gone, &of_alive, &kept, &used] {
@@ -132,8 +138,15 @@ async fn volumes_go_only_when_they_are_chosen_and_no_project_has_them() {
     let of_project = json!({"what": "volumes", "project": gone_project});
     let (told, confirmed) = plan(&mut session, &of_project).await;
     assert_eq!(names(&told["plan"]["removes"]), [of_gone.as_str()], "{told}");
-    assert_eq!(told["plan"]["removes"][0]["loses_data"], true, "{told}");
-    assert_eq!(session.done("prune", confirmed).await["removed"], json!([of_gone]));
+    let removes = &told["plan"]["removes"][0];
+    assert_eq!((&removes["loses_data"], &removes["size_bytes"]), (&json!(true), &json!(3_000_000)));
+    assert!(removes["created"].is_string() && removes["id"].is_null(), "{told}");
+    let pruned = session.done("prune", confirmed).await;
+    assert_eq!(
+        (&pruned["removed"], &pruned["reclaimed"]),
+        (&json!([of_gone]), &json!("3 MB")),
+        "{pruned}"
+    );
     assert!(!world.exists("volume", &of_gone));
 
     let alive = session.done("prune", json!({"what": "volumes", "project": alive_project})).await;
@@ -141,6 +154,8 @@ async fn volumes_go_only_when_they_are_chosen_and_no_project_has_them() {
     let by_label = json!({"what": "volumes", "label": format!("{}=1", world.prefix)});
     let (told, confirmed) = plan(&mut session, &by_label).await;
     assert_eq!(names(&told["plan"]["removes"]), [loose.as_str()], "{told}");
+    let notes = told["plan"]["notes"].to_string();
+    assert!(notes.contains(&format!("kept {used}: a container uses it")), "{told}");
     // A container takes it after the plan.
     let mount = format!("--volume={loose}:/data");
     let taker = corner.container("taker", &[&mount], "true");

@@ -273,6 +273,7 @@ fn port_of(text: &str) -> Option<u16> {
 
 fn refused_by(view: &View<'_>, name: &str, row: &Row, port: Option<u16>) -> Cause {
     let to = port.map(|port| format!(" on port {port}")).unwrap_or_default();
+    let at = port.map(|port| format!(":{port}")).unwrap_or_default();
     let status = format!("{}: {}", row.name, row.status);
     if row.state != "running" {
         return Cause::new(
@@ -299,7 +300,10 @@ fn refused_by(view: &View<'_>, name: &str, row: &Row, port: Option<u16>) -> Caus
     }
     Cause::new(
         "dependency-refuses",
-        format!("{name} runs, but nothing accepts connections there{to}"),
+        format!(
+            "its log says the connection to {name}{at} was refused; {} runs ({})",
+            row.name, row.status
+        ),
         "check the port (the one inside the container, not the published one), that the service listens on 0.0.0.0 and not on 127.0.0.1, and that it had come up in time",
     )
     .evidence(status)

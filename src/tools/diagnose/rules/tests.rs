@@ -230,7 +230,7 @@ fn others_are_found_by_name_and_network() {
     dependency-late: it could not find search when it asked; shop-search-1 runs now and is on its network [start it again; let it wait for the other (depends_on with condition service_healthy)] restart-container {"container_name":"api"}
     name-unknown: it looks for "serach", and no container or service is called so; there is "search" [use the name search] compose-ps {"project_name":"shop"}
     dependency-not-ready: it cannot reach queue on port 5672: shop-queue-1 runs, but is not ready (Up 3 seconds (health: starting)) [wait for it (depends_on with condition service_healthy), or see why it does not get healthy] diagnose {"container_name":"shop-queue-1"}
-    dependency-refuses: search runs, but nothing accepts connections there on port 9300 [check the port (the one inside the container, not the published one), that the service listens on 0.0.0.0 and not on 127.0.0.1, and that it had come up in time] get-logs {"container_name":"shop-search-1","tail":50} | restart-container {"container_name":"api"}
+    dependency-refuses: its log says the connection to search:9300 was refused; shop-search-1 runs (Up 5 minutes) [check the port (the one inside the container, not the published one), that the service listens on 0.0.0.0 and not on 127.0.0.1, and that it had come up in time] get-logs {"container_name":"shop-search-1","tail":50} | restart-container {"container_name":"api"}
     refused-by-itself: it connects to localhost port 9200, which inside a container is the container itself, and nothing listens there [use search:9200] get-logs {"container_name":"api","tail":50}
     "#);
 }

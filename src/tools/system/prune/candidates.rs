@@ -12,9 +12,8 @@ use crate::command::containers::{
 use crate::command::disk::DiskUsage;
 use crate::command::images::{InspectImages, ListImages, merged};
 use crate::command::networks::{InspectNetworks, ListNetworks};
-use crate::command::text::human_bytes;
 use crate::command::volumes::{InspectVolumes, ListVolumes, VolumeSizes};
-use crate::command::{Command, Effect, Invocation, Output, disk, json, time};
+use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::Context;
@@ -32,7 +31,6 @@ pub(super) struct Candidate {
     pub(super) doomed: Doomed,
     /// What `rm` gets: its ID; of an image with several tags, all of them.
     pub(super) operands: Vec<String>,
-    pub(super) bytes: u64,
 }
 
 impl Candidate {
@@ -83,15 +81,24 @@ impl Prune {
         project.iter().all(has) && self.label.iter().flat_map(|label| &label.0).all(has)
     }
 
-    /// Whether the newest of these times is as long ago as asked for. A time that cannot be read
-    /// proves nothing.
-    fn is_old(&self, times: &[&str]) -> bool {
-        let Some(span) = self.unused_for else { return true };
-        let before = Timestamp::now().checked_sub(span.duration()).unwrap_or(Timestamp::MIN);
-        let times = times.iter().filter(|time| !time.starts_with("0001-"));
-        let newest = times.filter_map(|text| time::parse(text)).max();
-        newest.is_some_and(|newest| newest <= before)
+    /// `--filter` values of a listing; none without a choice.
+    fn label_filters(&self) -> Vec<String> {
+        let project = self.project.iter().map(|project| format!("{PROJECT_LABEL}={project}"));
+        let labels = self.label.iter().flat_map(|label| label.0.iter().cloned());
+        project.chain(labels).map(|label| format!("label={label}")).collect()
     }
+
+    fn is_old(&self, times: &[&str]) -> bool {
+        self.unused_for.is_none_or(|span| is_past(span.duration(), times))
+    }
+}
+
+/// Whether the newest of these times is so long ago. A time that cannot be read proves nothing.
+pub(in crate::tools::system) fn is_past(span: Duration, times: &[&str]) -> bool {
+    let before = Timestamp::now().checked_sub(span).unwrap_or(Timestamp::MIN);
+    let times = times.iter().filter(|time| !time.starts_with("0001-"));
+    let newest = times.filter_map(|text| time::parse(text)).max();
+    newest.is_some_and(|newest| newest <= before)
 }
 
 impl Found {
@@ -104,6 +111,11 @@ impl Found {
             }
             names => self.notes.push(format!("kept {} {what}: {why}", names.len())),
         }
+    }
+
+    fn keep_used(&mut self, names: &[String]) {
+        let why = if names.len() == 1 { "a container uses it" } else { "containers use them" };
+        self.keep(names, "used ones", why);
     }
 
     fn keep_protected(&mut self, names: &[String]) {
@@ -128,6 +140,15 @@ async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
     let idle = in_batches(docker, &ids, Measured).await?;
 
     let (mut found, mut protected, mut of_running) = (Found::default(), vec![], vec![]);
+    if wish.is_chosen() {
+        let busy: Vec<String> =
+            rows.iter().filter(|row| !is_idle(row)).map(|row| row.id.clone()).collect();
+        let busy = in_batches(docker, &busy, InspectContainers::listed).await?;
+        let chosen = busy.iter().filter(|container| wish.wants(&container.config.labels));
+        let mut names: Vec<String> = chosen.map(|container| container.name().to_owned()).collect();
+        names.sort();
+        found.keep(&names, "containers", "not stopped");
+    }
     for container in idle {
         let labels = &container.config.labels;
         if !wish.wants(labels) || !wish.is_old(&[&container.created, &container.state.finished_at])
@@ -140,19 +161,17 @@ async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         } else if wish.project.is_none() && project.as_ref().is_some_and(|it| alive.contains(it)) {
             of_running.push(name);
         } else {
-            let bytes = container.size_rw.unwrap_or_default();
             found.candidates.push(Candidate {
                 operands: vec![container.id.clone()],
-                bytes,
                 doomed: Doomed {
                     kind: "container",
                     name,
                     id: container.id,
                     project,
-                    size: (bytes > 0).then(|| human_bytes(bytes)),
-                    used_by: vec![],
                     loses_data: true,
-                },
+                    ..Doomed::default()
+                }
+                .of_size(container.size_rw.filter(|bytes| *bytes > 0)),
             });
         }
     }
@@ -199,11 +218,12 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
     )?;
     let used: BTreeSet<String> = users.into_iter().map(|container| container.image).collect();
 
-    let (mut found, mut protected, mut named) = (Found::default(), vec![], vec![]);
+    let mut found = Found::default();
+    let (mut protected, mut named, mut in_use) = (vec![], vec![], vec![]);
     for image in images {
         let labels = &image.config.labels;
         let is_old = wish.is_old(&[&image.created, &image.metadata.last_tag_time]);
-        if used.contains(&image.id) || !wish.wants(labels) || !is_old {
+        if !wish.wants(labels) || !is_old {
             continue;
         }
         let tags = image.tags();
@@ -212,8 +232,10 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             Some(name) => name.clone(),
             None => image.id.clone(),
         };
-        let names = || tags.iter().chain([&name]);
-        if names().any(|name| stays(docker, "image", name, labels)) {
+        let is_kept = |name: &String| stays(docker, "image", name, labels);
+        if used.contains(&image.id) {
+            in_use.extend(wish.is_chosen().then_some(name));
+        } else if is_kept(&name) || tags.iter().any(is_kept) {
             protected.push(name);
         } else if !is_nameless && !wish.is_chosen() && wish.unused_for.is_none() {
             named.push(name);
@@ -221,18 +243,18 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             found.candidates.push(Candidate {
                 // An ID with several tags would need force, which also removes what is used.
                 operands: if tags.len() > 1 { tags } else { vec![image.id.clone()] },
-                bytes: image.size,
                 doomed: Doomed {
                     kind: "image",
                     name,
                     project: project_of(labels),
                     id: image.id,
-                    size: Some(human_bytes(image.size)),
                     ..Doomed::default()
-                },
+                }
+                .of_size(Some(image.size)),
             });
         }
     }
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     let why = "they have names; choose some by unused_for, project or label";
     found.keep(&named, "unused images", why);
@@ -247,13 +269,17 @@ async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
     // Stopped containers too: without its network one does not start again.
     let used: BTreeSet<&String> = rows.iter().flat_map(|row| &row.networks).collect();
 
-    let (mut found, mut protected) = (Found::default(), vec![]);
+    let (mut found, mut protected, mut in_use) = (Found::default(), vec![], vec![]);
     for network in networks {
         let is_dockers_own = network.is_predefined()
             || network.scope == "swarm"
             || network.name == "docker_gwbridge";
-        let is_needed = is_dockers_own || used.contains(&network.name);
-        if is_needed || !wish.wants(&network.labels) || !wish.is_old(&[&network.created]) {
+        let is_wanted = wish.wants(&network.labels) && wish.is_old(&[&network.created]);
+        if is_dockers_own || !is_wanted {
+            continue;
+        }
+        if used.contains(&network.name) {
+            in_use.extend(wish.is_chosen().then_some(network.name));
             continue;
         }
         if stays(docker, "network", &network.name, &network.labels) {
@@ -262,7 +288,6 @@ async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         }
         found.candidates.push(Candidate {
             operands: vec![network.id.clone()],
-            bytes: 0,
             doomed: Doomed {
                 kind: "network",
                 project: project_of(&network.labels),
@@ -272,21 +297,27 @@ async fn networks(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             },
         });
     }
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     Ok(found)
 }
 
 async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
-    let list = ListVolumes { filters: vec!["dangling=true".to_owned()] };
-    let sizes = async {
-        match wish.confirm {
-            // Whoever confirms has seen them.
-            Some(_) => BTreeMap::new(),
-            None => docker.run(&VolumeSizes { timeout: SIZE_IN_PASSING }).await.unwrap_or_default(),
+    let unused = ListVolumes { filters: vec!["dangling=true".to_owned()] };
+    // Used ones only where somebody has chosen them and wants to know what became of them.
+    let chosen = async {
+        match wish.label_filters() {
+            filters if filters.is_empty() => Ok(vec![]),
+            filters => docker.run(&ListVolumes { filters }).await,
         }
     };
-    let (rows, names, mut sizes) = tokio::join!(all_containers(docker), docker.run(&list), sizes);
-    let (rows, names) = (rows?, names?);
+    let sizes = VolumeSizes { timeout: SIZE_IN_PASSING };
+    let (rows, unused, chosen, sizes) =
+        tokio::join!(all_containers(docker), docker.run(&unused), chosen, docker.run(&sizes));
+    let (rows, mut names, mut sizes) = (rows?, unused?, sizes.unwrap_or_default());
+    let mut in_use: BTreeSet<String> = chosen?.into_iter().collect();
+    in_use.retain(|name| names.binary_search(name).is_err());
+    names.retain(|name| !in_use.contains(name));
     let volumes = in_batches(docker, &names, InspectVolumes::listed).await?;
     let used: BTreeSet<&String> = rows.iter().flat_map(|row| &row.mounts).collect();
     let existing: BTreeSet<&str> = rows.iter().filter_map(|row| row.project.as_deref()).collect();
@@ -294,10 +325,12 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
     let mut found = Found::default();
     let (mut protected, mut of_existing, mut named) = (vec![], vec![], vec![]);
     for volume in volumes {
-        if used.contains(&volume.name) || !wish.wants(&volume.labels) {
+        if !wish.wants(&volume.labels) {
             continue;
         }
-        if stays(docker, "volume", &volume.name, &volume.labels) {
+        if used.contains(&volume.name) {
+            in_use.extend(wish.is_chosen().then_some(volume.name));
+        } else if stays(docker, "volume", &volume.name, &volume.labels) {
             protected.push(volume.name);
         } else if volume.project().is_some_and(|project| existing.contains(project)) {
             of_existing.push(volume.name);
@@ -307,20 +340,20 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             let size = sizes.remove(&volume.name);
             found.candidates.push(Candidate {
                 operands: vec![volume.name.clone()],
-                bytes: size.as_deref().and_then(disk::bytes).unwrap_or_default(),
                 doomed: Doomed {
                     kind: "volume",
                     project: project_of(&volume.labels),
-                    // It has no ID: a new one of the same name has another time of creation.
-                    id: volume.created_at.clone(),
+                    created: volume.created(),
                     name: volume.name,
-                    size,
-                    used_by: vec![],
                     loses_data: true,
-                },
+                    ..Doomed::default()
+                }
+                .of_size(size),
             });
         }
     }
+    let in_use: Vec<String> = in_use.into_iter().collect();
+    found.keep_used(&in_use);
     found.keep_protected(&protected);
     let why = "their compose project still has containers; compose-down removes both";
     found.keep(&of_existing, "volumes", why);
@@ -342,13 +375,12 @@ async fn build_cache(docker: &Docker) -> Result<Found, Error> {
             .push(format!("at most {count} pieces; those that a later build still needs may stay"));
         found.candidates.push(Candidate {
             operands: vec![],
-            bytes,
             doomed: Doomed {
                 kind: "build_cache",
                 name: "build cache".to_owned(),
-                size: Some(human_bytes(bytes)),
                 ..Doomed::default()
-            },
+            }
+            .of_size(Some(bytes)),
         });
     }
     Ok(found)
@@ -383,6 +415,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_use_is_named_as_long_as_it_is_little() {
+        let kept = |count: usize| {
+            let mut found = Found::default();
+            found.keep_used(&(1..=count).map(|n| format!("v{n}")).collect::<Vec<_>>());
+            found.notes.join("; ")
+        };
+        assert_eq!(kept(0), "");
+        assert_eq!(kept(1), "kept v1: a container uses it");
+        assert_eq!(kept(2), "kept v1, v2: containers use them");
+        assert_eq!(kept(300), "kept 300 used ones: containers use them");
+    }
+
+    #[test]
     fn only_what_is_known_to_be_old_is_old() {
         let old = wish(json!({"what": "containers", "unused_for": "1h"}));
         let now = Timestamp::now().to_string();
@@ -404,7 +449,7 @@ mod tests {
             name: "x:1".into(),
             ..Doomed::default()
         };
-        let candidate = Candidate { doomed, operands: vec![], bytes: 0 };
+        let candidate = Candidate { doomed, operands: vec![] };
         assert_eq!(candidate.complaint(Some(&error)), "two bbbbbbbbbbbb is used");
     }
 }

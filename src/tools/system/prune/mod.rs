@@ -1,5 +1,6 @@
 //! prune: exactly the objects of a plan, of one kind, by their IDs. Not `docker … prune`, which
-//! removes whatever is there by the time it runs.
+//! removes whatever is there by the time it runs; only the build cache goes that way, because its
+//! pieces have no names that docker would take.
 
 mod candidates;
 
@@ -21,6 +22,7 @@ use crate::tools::confirm::Decision;
 use crate::tools::filters::Texts;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
+pub(super) use candidates::is_past;
 use candidates::{Candidate, Found};
 
 /// Objects of one call: a person has to read the plan.
@@ -181,7 +183,7 @@ impl Prune {
         if let (Some(error), true) = (&problem, gone.is_empty()) {
             return Err(error.clone());
         }
-        let bytes: u64 = gone.iter().map(|candidate| candidate.bytes).sum();
+        let bytes: u64 = gone.iter().map(|candidate| candidate.doomed.bytes()).sum();
         let failed = left.into_iter().map(|candidate| Failed {
             name: name(candidate),
             why: candidate.complaint(problem.as_ref()),
@@ -278,7 +280,7 @@ mod tests {
     fn argv(arguments: serde_json::Value) -> String {
         let tool: Prune = serde_json::from_value(arguments).unwrap();
         let doomed = Doomed { name: "web".into(), id: "0a1b".into(), ..Doomed::default() };
-        let candidate = Candidate { operands: vec!["0a1b".into()], doomed, bytes: 0 };
+        let candidate = Candidate { operands: vec!["0a1b".into()], doomed };
         tool.removal(&[candidate]).to_string()
     }
 
