@@ -146,10 +146,7 @@ pub struct Entry {
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        #[cfg(feature = "schemas")]
-        let full_schema = schema::of::<T>();
-        #[cfg(not(feature = "schemas"))]
-        let full_schema = schema::recorded(T::SPEC.name);
+        let full_schema = schema::full::<T>();
         let advertised = schema::advertised(&full_schema, T::BRIEF);
         Self {
             spec: T::SPEC,

@@ -4,7 +4,15 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::Brief;
+use super::{Brief, Tool};
+
+/// All parameters of a tool: made from its type, or as it was recorded.
+pub(super) fn full<T: Tool>() -> Map<String, Value> {
+    #[cfg(feature = "schemas")]
+    return of::<T>();
+    #[cfg(not(feature = "schemas"))]
+    return recorded(T::SPEC.name);
+}
 
 /// The schema of a parameter struct: inlined, and without titles, formats and nulls.
 #[cfg(feature = "schemas")]
@@ -14,7 +22,7 @@ pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
 
 /// The schemas as they were recorded, an object of a line for each tool.
 #[cfg(not(feature = "schemas"))]
-pub(super) fn recorded(tool: &str) -> Map<String, Value> {
+fn recorded(tool: &str) -> Map<String, Value> {
     static ALL: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(|| {
         serde_json::from_str(include_str!("schemas.json")).expect("a test reads it too")
     });

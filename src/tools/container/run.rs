@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_is_only_named_is_repaired_and_refused_all_the_same() {
-        let full = schema::of::<RunContainer>();
+        let full = schema::full::<RunContainer>();
         let given = json!({"image": "a", "hostname": "h", "cap_drop": "[\"ALL\"]", "init": "true"});
         let fitted = arguments::fit(&full, given.as_object().unwrap().clone()).unwrap();
         assert_eq!((&fitted["cap_drop"], &fitted["init"]), (&json!(["ALL"]), &json!(true)));

@@ -154,7 +154,7 @@ pub(in crate::tools) fn command(
     given: Map<String, Value>,
     workspace: &Workspace,
 ) -> Result<Invocation, Error> {
-    static SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(schema::of::<CreateContainer>);
+    static SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(schema::full::<CreateContainer>);
     let tool: CreateContainer = arguments::read(arguments::fit(&SCHEMA, given)?)?;
     let order = tool.order();
     Ok(order.invocation(&Resolved::resolve(order.settings, workspace)?, "0123456789abcdef"))

@@ -412,6 +412,7 @@ mod tests {
         assert!(!wants(json!({"project": "sho"})) && !wants(json!({"label": "tier=a"})));
         assert!(!wants(json!({"label": "absent"})));
         assert!(!wants(json!({"label": "tier", "project": "other"})));
+        assert!(!wish(json!({"what": "volumes", "label": []})).is_chosen());
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl Tool for Prune {
 impl Prune {
     /// Whether named images and volumes are meant too.
     fn is_chosen(&self) -> bool {
-        self.project.is_some() || self.label.is_some()
+        // An empty list chooses nothing.
+        self.project.is_some() || self.label.as_ref().is_some_and(|labels| !labels.0.is_empty())
     }
 
     fn refuse_what_makes_no_sense(&self) -> Result<(), Error> {
