@@ -54,3 +54,20 @@ pub trait Command {
         output.exit_code == 0
     }
 }
+
+/// A command of which only the success matters: it changes something, and prints what it was given
+/// or nothing.
+#[derive(Debug)]
+pub struct Act(pub Invocation);
+
+impl Command for Act {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}

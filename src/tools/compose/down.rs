@@ -13,7 +13,7 @@ use crate::command::containers::ListContainers;
 use crate::command::images::{Image, InspectImages};
 use crate::command::text::human_bytes;
 use crate::command::values::{Bounded, ProjectName};
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
@@ -142,7 +142,7 @@ impl Tool for ComposeDown {
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan));
         }
-        docker.watch(&Down(command.clone()), |_| docker.progress().say("taking down")).await?;
+        docker.watch(&Act(command.clone()), |_| docker.progress().say("taking down")).await?;
         let after = Holdings::of(docker, &self.project_name).await?;
         let mut reply = self.compare(docker, &before, &after).await?;
         reply.command = command.to_string();
@@ -337,21 +337,6 @@ impl ComposeDown {
             kept_volumes,
             command: String::new(),
         })
-    }
-}
-
-/// `docker compose down`.
-struct Down(Invocation);
-
-impl Command for Down {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use super::up::Ascent;
 use crate::command::compose::Project;
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
@@ -31,21 +31,6 @@ pub(super) struct Reply {
     root: Option<String>,
     services: Vec<Report>,
     command: String,
-}
-
-/// `docker compose VERB`, which says on standard error what it does.
-struct Act(Invocation);
-
-impl Command for Act {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// What the three tools have in common.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::{judge_changes, judge_protection, judge_start};
 use crate::tools::reply::{Change, DryRun};
@@ -28,21 +28,6 @@ pub(super) struct Reply {
     /// False when it was so already.
     changed: bool,
     command: String,
-}
-
-/// `docker container VERB`, which prints what it was given and nothing else.
-struct Act(Invocation);
-
-impl Command for Act {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// Looks, acts unless it is so already, and looks again. Acts on the ID, so that a rename in

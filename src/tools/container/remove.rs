@@ -9,7 +9,7 @@ use super::lifecycle::inspect;
 use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
 use crate::command::values::ContainerRef;
 use crate::command::volumes::{InspectVolumes, Volume};
-use crate::command::{Command, Effect, Invocation, Output, time};
+use crate::command::{Act, Effect, Invocation, time};
 use crate::error::{Code, Error, Repeat};
 use crate::tools::confirm::{Decision, Doomed};
 use crate::tools::protect::{judge_protection, judge_removal};
@@ -89,13 +89,11 @@ impl Tool for RemoveContainer {
 }
 
 impl RemoveContainer {
-    fn removal(&self, container: &str) -> Removal {
-        Removal(
-            Invocation::docker(Effect::Destroy, ["container", "rm"])
-                .flag("--force", self.force)
-                .flag("--volumes", self.volumes)
-                .operands([container]),
-        )
+    fn removal(&self, container: &str) -> Act {
+        Act(Invocation::docker(Effect::Destroy, ["container", "rm"])
+            .flag("--force", self.force)
+            .flag("--volumes", self.volumes)
+            .operands([container]))
     }
 
     fn refuse_running(&self, container: &Container) -> Result<(), Error> {
@@ -152,24 +150,9 @@ fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
     std::iter::once(itself).chain(volumes).collect()
 }
 
-/// `docker container rm`, which prints what it was given.
-struct Removal(Invocation);
-
-impl Command for Removal {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// Removes it and sees to it that it is gone: it may be gone although docker complains, because
 /// somebody else removes it too or because the daemon's answer was lost.
-async fn remove(context: &Context, removal: &Removal, id: &str) -> Result<(), Error> {
+async fn remove(context: &Context, removal: &Act, id: &str) -> Result<(), Error> {
     let Err(error) = context.docker.run(removal).await else {
         return wait_until_gone(context, id).await;
     };
@@ -222,7 +205,7 @@ mod tests {
 
     fn argv(arguments: serde_json::Value) -> String {
         let tool: RemoveContainer = serde_json::from_value(arguments).unwrap();
-        tool.removal(tool.container_name.as_str()).invocation().to_string()
+        tool.removal(tool.container_name.as_str()).0.to_string()
     }
 
     #[test]

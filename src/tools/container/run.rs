@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::create::{Act, Order, Prepared, RemoveOwn, Settings, yes};
+use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
 use crate::command::containers::{Container, InspectContainers, exit_meaning, short_id};
 use crate::command::values::{Bounded, ContainerName, ImageRef};
-use crate::command::{Command, Effect, Invocation, Output, Program, diagnose, text, time};
+use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, text, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};

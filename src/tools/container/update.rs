@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::create::{Act, name_conflict};
+use super::create::name_conflict;
 use super::lifecycle::inspect;
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, ContainerName, ContainerRef, Cpus, Memory, RestartPolicy};
-use crate::command::{Effect, Invocation};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::{judge_changes, judge_protection};
 use crate::tools::reply::{Change, DryRun};

@@ -8,7 +8,7 @@ use super::inspect_one;
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::networks::Network;
 use crate::command::values::{ContainerRef, NetworkAlias, NetworkName};
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Change, DryRun};
@@ -150,7 +150,7 @@ impl Pair {
         context: &Context,
         dry_run: bool,
         is_so_already: bool,
-        command: impl Fn(&str, &str) -> Attach + Send,
+        command: impl Fn(&str, &str) -> Act + Send,
     ) -> Result<Change<Reply>, Error> {
         let Self { network, container } = self;
         let shown = command(&network.name, container.name()).0.to_string();
@@ -186,29 +186,14 @@ impl Pair {
     }
 }
 
-/// `docker network connect` and `disconnect`, which print nothing.
-struct Attach(Invocation);
-
-fn connect(network: &str, container: &str, aliases: &[NetworkAlias]) -> Attach {
+fn connect(network: &str, container: &str, aliases: &[NetworkAlias]) -> Act {
     let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
-    Attach(connect.each("--alias", aliases).operands([network, container]))
+    Act(connect.each("--alias", aliases).operands([network, container]))
 }
 
-fn disconnect(network: &str, container: &str) -> Attach {
+fn disconnect(network: &str, container: &str) -> Act {
     let disconnect = Invocation::docker(Effect::Destroy, ["network", "disconnect"]);
-    Attach(disconnect.operands([network, container]))
-}
-
-impl Command for Attach {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
+    Act(disconnect.operands([network, container]))
 }
 
 #[cfg(test)]

@@ -9,11 +9,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::create::Act;
 use super::lifecycle::inspect;
 use crate::command::containers::Container;
 use crate::command::values::{ContainerPath, HostPath, Place};
-use crate::command::{Effect, Hazard, Invocation};
+use crate::command::{Act, Effect, Hazard, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};

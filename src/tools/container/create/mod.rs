@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub(super) use carried::{Carried, Network};
 pub(super) use preflight::name_conflict;
 pub(super) use settings::Settings;
-pub(super) use steps::Act;
+
 pub(super) use undo::RemoveOwn;
 
 use crate::command::containers::{

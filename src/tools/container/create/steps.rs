@@ -4,7 +4,7 @@ use super::resolved::Resolved;
 use super::{Order, undo};
 use crate::command::containers::InspectContainers;
 use crate::command::pull::Pull;
-use crate::command::{Command, Effect, Invocation, Output, time};
+use crate::command::{Act, Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};
 use crate::tools::Context;
 
@@ -43,9 +43,9 @@ impl Steps {
     pub(super) fn shown(&self, container: &str) -> Vec<Invocation> {
         let mut shown: Vec<_> = self.pull.iter().map(Pull::invocation).collect();
         shown.push(self.create.0.clone());
-        let connect = |network: &String| Act::connect(network, container).0;
+        let connect = |network: &String| connect(network, container).0;
         shown.extend(self.further_networks.iter().map(connect));
-        shown.extend(self.start.then(|| Act::start(container).0));
+        shown.extend(self.start.then(|| start(container).0));
         shown
     }
 
@@ -58,20 +58,20 @@ impl Steps {
         name: &str,
     ) -> Result<Option<String>, Error> {
         for network in &self.further_networks {
-            let connect = Act::connect(network, id);
-            context.docker.run(&connect).await.map_err(|error| {
-                let shown = Act::connect(network, name).0.to_string();
+            let joining = connect(network, id);
+            context.docker.run(&joining).await.map_err(|error| {
+                let shown = connect(network, name).0.to_string();
                 error.with("container", name).with("network", network.as_str()).command(shown)
             })?;
         }
         if !self.start {
             return Ok(None);
         }
-        let Err(error) = context.docker.run(&Act::start(id)).await else { return Ok(None) };
+        let Err(error) = context.docker.run(&start(id)).await else { return Ok(None) };
         if undo::was_lost(&error) && was_started(context, id).await {
             return Ok(Some("docker's answer to the start was lost; it has been started".into()));
         }
-        Err(error.with("container", name).command(Act::start(name).0.to_string()))
+        Err(error.with("container", name).command(start(name).0.to_string()))
     }
 }
 
@@ -121,30 +121,13 @@ fn warnings(stderr: &str) -> Vec<String> {
     lines.take(WARNINGS).map(text).collect()
 }
 
-/// A command that changes something and prints nothing that matters.
-pub(in crate::tools::container) struct Act(pub(in crate::tools::container) Invocation);
-
-impl Act {
-    fn connect(network: &str, container: &str) -> Self {
-        let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
-        Self(connect.operands([network, container]))
-    }
-
-    fn start(container: &str) -> Self {
-        Self(Invocation::docker(Effect::Change, ["container", "start"]).operands([container]))
-    }
+fn connect(network: &str, container: &str) -> Act {
+    let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
+    Act(connect.operands([network, container]))
 }
 
-impl Command for Act {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
+fn start(container: &str) -> Act {
+    Act(Invocation::docker(Effect::Change, ["container", "start"]).operands([container]))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::steps::Act;
+use crate::command::Act;
 use crate::command::containers::{ListContainers, short_id};
 use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::Docker;

@@ -15,11 +15,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::create::{Act, Order, Prepared, RemoveOwn, Settings, log_tail, watch};
+use super::create::{Order, Prepared, RemoveOwn, Settings, log_tail, watch};
 use crate::command::containers::{Container, InspectContainers, PROJECT_LABEL, exit_meaning};
 use crate::command::documents::Documents;
 use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
-use crate::command::{Effect, Invocation};
+use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
