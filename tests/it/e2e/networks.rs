@@ -33,7 +33,7 @@ async fn a_network_is_created_joined_left_and_removed() {
     assert_eq!(containers, &json!([container]), "{listed}");
     let shown = session.done("inspect-network", json!({"name": network})).await;
     let member = entry(&shown["containers"], "name", &container);
-    assert!(member["aliases"].to_string().contains("db"), "{shown}");
+    assert!(member["aliases"].to_string().contains("\"db\""), "{shown}");
 
     let error = session.fails("DKR-009", "remove-network", json!({"name": network})).await;
     assert!(error.contains(&container), "{error}");
