@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use regex_lite::Regex;
-
-use super::TAIL_MAX;
+use super::{Pattern, TAIL_MAX};
 use crate::command::logs::Logs;
 use crate::command::text;
 use crate::command::values::TimePoint;
@@ -18,7 +16,7 @@ const LINE_CHARS: usize = 300;
 
 pub(crate) struct Follow<'a> {
     pub(crate) context: &'a Context,
-    pub(crate) pattern: &'a Regex,
+    pub(crate) pattern: &'a Pattern,
 }
 
 impl Follow<'_> {
