@@ -56,7 +56,7 @@ pub(super) struct Reply {
 impl Tool for RunContainer {
     const SPEC: Spec = Spec {
         name: "run-container",
-        title: "Run new container",
+        title: "Run container",
         description: "Run a command in a new container to its end. To leave it running: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
