@@ -3,11 +3,13 @@
 
 mod account;
 mod follow;
+mod listen;
 mod pattern;
 mod wish;
 
 pub(crate) use account::Account;
 pub(crate) use follow::Follow;
+pub(crate) use listen::Listener;
 pub(crate) use pattern::Pattern;
 pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
 
