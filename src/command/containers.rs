@@ -5,13 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::values::ContainerRef;
-use super::{Command, Effect, Invocation, Output, json, time};
+use super::{Command, Effect, Invocation, Output, json, labels, time};
 use crate::error::Error;
-
-/// The label that names a container's compose project.
-pub const PROJECT_LABEL: &str = "com.docker.compose.project";
-/// The label that names a container's compose service.
-pub const SERVICE_LABEL: &str = "com.docker.compose.service";
 
 /// `docker container ls`: one process whatever the number of containers.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +19,7 @@ pub struct ListContainers {
 impl ListContainers {
     /// All containers of a compose project, stopped ones too.
     pub fn of_project(project: &str) -> Self {
-        Self { all: true, filters: vec![format!("label={PROJECT_LABEL}={project}")] }
+        Self { all: true, filters: vec![labels::of_project(project)] }
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::containers::{PROJECT_LABEL, or_default};
+use super::containers::or_default;
 use super::disk::bytes;
-use super::{Command, Effect, Invocation, Output, json, time};
+use super::{Command, Effect, Invocation, Output, json, labels, time};
 use crate::error::Error;
 
 /// On a volume that a container got without naming one, since 23.0.
@@ -99,7 +99,7 @@ pub struct Volume {
 impl Volume {
     /// The compose project that it belongs to.
     pub fn project(&self) -> Option<&str> {
-        self.labels.get(PROJECT_LABEL).map(String::as_str)
+        self.labels.get(labels::PROJECT).map(String::as_str)
     }
 
     /// Whether docker made its name up: since 23.0 a label says so.

@@ -16,6 +16,7 @@ use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use super::view::Model;
 use super::{project, remembered};
 use crate::command::containers::Container;
+use crate::command::labels;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
@@ -360,7 +361,7 @@ impl DeployCompose {
 
 /// Somebody else may have given another project the same name.
 fn of_another_folder(source: &Source, before: &[Container]) -> Option<String> {
-    let folder = before.iter().find_map(|container| container.label(project::FOLDER_LABEL))?;
+    let folder = before.iter().find_map(|container| container.label(labels::PROJECT_FOLDER))?;
     (Path::new(folder) != source.directory).then(|| {
         format!("a project of this name was deployed from {folder}: it is this one's from now on")
     })

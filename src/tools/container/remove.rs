@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::lifecycle::inspect;
-use crate::command::containers::{Container, InspectContainers, ListContainers, PROJECT_LABEL};
+use crate::command::containers::{Container, InspectContainers, ListContainers};
+use crate::command::labels;
 use crate::command::values::ContainerRef;
 use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Act, Effect, Invocation, time};
@@ -130,7 +131,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
 }
 
 fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
-    let project = container.label(PROJECT_LABEL).map(str::to_owned);
+    let project = container.label(labels::PROJECT).map(str::to_owned);
     let itself = Doomed {
         kind: "container",
         name: container.name().to_owned(),

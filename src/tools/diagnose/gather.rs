@@ -10,6 +10,7 @@ use super::rules::wanted_port;
 use super::{Scope, standing};
 use crate::command::containers::{Container, InspectContainers, ListContainers, Mount, Row};
 use crate::command::images::{InspectImages, ListImages};
+use crate::command::labels;
 use crate::command::logs::Logs;
 use crate::command::text::tail;
 use crate::command::values::{ProjectName, TimePoint};
@@ -134,7 +135,7 @@ fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String>
         }
         Scope::Container(_) => {
             let Some(asked) = asked else { return vec![] };
-            let project = asked.label(crate::command::containers::PROJECT_LABEL);
+            let project = asked.label(labels::PROJECT);
             let networks = &asked.network_settings.networks;
             let shares = |row: &Row| {
                 row.networks.iter().any(|network| {

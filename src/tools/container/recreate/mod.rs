@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{Order, Prepared, RemoveOwn, Settings, log_tail, watch};
-use crate::command::containers::{Container, InspectContainers, PROJECT_LABEL, exit_meaning};
+use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::documents::Documents;
+use crate::command::labels;
 use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
 use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
@@ -144,7 +145,7 @@ impl Tool for RecreateContainer {
         notes.extend(swap.remove_old(context).await);
         let mut warnings = prepared.warnings;
         warnings.extend(created.warnings);
-        if container.label(PROJECT_LABEL).is_some() {
+        if container.label(labels::PROJECT).is_some() {
             warnings.push("it belongs to a compose project, whose file does not know of the change: deploy-compose may make it as it was".to_owned());
         }
         Ok(Change::Done(Reply {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Prune, What};
-use crate::command::containers::{
-    Container, InspectContainers, ListContainers, PROJECT_LABEL, Row,
-};
+use crate::command::containers::{Container, InspectContainers, ListContainers, Row};
 use crate::command::disk::DiskUsage;
 use crate::command::images::{InspectImages, ListImages, merged};
+use crate::command::labels;
 use crate::command::networks::{InspectNetworks, ListNetworks};
 use crate::command::volumes::{InspectVolumes, ListVolumes, VolumeSizes};
 use crate::command::{Command, Effect, Invocation, Output, json, time};
@@ -77,15 +76,15 @@ impl Prune {
             Some((key, value)) => labels.get(key).is_some_and(|it| it == value),
             None => labels.contains_key(wanted),
         };
-        let project = self.project.as_ref().map(|project| format!("{PROJECT_LABEL}={project}"));
+        let project = self.project.as_ref().map(|project| format!("{}={project}", labels::PROJECT));
         project.iter().all(has) && self.label.iter().flat_map(|label| &label.0).all(has)
     }
 
     /// `--filter` values of a listing; none without a choice.
     fn label_filters(&self) -> Vec<String> {
-        let project = self.project.iter().map(|project| format!("{PROJECT_LABEL}={project}"));
-        let labels = self.label.iter().flat_map(|label| label.0.iter().cloned());
-        project.chain(labels).map(|label| format!("label={label}")).collect()
+        let project = self.project.iter().map(|project| labels::of_project(project.as_str()));
+        let labels = self.label.iter().flat_map(|label| &label.0);
+        project.chain(labels.map(|label| format!("label={label}"))).collect()
     }
 
     fn is_old(&self, times: &[&str]) -> bool {
@@ -124,7 +123,7 @@ impl Found {
 }
 
 fn project_of(labels: &BTreeMap<String, String>) -> Option<String> {
-    labels.get(PROJECT_LABEL).cloned()
+    labels.get(labels::PROJECT).cloned()
 }
 
 async fn all_containers(docker: &Docker) -> Result<Vec<Row>, Error> {
@@ -399,7 +398,7 @@ mod tests {
     #[test]
     fn labels_and_project_choose() {
         let labels: BTreeMap<String, String> =
-            [(PROJECT_LABEL, "shop"), ("tier", "a=b"), ("keep", "")]
+            [(labels::PROJECT, "shop"), ("tier", "a=b"), ("keep", "")]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into();
         let wants = |more: serde_json::Value| {
