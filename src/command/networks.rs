@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::containers::{or_default, short_id};
+use super::json::or_default;
+use super::text::short_id;
 use super::{Command, Effect, Invocation, Output, json, labels};
 use crate::error::Error;
 

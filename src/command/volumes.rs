@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::containers::or_default;
 use super::disk::bytes;
+use super::json::or_default;
 use super::{Command, Effect, Invocation, Output, json, labels, time};
 use crate::error::Error;
 

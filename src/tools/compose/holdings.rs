@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::project::{self, Labelled, Object};
-use crate::command::containers::{Container, or_default};
+use crate::command::containers::Container;
 use crate::command::disk::bytes;
+use crate::command::json::or_default;
 use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;

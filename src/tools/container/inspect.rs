@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::containers::{Container, exit_meaning};
 use crate::command::documents::Documents;
 use crate::command::labels;
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ContainerRef;
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};

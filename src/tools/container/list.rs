@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::command::Effect;
-use crate::command::containers::{self, Row, short_id};
+use crate::command::containers::{self, Row};
 use crate::command::labels;
+use crate::command::text::short_id;
 use crate::error::Error;
 use crate::tools::filters::{Choices, Texts, limited};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};

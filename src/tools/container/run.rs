@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
-use crate::command::containers::{Container, InspectContainers, exit_meaning, short_id};
+use crate::command::containers::{Container, InspectContainers, exit_meaning};
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef};
 use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, text, time};
 use crate::docker::{Docker, Line};

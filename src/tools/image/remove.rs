@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
-use crate::command::containers::{InspectContainers, short_id};
+use crate::command::containers::InspectContainers;
 use crate::command::images::{Image, InspectImages};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::prune::is_past;
 use crate::command::Effect;
-use crate::command::containers::short_id;
 use crate::command::disk::{DiskUsage as Query, ImagesTotal, Item, Usage};
 use crate::command::images::{InspectImages, ListImages, Row, image_of};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::batches::in_batches;

@@ -24,10 +24,9 @@ pub(super) use settings::Settings;
 
 pub(super) use undo::RemoveOwn;
 
-use crate::command::containers::{
-    Container, InspectContainers, ListContainers, exit_meaning, short_id,
-};
+use crate::command::containers::{Container, InspectContainers, ListContainers, exit_meaning};
 use crate::command::logs::Logs;
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
 use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::command::Act;
-use crate::command::containers::{ListContainers, short_id};
+use crate::command::containers::ListContainers;
+use crate::command::text::short_id;
 use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::Docker;
 use crate::error::{Code, Error, Repeat};

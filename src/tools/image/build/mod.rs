@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::short_id;
 use crate::command::images::{Image, InspectImages, full_name};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{
     Bounded, Environment, HostPath, ImageRef, Labels, Platform, StageName,
 };
