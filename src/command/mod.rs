@@ -5,6 +5,7 @@ pub mod containers;
 pub mod diagnose;
 pub mod disk;
 pub mod documents;
+pub mod effect;
 pub mod events;
 pub mod images;
 pub mod invocation;
@@ -20,7 +21,8 @@ pub mod version;
 pub mod volumes;
 
 pub use diagnose::Program;
-pub use invocation::{Capture, Effect, Hazard, Invocation, Streams};
+pub use effect::{Effect, Hazard};
+pub use invocation::{Capture, Invocation, Streams};
 
 use crate::error::Error;
 
