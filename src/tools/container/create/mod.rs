@@ -3,6 +3,7 @@
 mod carried;
 mod env_file;
 mod image;
+mod invocation;
 mod parameters;
 mod preflight;
 mod resolved;
@@ -187,7 +188,7 @@ impl Order<'_> {
     /// DKR-003, DKR-004, DKR-007 and DKR-008 for what cannot be made.
     pub(super) async fn prepare(&self, context: &Context) -> Result<Prepared, Error> {
         let resolved = Resolved::resolve(self.settings, &context.workspace)?;
-        outcome::learn(&context.docker, resolved.environment());
+        outcome::learn(&context.docker, &resolved.environment);
         let world = preflight::look(context, self, &resolved).await?;
         let request = confirm::token()?;
         let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
