@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::invocation::{Effect, Invocation};
 use super::values::ProjectName;
+use super::{Effect, Invocation};
 
 /// Which compose project an invocation is about, and where its model comes from.
 ///

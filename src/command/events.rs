@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::containers::short_id;
+use super::text::short_id;
 use super::{Capture, Command, Effect, Invocation, Output, Streams, json};
 use crate::error::Error;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::containers::or_default;
+use super::json::or_default;
 use super::values::ImageRef;
 use super::{Command, Effect, Invocation, Output, json, time};
 use crate::error::Error;

@@ -1,6 +1,7 @@
 //! Reading what docker prints as JSON, kindly: rows may have fields that we do not know.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::{Code, Error};
@@ -31,6 +32,15 @@ pub fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
         .filter(|line| line.starts_with('{') || *line == "json")
         .map(document)
         .collect()
+}
+
+/// For a field: Go writes an empty list or map as `null`.
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn unreadable(error: &serde_json::Error, text: &str) -> Error {

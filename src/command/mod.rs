@@ -5,6 +5,7 @@ pub mod containers;
 pub mod diagnose;
 pub mod disk;
 pub mod documents;
+pub mod effect;
 pub mod events;
 pub mod images;
 pub mod invocation;
@@ -20,7 +21,8 @@ pub mod version;
 pub mod volumes;
 
 pub use diagnose::Program;
-pub use invocation::{Capture, Effect, Hazard, Invocation, Streams};
+pub use effect::{Effect, Hazard};
+pub use invocation::{Capture, Invocation, Streams};
 
 use crate::error::Error;
 
@@ -69,5 +71,25 @@ impl Command for Act {
 
     fn parse(&self, _: &Output) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// A command of which the failure is an answer too: whoever runs it reads what it printed.
+#[derive(Debug)]
+pub struct Attempt(pub Invocation);
+
+impl Command for Attempt {
+    type Reply = Output;
+
+    fn invocation(&self) -> Invocation {
+        self.0.clone()
+    }
+
+    fn accepts(&self, _: &Output) -> bool {
+        true
+    }
+
+    fn parse(&self, output: &Output) -> Result<Output, Error> {
+        Ok(output.clone())
     }
 }

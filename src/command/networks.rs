@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::containers::{PROJECT_LABEL, or_default, short_id};
-use super::{Command, Effect, Invocation, Output, json};
+use super::json::or_default;
+use super::text::short_id;
+use super::{Command, Effect, Invocation, Output, json, labels};
 use crate::error::Error;
 
 /// `docker network ls`: IDs and names. Everything else is exact in [`InspectNetworks`].
@@ -126,7 +127,7 @@ impl Network {
 
     /// The compose project that it belongs to.
     pub fn project(&self) -> Option<&str> {
-        self.labels.get(PROJECT_LABEL).map(String::as_str)
+        self.labels.get(labels::PROJECT).map(String::as_str)
     }
 
     /// Sorted.

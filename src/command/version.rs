@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::invocation::{Effect, Invocation};
-use super::{Command, Output, json};
+use super::{Command, Effect, Invocation, Output, json};
 use crate::error::{Code, Error};
 
 /// `docker version`: cheap (one process, one request), unlike `docker info`, which starts every

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::containers::{PROJECT_LABEL, or_default};
 use super::disk::bytes;
-use super::{Command, Effect, Invocation, Output, json, time};
+use super::json::or_default;
+use super::{Command, Effect, Invocation, Output, json, labels, time};
 use crate::error::Error;
 
 /// On a volume that a container got without naming one, since 23.0.
@@ -99,19 +99,23 @@ pub struct Volume {
 impl Volume {
     /// The compose project that it belongs to.
     pub fn project(&self) -> Option<&str> {
-        self.labels.get(PROJECT_LABEL).map(String::as_str)
+        self.labels.get(labels::PROJECT).map(String::as_str)
     }
 
     /// Whether docker made its name up: since 23.0 a label says so.
     pub fn is_anonymous(&self) -> bool {
-        let is_random = self.name.len() == 64 && self.name.bytes().all(|b| b.is_ascii_hexdigit());
-        is_random || self.labels.contains_key(ANONYMOUS_LABEL)
+        is_random(&self.name) || self.labels.contains_key(ANONYMOUS_LABEL)
     }
 
     /// RFC 3339, UTC.
     pub fn created(&self) -> String {
         time::from_docker(&self.created_at)
     }
+}
+
+/// Docker names a volume that nobody named with 64 hexadecimal digits.
+pub fn is_random(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The sizes of all volumes by `docker system df`, which walks every file of every volume and

@@ -186,7 +186,7 @@ impl Policy {
         // What compose has deployed from its standard input is ours too: a label of our own would
         // change the hash of the service, and make a person's own `up` recreate it.
         let is_ours =
-            |(key, value)| key == labels::REQUEST || (key == labels::COMPOSE_FILES && value == "-");
+            |(key, value)| key == labels::REQUEST || (key == labels::PROJECT_FILES && value == "-");
         if self.only_ours && !object_labels.any(is_ours) {
             let subject = format!("{kind} {}", plain(name));
             findings.refuse(&rule::NOT_OURS, subject, &Place::default());

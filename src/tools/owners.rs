@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use super::reply::Asked;
-use crate::command::containers::PROJECT_LABEL;
+use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 
@@ -46,7 +46,7 @@ impl Command for Folders<'_> {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["container", "ls"])
             .flag("--all", true)
-            .option("--filter", format!("label={PROJECT_LABEL}={}", self.0))
+            .option("--filter", labels::of_project(self.0))
             .option("--format", r#"{{.Label "com.docker.compose.project.working_dir"}}"#)
     }
 

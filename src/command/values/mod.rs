@@ -6,8 +6,9 @@
 //! last key wins, and copies its own variable for `--env=KEY`. A refusal is one sentence that
 //! shows the value and says what would be right.
 
-mod collections;
 mod command_line;
+mod entries;
+mod extra_hosts;
 mod host;
 mod image;
 mod linux;
@@ -20,24 +21,31 @@ mod ports;
 #[cfg(test)]
 mod properties;
 mod quantities;
+mod restart;
 mod sent;
 mod time;
 mod tmpfs;
+mod ulimits;
+mod variable;
 
-pub use collections::{DriverOptions, Entries, Environment, ExtraHosts, Key, Labels, Ulimits};
 pub use command_line::CommandLine;
+pub use entries::{DriverOptions, Entries, Environment, Key, Labels};
+pub use extra_hosts::ExtraHosts;
 pub use host::{DeviceSpec, GpuRequest, NetworkMode, SecurityOption};
 pub use image::ImageRef;
 pub use linux::{Capability, Platform, Signal, UserSpec};
 pub use mounts::{Mount, MountSource, Mounts};
 pub use names::{
-    ContainerName, ContainerRef, EnvName, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
+    ContainerName, ContainerRef, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
     OptionName, Profile, ProjectName, ServiceName, StageName, VolumeName,
 };
 pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};
 pub use place::Place;
 pub use ports::{PortMapping, Ports, Protocol};
-pub use quantities::{Bounded, ByteSize, Cpus, Memory, RestartPolicy};
+pub use quantities::{Bounded, ByteSize, Cpus, Memory};
+pub use restart::RestartPolicy;
 pub use time::{DockerDuration, TimePoint};
 pub use tmpfs::{Tmpfs, TmpfsMount};
+pub use ulimits::Ulimits;
+pub use variable::EnvName;

@@ -29,23 +29,9 @@ pub struct Cpus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
 
-/// What docker does when the container's process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RestartPolicy {
-    No,
-    Always,
-    UnlessStopped,
-    /// Restarted after a failure, at most so many times.
-    OnFailure(Option<u32>),
-}
-
 from_text!(ByteSize, "size", { "type": ["string", "integer"] });
 from_text!(Memory, "memory", { "type": ["string", "integer"] });
 from_text!(Cpus, "cpus", { "type": ["number", "string"] });
-from_text!(RestartPolicy, "restart policy", {
-    "type": "string", "pattern": r"^(no|always|unless-stopped|on-failure(:\d+)?)$"
-});
-
 impl ByteSize {
     pub const fn bytes(self) -> u64 {
         self.0
@@ -90,19 +76,6 @@ impl Cpus {
 impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     pub const fn get(self) -> u32 {
         self.0
-    }
-}
-
-impl RestartPolicy {
-    /// As the value of `--restart`.
-    pub fn argument(self) -> String {
-        match self {
-            Self::No => "no".to_owned(),
-            Self::Always => "always".to_owned(),
-            Self::UnlessStopped => "unless-stopped".to_owned(),
-            Self::OnFailure(None) => "on-failure".to_owned(),
-            Self::OnFailure(Some(times)) => format!("on-failure:{times}"),
-        }
     }
 }
 
@@ -160,29 +133,6 @@ impl<const MIN: u32, const MAX: u32> FromStr for Bounded<MIN, MAX> {
     }
 }
 
-impl FromStr for RestartPolicy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let policy = match text {
-            // `no` is a boolean in YAML, and arrives as one.
-            "no" | "false" => Some(Self::No),
-            "always" => Some(Self::Always),
-            "unless-stopped" => Some(Self::UnlessStopped),
-            "on-failure" => Some(Self::OnFailure(None)),
-            other => other
-                .strip_prefix("on-failure:")
-                .and_then(whole)
-                .map(|times| Self::OnFailure(Some(times))),
-        };
-        policy.ok_or_else(|| {
-            let rule = "use \"no\", \"always\", \"unless-stopped\", \"on-failure\" or \
-                        \"on-failure:5\"";
-            refused("restart policy", text, rule)
-        })
-    }
-}
-
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -204,12 +154,6 @@ impl fmt::Display for Cpus {
 impl<const MIN: u32, const MAX: u32> fmt::Display for Bounded<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for RestartPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.argument())
     }
 }
 
@@ -265,7 +209,7 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Digits only: no sign, no blanks.
-fn whole<T: FromStr>(text: &str) -> Option<T> {
+pub(super) fn whole<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -407,31 +351,5 @@ mod tests {
         number "99999999999" is not allowed: use a whole number from 1 to 600
         "#);
         assert_snapshot!(serde_json::Value::from(schemars::schema_for!(Seconds)), @r#"{"type":"integer","minimum":1,"maximum":600,"title":"From1To600","$schema":"https://json-schema.org/draft/2020-12/schema"}"#);
-    }
-
-    #[test]
-    fn a_restart_policy_is_one_of_four() {
-        for (sent, argument) in [
-            (json!("no"), "no"),
-            (json!(false), "no"),
-            (json!("always"), "always"),
-            (json!("unless-stopped"), "unless-stopped"),
-            (json!("on-failure"), "on-failure"),
-            (json!("on-failure:5"), "on-failure:5"),
-        ] {
-            assert_eq!(accepted::<RestartPolicy>(&sent).argument(), argument);
-        }
-        assert_snapshot!(refusals::<RestartPolicy>(&json!([
-            "", "never", "Always", true, "on-failure:", "on-failure:-1", "on-failure:+1", "always:3"
-        ])), @r#"
-        restart policy "" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "never" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "Always" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "true" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "on-failure:" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "on-failure:-1" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "on-failure:+1" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        restart policy "always:3" is not allowed: use "no", "always", "unless-stopped", "on-failure" or "on-failure:5"
-        "#);
     }
 }

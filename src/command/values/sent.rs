@@ -79,6 +79,43 @@ impl Sent {
     }
 }
 
+/// The entries of an object, or of a list of texts that are split at the first separator. An
+/// entry without one is shown by its place only: it may be a secret.
+pub(super) fn pairs(
+    value: Value,
+    what: &str,
+    separators: &[char],
+) -> Result<Vec<(String, Value)>, String> {
+    let items = match Sent::of(value) {
+        Sent::Object(fields) => return Ok(fields.into_iter().collect()),
+        Sent::List(items) => items,
+        Sent::Text(_) => return Err(format!("{what}s must be an object or a list, not text")),
+    };
+    let separator = separators.first().unwrap_or(&'=');
+    let pair = |(i, item): (usize, Value)| match item {
+        Value::String(text) => {
+            let Some((name, value)) = text.split_once(separators) else {
+                return Err(format!(
+                    "{what} {} of the list has no value: write \"NAME{separator}VALUE\"",
+                    i + 1
+                ));
+            };
+            Ok((name.to_owned(), value.into()))
+        }
+        other => Err(format!(
+            "{what} {} of the list is {}: write \"NAME{separator}VALUE\"",
+            i + 1,
+            kind(&other)
+        )),
+    };
+    items.into_iter().enumerate().map(pair).collect()
+}
+
+/// What was sent, for a refusal and as the text to read.
+pub(super) fn plain(value: &Value) -> String {
+    scalar(value).unwrap_or_else(|_| value.to_string())
+}
+
 /// A pattern that serves here and in the JSON schema: `\w` is ASCII, as in JavaScript.
 pub(super) fn ascii(pattern: &str) -> Regex {
     RegexBuilder::new(pattern).build().expect("the pattern is a constant")

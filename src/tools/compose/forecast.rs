@@ -9,6 +9,7 @@ use super::project;
 use super::settle::Expected;
 use super::view::{Model, Port};
 use crate::command::containers::Container;
+use crate::command::labels;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -75,7 +76,7 @@ pub(super) async fn planned(
         let own: Vec<&Container> =
             before.iter().filter(|container| project::service(container) == name).collect();
         let changed = |container: &&Container| {
-            container.label(project::HASH_LABEL) != hashes.get(name).map(String::as_str)
+            container.label(labels::HASH) != hashes.get(name).map(String::as_str)
         };
         let action = if own.is_empty() {
             "create"

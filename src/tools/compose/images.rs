@@ -11,7 +11,7 @@ use super::holdings::images_by_name;
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
-use crate::command::containers::short_id;
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Line;

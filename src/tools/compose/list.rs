@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::PROJECT_LABEL;
+use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
 use crate::tools::reply::Structured;
@@ -115,7 +115,7 @@ impl Command for Labels {
         let row = r#"{"Project":{{json (.Label "com.docker.compose.project")}},"Service":{{json (.Label "com.docker.compose.service")}},"State":{{json .State}},"Status":{{json .Status}},"ConfigFiles":{{json (.Label "com.docker.compose.project.config_files")}},"WorkingDir":{{json (.Label "com.docker.compose.project.working_dir")}},"OneOff":{{json (.Label "com.docker.compose.oneoff")}}}"#;
         Invocation::docker(Effect::Read, ["container", "ls"])
             .flag("--all", true)
-            .option("--filter", format!("label={PROJECT_LABEL}"))
+            .option("--filter", format!("label={}", labels::PROJECT))
             .option("--format", row)
     }
 

@@ -5,23 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::command::containers::{
-    Container, InspectContainers, ListContainers, PROJECT_LABEL, SERVICE_LABEL,
-};
+use crate::command::containers::{Container, InspectContainers, ListContainers};
+use crate::command::labels;
 use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-
-pub(super) const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
-pub(super) const NUMBER_LABEL: &str = "com.docker.compose.container-number";
-pub(super) const HASH_LABEL: &str = "com.docker.compose.config-hash";
-pub(super) const VERSION_LABEL: &str = "com.docker.compose.version";
-pub(super) use crate::command::labels::COMPOSE_FILES as FILES_LABEL;
-pub(super) const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
-
-/// More IDs in one call would pass the limit of a command line some day.
-const BATCH: usize = 100;
+use crate::tools::batches::in_batches;
 
 /// Every container of the project, one-off ones of `compose run` included; sorted by name.
 ///
@@ -33,11 +23,7 @@ pub(super) async fn all_containers(
 ) -> Result<Vec<Container>, Error> {
     let rows = docker.run(&ListContainers::of_project(project.as_str())).await?;
     let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
-    let mut containers = vec![];
-    for batch in ids.chunks(BATCH) {
-        containers.extend(docker.run(&InspectContainers::listed(batch.to_vec())).await?);
-    }
-    Ok(containers)
+    in_batches(docker, &ids, InspectContainers::listed).await
 }
 
 /// The containers of the project's services.
@@ -54,23 +40,23 @@ pub(super) async fn containers(
 }
 
 pub(in crate::tools) fn is_one_off(container: &Container) -> bool {
-    container.label(ONE_OFF_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    container.label(labels::ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 pub(in crate::tools) fn service(container: &Container) -> &str {
-    container.label(SERVICE_LABEL).unwrap_or_default()
+    container.label(labels::SERVICE).unwrap_or_default()
 }
 
 /// The services that it depends on: `db:service_healthy:false,cache:service_started:true`.
 pub(in crate::tools) fn depends_on(container: &Container) -> Vec<String> {
-    let label = container.label("com.docker.compose.depends_on").unwrap_or_default();
+    let label = container.label(labels::DEPENDS_ON).unwrap_or_default();
     let names = label.split(',').filter_map(|entry| entry.split(':').next());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Which of its service's containers it is, from 1.
 pub(super) fn number(container: &Container) -> u32 {
-    container.label(NUMBER_LABEL).and_then(|number| number.parse().ok()).unwrap_or(1)
+    container.label(labels::NUMBER).and_then(|number| number.parse().ok()).unwrap_or(1)
 }
 
 /// `docker network ls` or `docker volume ls` of one project, by name.
@@ -98,7 +84,7 @@ impl Command for Labelled {
             _ => r#"{"Name":{{json .Name}}}"#,
         };
         let list = Invocation::docker(Effect::Read, [self.kind, "ls"])
-            .option("--filter", format!("label={PROJECT_LABEL}={}", self.project));
+            .option("--filter", labels::of_project(self.project.as_str()));
         let list = match self.kind {
             // Compose only knows networks that it has made itself, volumes also without that label.
             "network" => {
@@ -119,7 +105,8 @@ impl Command for Labelled {
 /// DKR-008 for a project of which nothing is left, with the names that are like it. Compose itself
 /// says nothing and ends with 0.
 pub(in crate::tools) async fn no_such_project(docker: &Docker, project: &ProjectName) -> Error {
-    let everything = ListContainers { all: true, filters: vec![format!("label={PROJECT_LABEL}")] };
+    let everything =
+        ListContainers { all: true, filters: vec![format!("label={}", labels::PROJECT)] };
     let rows = docker.run(&everything).await.unwrap_or_default();
     let names: BTreeSet<String> = rows.into_iter().filter_map(|row| row.project).collect();
     let error = Error::new(

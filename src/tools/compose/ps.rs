@@ -11,7 +11,9 @@ use super::project;
 use super::source::{From, Source};
 use super::view::no_such_service;
 use crate::command::Effect;
-use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::containers::{Container, exit_meaning};
+use crate::command::labels;
+use crate::command::text::short_id;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::version::ComposeVersionQuery;
 use crate::docker::Docker;
@@ -154,11 +156,10 @@ pub(super) fn drift(
     }
     let Some(definitions) = definitions else { return drift };
     // Each version of compose computes another hash.
-    let comparable = container
-        .label(project::VERSION_LABEL)
-        .is_some_and(|own| core(own) == core(&definitions.version));
+    let comparable =
+        container.label(labels::VERSION).is_some_and(|own| core(own) == core(&definitions.version));
     let hash = definitions.hashes.get(project::service(container));
-    if let (true, Some(hash), Some(own)) = (comparable, hash, container.label(project::HASH_LABEL))
+    if let (true, Some(hash), Some(own)) = (comparable, hash, container.label(labels::HASH))
         && hash != own
     {
         drift.push(definitions.text.clone());
@@ -216,7 +217,7 @@ impl Definitions {
         let (hashes, warnings) = docker.run(&hashes).await.ok()?;
         // The version only matters where a hash is another.
         let is_same = |container: &Container| {
-            let own = container.label(project::HASH_LABEL);
+            let own = container.label(labels::HASH);
             own == hashes.get(project::service(container)).map(String::as_str)
         };
         let version = if containers.iter().all(is_same) {

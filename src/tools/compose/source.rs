@@ -7,8 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::{project, remembered};
+use super::remembered;
 use crate::command::containers::Container;
+use crate::command::labels;
 use crate::command::values::{HostPath, ProjectName};
 use crate::error::Error;
 use crate::policy::{self, Disk, Files as _};
@@ -192,9 +193,9 @@ impl Source {
         let label = |key| containers.iter().find_map(|container| container.label(key));
         let folder = match containers {
             [] => workspace.folder.clone(),
-            _ => PathBuf::from(label(project::FOLDER_LABEL)?),
+            _ => PathBuf::from(label(labels::PROJECT_FOLDER)?),
         };
-        let named: Vec<PathBuf> = label(project::FILES_LABEL)
+        let named: Vec<PathBuf> = label(labels::PROJECT_FILES)
             .unwrap_or_default()
             .split(',')
             .filter(|file| Path::new(file).is_absolute())

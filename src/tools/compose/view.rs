@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::command::containers::or_default;
+use crate::command::json::or_default;
 use crate::command::values::ServiceName;
 use crate::error::Error;
 

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::command::containers::{Container, exit_meaning, short_id};
+use crate::command::containers::{Container, exit_meaning};
 use crate::command::documents::Documents;
-use crate::command::text::human_bytes;
+use crate::command::labels;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ContainerRef;
 use crate::command::{Command, Effect, Invocation, Output, time};
 use crate::error::{Code, Error};
@@ -150,8 +151,8 @@ fn summary(container: &Container) -> Reply {
         image: config.image.clone(),
         image_id: short_id(&container.image).to_owned(),
         created: time::from_docker(&container.created),
-        project: container.label(crate::command::containers::PROJECT_LABEL).map(str::to_owned),
-        service: container.label(crate::command::containers::SERVICE_LABEL).map(str::to_owned),
+        project: container.label(labels::PROJECT).map(str::to_owned),
+        service: container.label(labels::SERVICE).map(str::to_owned),
         state: State {
             status: state.status.clone(),
             error: state.error.clone(),

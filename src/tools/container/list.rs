@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::command::Effect;
-use crate::command::containers::{self, PROJECT_LABEL, Row, short_id};
+use crate::command::containers::{self, Row};
+use crate::command::labels;
+use crate::command::text::short_id;
 use crate::error::Error;
 use crate::tools::filters::{Choices, Texts, limited};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
@@ -160,7 +162,7 @@ impl ListContainers {
         let mut filters = vec![];
         filters.extend(status.filters("status"));
         filters.extend(health.filters("health"));
-        filters.extend(project.as_ref().map(|project| format!("label={PROJECT_LABEL}={project}")));
+        filters.extend(project.as_ref().map(|project| labels::of_project(project.as_str())));
         filters.extend(Texts::filters(label.as_ref(), "label"));
         filters.extend(Texts::literal_filters(name.as_ref(), "name"));
         filters.extend(Texts::filters(network.as_ref(), "network"));

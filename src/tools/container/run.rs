@@ -1,16 +1,17 @@
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
-use crate::command::containers::{Container, InspectContainers, exit_meaning, short_id};
+use crate::command::containers::{Container, InspectContainers};
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef};
-use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, time};
+use crate::command::{Act, Attempt, Effect, Invocation, Output, Program, diagnose, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::lines::Listener;
-use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
@@ -33,23 +34,6 @@ pub(super) struct Own {
     /// Preview.
     #[serde(default)]
     dry_run: bool,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Reply {
-    /// When it is kept.
-    container: Option<String>,
-    exit_code: Option<i32>,
-    exit_meaning: Option<&'static str>,
-    timed_out: Option<bool>,
-    /// The first place in the output that looks like a failure, when it failed.
-    first_failure: Option<String>,
-    stdout: String,
-    stderr: String,
-    notes: Vec<String>,
-    warnings: Vec<String>,
-    duration_ms: u64,
-    command: String,
 }
 
 impl Tool for RunContainer {
@@ -78,7 +62,7 @@ impl Tool for RunContainer {
         ],
         others: "All of create-container.",
     });
-    type Reply = Change<Reply>;
+    type Reply = Change<Ended>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let order = self.order();
@@ -158,10 +142,11 @@ impl RunContainer {
         }
     }
 
-    async fn to_its_end(&self, context: &Context, id: &str) -> Result<Reply, Ending> {
+    async fn to_its_end(&self, context: &Context, id: &str) -> Result<Ended, Ending> {
         let docker = &context.docker;
         let started = Instant::now();
-        let attach = Attach(self.attach(id));
+        // Its exit code is that of the container.
+        let attach = Attempt(self.attach(id));
         let mut listener = Listener::new(docker);
         let listens = docker.progress().is_heard();
         let listen = |line: Line<'_>| {
@@ -175,26 +160,15 @@ impl RunContainer {
         let output = output.map_err(Ending::Broken)?;
         let container = state(docker, id).await.map_err(Ending::Broken)?;
         if time::from_docker(&container.state.started_at).is_empty() {
-            return Err(Ending::NotStarted(attach.failure(&output)));
+            return Err(Ending::NotStarted(failure(&attach, &output)));
         }
-        let timed_out = output.stopped;
-        let code = container.exit_code().unwrap_or(output.exit_code);
-        let exit_code = (!timed_out).then_some(code);
-        let failed = exit_code != Some(0);
-        Ok(Reply {
-            exit_code,
-            exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
-            timed_out: timed_out.then_some(true),
-            first_failure: failed.then(|| first_failure(&output)).flatten(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            notes: timed_out
-                .then(|| format!("it was killed after {} s", self.limit().as_secs()))
-                .into_iter()
-                .collect(),
-            duration_ms: milliseconds(elapsed),
-            ..Reply::default()
-        })
+        let ended = if output.stopped {
+            Ended::by_force(self.limit(), output)
+        } else {
+            let code = container.exit_code().unwrap_or(output.exit_code);
+            Ended::by_itself(&container, Some(code), output)
+        };
+        Ok(ended.after(elapsed))
     }
 
     /// Whatever happened, it does not run on, and is not left behind unless it is to be kept; says
@@ -222,38 +196,17 @@ async fn end(docker: &Docker, id: &str) -> Result<(), Error> {
 }
 
 async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {
-    let query = InspectContainers { containers: vec![id.to_owned()], may_vanish: false };
+    let query = InspectContainers::one(id);
     let container = docker.run(&query).await?.pop();
     container.ok_or_else(|| {
         Error::new(Code::ContainerNotFound, "somebody removed the new container at once")
     })
 }
 
-/// `docker container start --attach`, whose exit code is that of the container. Whether docker
-/// could start it at all is asked afterwards: a program may use docker's words.
-struct Attach(Invocation);
-
-impl Attach {
-    fn failure(&self, output: &Output) -> Error {
-        let (code, verb) = (Some(output.exit_code), self.0.verb());
-        diagnose::diagnose(Program::Docker, verb, code, &output.stdout, &output.stderr)
-    }
-}
-
-impl Command for Attach {
-    type Reply = Output;
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn accepts(&self, _: &Output) -> bool {
-        true
-    }
-
-    fn parse(&self, output: &Output) -> Result<Output, Error> {
-        Ok(output.clone())
-    }
+/// Whether docker could start it at all is asked after its end: a program may use docker's words.
+fn failure(attach: &Attempt, output: &Output) -> Error {
+    let (code, verb) = (Some(output.exit_code), attach.0.verb());
+    diagnose::diagnose(Program::Docker, verb, code, &output.stdout, &output.stderr)
 }
 
 #[cfg(test)]

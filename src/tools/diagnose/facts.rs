@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::command::containers::{Container, Endpoint, PROJECT_LABEL, Row};
+use crate::command::containers::{Container, Endpoint, Row};
 use crate::command::images;
+use crate::command::labels;
 use crate::command::text::{cut_line, human_bytes};
 use crate::command::time;
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
@@ -123,7 +124,7 @@ impl Subject {
     }
 
     pub(super) fn project(&self) -> Option<&str> {
-        self.container.label(PROJECT_LABEL)
+        self.container.label(labels::PROJECT)
     }
 
     pub(super) fn service(&self) -> Option<&str> {

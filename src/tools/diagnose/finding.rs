@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::facts::{Facts, Line, Subject};
+use crate::command::labels;
 
 /// Why a container stands as it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub(super) fn logs(container: &str) -> String {
 /// What makes a changed definition take effect.
 pub(super) fn deploy(facts: &Facts, subject: &Subject) -> Option<String> {
     let project = subject.project()?;
-    let label = subject.container.label("com.docker.compose.project.config_files");
+    let label = subject.container.label(labels::PROJECT_FILES);
     let files = facts.outlook.as_ref().map(|outlook| outlook.files.as_str());
     // What was deployed from standard input names no file.
     let file = [files, label].into_iter().flatten().find(|file| file.starts_with('/'));

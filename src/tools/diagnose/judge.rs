@@ -7,8 +7,9 @@ use super::facts::{Facts, Subject};
 use super::finding::{Cause, call};
 use super::rules::{self, View};
 use super::standing::{Kind, Standing, standing};
-use crate::command::containers::{Container, PROJECT_LABEL, SERVICE_LABEL};
+use crate::command::containers::Container;
 use crate::command::images::image_of;
+use crate::command::labels;
 use crate::tools::compose::outlook::{Wanted, is_one_off};
 
 /// So many failed checks in a row are no slow start any more.
@@ -76,13 +77,10 @@ pub(super) fn missing(facts: &Facts, scope: &Scope) -> Vec<Subject> {
     let absent = outlook.services.iter().filter(|wanted| !exists(wanted)).map(|wanted| {
         let mut container = Container::default();
         let labels = &mut container.config.labels;
-        labels.insert(PROJECT_LABEL.to_owned(), project.to_string());
-        labels.insert(SERVICE_LABEL.to_owned(), wanted.service.clone());
+        labels.insert(labels::PROJECT.to_owned(), project.to_string());
+        labels.insert(labels::SERVICE.to_owned(), wanted.service.clone());
         let needs = wanted.depends_on.iter().map(|name| format!("{name}:service_started:false"));
-        labels.insert(
-            "com.docker.compose.depends_on".to_owned(),
-            needs.collect::<Vec<_>>().join(","),
-        );
+        labels.insert(labels::DEPENDS_ON.to_owned(), needs.collect::<Vec<_>>().join(","));
         container.config.image.clone_from(&wanted.image);
         Subject { container, ..Subject::default() }
     });

@@ -3,6 +3,7 @@
 //! `gather` asks docker, `facts` is what it said, `standing` how each container stands, `rules` why,
 //! `judge` whose fault it is, and `reply` puts it in few words. All but `gather` is pure.
 
+mod ends;
 mod facts;
 mod finding;
 mod gather;

@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
-use crate::command::containers::short_id;
 use crate::command::images::InspectImages;
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, HostPath, ImageRef};
 use crate::command::{Command, Effect, Hazard, Invocation, Output};
 use crate::error::{Code, Error};

@@ -5,10 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::command::containers::short_id;
 use crate::command::documents::Documents;
 use crate::command::images::{Healthcheck, Image};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};

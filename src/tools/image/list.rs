@@ -3,9 +3,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::short_id;
 use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::{Effect, time};
 use crate::error::Error;
 use crate::tools::batches::in_batches;

@@ -4,10 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, with_tag};
-use crate::command::containers::short_id;
 use crate::command::images::Image;
 use crate::command::pull::{Layers, Pull, Status};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, ImageRef, Platform};
 use crate::command::{Command, Effect};
 use crate::docker::Line;

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, with_tag};
-use crate::command::containers::short_id;
 use crate::command::pull::{Layers, Push};
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, ImageRef};
 use crate::command::{Command, Effect};
 use crate::docker::Line;

@@ -2,9 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
-use crate::command::containers::{InspectContainers, short_id};
+use crate::command::containers::InspectContainers;
 use crate::command::images::{Image, InspectImages};
-use crate::command::text::human_bytes;
+use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
@@ -192,7 +192,7 @@ async fn users(context: &Context, image: &Image) -> Result<Users, Error> {
 }
 
 async fn left(context: &Context, image: &Image, users: &Users) -> Result<Option<Left>, Error> {
-    let after = InspectImages { images: vec![image.id.clone()], may_vanish: true };
+    let after = InspectImages::listed(vec![image.id.clone()]);
     let after = context.docker.run(&after).await?.pop();
     Ok(after.map(|after| Left {
         id: short_id(&after.id).to_owned(),

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
-use crate::command::containers::short_id;
 use crate::command::images::{InspectImages, full_name};
+use crate::command::text::short_id;
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;

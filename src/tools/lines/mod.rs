@@ -11,7 +11,8 @@ pub(crate) use account::Account;
 pub(crate) use follow::Follow;
 pub(crate) use listen::Listener;
 pub(crate) use pattern::Pattern;
-pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
+use wish::TAIL_MAX;
+pub(crate) use wish::{Wish, up_to};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_on;
 use crate::command::Effect;
-use crate::command::containers::PROJECT_LABEL;
+use crate::command::labels;
 use crate::command::networks::{self, InspectNetworks, Network};
 use crate::command::values::{NetworkDriver, ProjectName};
 use crate::error::Error;
@@ -84,7 +84,7 @@ impl ListNetworks {
         let Filters { name, label, driver, project } = &self.filters;
         let mut filters = vec![];
         filters.extend(driver.as_ref().map(|driver| format!("driver={driver}")));
-        filters.extend(project.as_ref().map(|project| format!("label={PROJECT_LABEL}={project}")));
+        filters.extend(project.as_ref().map(|project| labels::of_project(project.as_str())));
         filters.extend(Texts::filters(label.as_ref(), "label"));
         filters.extend(Texts::literal_filters(name.as_ref(), "name"));
         networks::ListNetworks { filters }

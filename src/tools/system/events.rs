@@ -155,7 +155,7 @@ fn told(event: &Event) -> Told {
         id: if event.kind == "volume" {
             String::new()
         } else {
-            crate::command::containers::short_id(&event.id).to_owned()
+            crate::command::text::short_id(&event.id).to_owned()
         },
         project: event.project().map(str::to_owned),
         exit_code: event.exit_code(),

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Effect;
-use crate::command::containers::PROJECT_LABEL;
+use crate::command::labels;
 use crate::command::text::human_bytes;
 use crate::command::values::ProjectName;
 use crate::command::volumes::{self, InspectVolumes, Volume, VolumeSizes};
@@ -101,7 +101,7 @@ impl ListVolumes {
         let Filters { dangling, label, name, project } = &self.filters;
         let mut filters = vec![];
         filters.extend(dangling.map(|dangling| format!("dangling={dangling}")));
-        filters.extend(project.as_ref().map(|project| format!("label={PROJECT_LABEL}={project}")));
+        filters.extend(project.as_ref().map(|project| labels::of_project(project.as_str())));
         filters.extend(Texts::filters(label.as_ref(), "label"));
         filters.extend(Texts::literal_filters(name.as_ref(), "name"));
         volumes::ListVolumes { filters }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::command::containers::SERVICE_LABEL;
+use crate::command::labels;
 
 const YOUNG: History = History { steady: false, restarts: 0 };
 const STEADY_NOW: History = History { steady: true, restarts: 0 };
@@ -18,7 +18,7 @@ fn container(service: &str, text: &str) -> Container {
     serde_json::from_value(json!({
         "Id": format!("{service}-1"),
         "State": {"Status": status, "Running": status == "running", "ExitCode": exit_code, "Health": health},
-        "Config": {"Labels": {SERVICE_LABEL: service}},
+        "Config": {"Labels": {labels::SERVICE: service}},
         "HostConfig": {"RestartPolicy": {"Name": policy}},
     }))
     .unwrap()

@@ -3,6 +3,7 @@
 mod carried;
 mod env_file;
 mod image;
+mod invocation;
 mod parameters;
 mod preflight;
 mod resolved;
@@ -24,10 +25,9 @@ pub(super) use settings::Settings;
 
 pub(super) use undo::RemoveOwn;
 
-use crate::command::containers::{
-    Container, InspectContainers, ListContainers, exit_meaning, short_id,
-};
+use crate::command::containers::{Container, InspectContainers, ListContainers, exit_meaning};
 use crate::command::logs::Logs;
+use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
 use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
@@ -188,7 +188,7 @@ impl Order<'_> {
     /// DKR-003, DKR-004, DKR-007 and DKR-008 for what cannot be made.
     pub(super) async fn prepare(&self, context: &Context) -> Result<Prepared, Error> {
         let resolved = Resolved::resolve(self.settings, &context.workspace)?;
-        outcome::learn(&context.docker, resolved.environment());
+        outcome::learn(&context.docker, &resolved.environment);
         let world = preflight::look(context, self, &resolved).await?;
         let request = confirm::token()?;
         let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
@@ -258,7 +258,7 @@ async fn create(context: &Context, steps: &Steps, request: &str) -> Result<Creat
         return Err(explain(context, error).await);
     }
     match undo::find(&context.docker.for_cleanup(), request).await {
-        Ok(Some(id)) if undo::was_lost(&error) => {
+        Ok(Some(id)) if error.answer_was_lost() => {
             let warnings =
                 vec!["docker's answer to the creation was lost; it has been made".into()];
             Ok(Created { id, warnings })
@@ -273,7 +273,7 @@ pub(super) async fn watch(context: &Context, id: &str, wait: Duration) -> Result
     let until = Instant::now() + wait;
     let mut pause = FIRST_LOOK;
     loop {
-        let query = InspectContainers { containers: vec![id.to_owned()], may_vanish: false };
+        let query = InspectContainers::one(id);
         let container = context.docker.run(&query).await?.pop();
         let container = container.ok_or_else(|| {
             Error::new(Code::ContainerNotFound, "somebody removed the new container at once")

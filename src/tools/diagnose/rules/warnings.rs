@@ -1,8 +1,8 @@
 //! What is not well although it runs, or will not be.
 
 use super::{View, log};
-use crate::command::containers::short_id;
 use crate::command::images::{full_name, image_of};
+use crate::command::text::short_id;
 use crate::tools::diagnose::finding::{Cause, deploy, logs, on};
 use crate::tools::diagnose::standing::Kind;
 

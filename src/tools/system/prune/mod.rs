@@ -3,6 +3,7 @@
 //! pieces have no names that docker would take.
 
 mod candidates;
+mod find;
 
 use std::collections::BTreeSet;
 
@@ -87,7 +88,7 @@ impl Tool for Prune {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         self.refuse_what_makes_no_sense()?;
-        let Found { mut candidates, mut notes } = candidates::find(context, &self).await?;
+        let Found { mut candidates, mut notes } = find::find(context, &self).await?;
         candidates.sort_by(|a, b| a.doomed.name.cmp(&b.doomed.name));
         let more = candidates.len().saturating_sub(MOST);
         if more > 0 {

@@ -1,0 +1,261 @@
+//! What `docker container inspect` tells of a container.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::super::json::or_default;
+use super::super::text::short_id;
+use super::ports;
+
+/// A container as the daemon describes it; only what we read, and tolerant of absent fields.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Container {
+    pub id: String,
+    pub name: String,
+    pub created: String,
+    pub path: String,
+    #[serde(deserialize_with = "or_default")]
+    pub args: Vec<String>,
+    /// The image's ID.
+    pub image: String,
+    pub restart_count: u64,
+    pub platform: String,
+    pub state: State,
+    pub config: Config,
+    pub host_config: HostConfig,
+    #[serde(deserialize_with = "or_default")]
+    pub mounts: Vec<Mount>,
+    pub network_settings: NetworkSettings,
+    pub size_rw: Option<u64>,
+    pub size_root_fs: Option<u64>,
+}
+
+impl Container {
+    /// Without the `/` that the daemon puts before it.
+    pub fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    pub fn short_id(&self) -> &str {
+        short_id(&self.id)
+    }
+
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.config.labels.get(key).map(String::as_str)
+    }
+
+    /// Of a running container: docker keeps that of one which has ended or is paused.
+    pub fn health(&self) -> Option<&str> {
+        if self.state.status != "running" {
+            return None;
+        }
+        let health = self.state.health.as_ref()?;
+        (!health.status.is_empty() && health.status != "none").then_some(health.status.as_str())
+    }
+
+    /// Of a container that has run and does not run now, or that failed to start.
+    pub fn exit_code(&self) -> Option<i32> {
+        let over = matches!(self.state.status.as_str(), "exited" | "dead" | "restarting");
+        let failed = self.state.status == "created" && self.state.exit_code != 0;
+        (over || failed).then_some(self.state.exit_code)
+    }
+
+    /// Volumes without a name of their own, which `rm --volumes` removes. The daemon keeps one that
+    /// was asked for by its name, however that looks.
+    pub fn anonymous_volumes(&self) -> Vec<&str> {
+        let asked_for = |name: &str| {
+            let binds = &self.host_config.binds;
+            binds.iter().any(|bind| bind.split(':').next() == Some(name))
+                || self.host_config.mounts.iter().any(|mount| mount.source == name)
+        };
+        let volumes = self.mounts.iter().filter(|mount| mount.kind == "volume");
+        volumes.map(|volume| volume.name.as_str()).filter(|name| !asked_for(name)).collect()
+    }
+
+    /// Published ports of a running container: `127.0.0.1:8080->80/tcp`.
+    pub fn ports(&self) -> Vec<String> {
+        let mut entries = vec![];
+        for (container_port, bindings) in &self.network_settings.ports {
+            for binding in bindings.iter().flatten() {
+                let host = if binding.host_ip.contains(':') {
+                    format!("[{}]", binding.host_ip)
+                } else {
+                    binding.host_ip.clone()
+                };
+                entries.push(format!("{host}:{}->{container_port}", binding.host_port));
+            }
+        }
+        ports(&entries)
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct State {
+    pub status: String,
+    pub running: bool,
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    pub exit_code: i32,
+    /// Why it could not be started.
+    pub error: String,
+    pub started_at: String,
+    pub finished_at: String,
+    pub pid: i64,
+    pub health: Option<Health>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    pub status: String,
+    pub failing_streak: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub log: Vec<Probe>,
+}
+
+/// One run of a health check.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Probe {
+    pub start: String,
+    pub end: String,
+    pub exit_code: i32,
+    pub output: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Config {
+    pub hostname: String,
+    pub user: String,
+    pub tty: bool,
+    pub image: String,
+    pub working_dir: String,
+    #[serde(deserialize_with = "or_default")]
+    pub env: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub cmd: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub entrypoint: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+    pub healthcheck: Option<serde_json::Value>,
+    pub stop_signal: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HostConfig {
+    pub memory: i64,
+    /// Together with memory; -1 for no limit.
+    pub memory_swap: i64,
+    pub nano_cpus: i64,
+    pub pids_limit: Option<i64>,
+    pub restart_policy: RestartPolicy,
+    pub network_mode: String,
+    pub privileged: bool,
+    pub readonly_rootfs: bool,
+    pub auto_remove: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub port_bindings: BTreeMap<String, Option<Vec<Binding>>>,
+    /// `source:target` as they were asked for.
+    #[serde(deserialize_with = "or_default")]
+    pub binds: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub mounts: Vec<RequestedMount>,
+    pub log_config: LogConfig,
+}
+
+/// A mount as it was asked for; a volume without a source is an anonymous one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RequestedMount {
+    pub source: String,
+    pub target: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LogConfig {
+    /// The log driver.
+    #[serde(rename = "Type")]
+    pub kind: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RestartPolicy {
+    pub name: String,
+    pub maximum_retry_count: u64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Mount {
+    /// `bind`, `volume`, `tmpfs`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// Of a volume.
+    pub name: String,
+    pub source: String,
+    pub destination: String,
+    #[serde(rename = "RW")]
+    pub writable: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkSettings {
+    #[serde(deserialize_with = "or_default")]
+    pub ports: BTreeMap<String, Option<Vec<Binding>>>,
+    #[serde(deserialize_with = "or_default")]
+    pub networks: BTreeMap<String, Endpoint>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Binding {
+    pub host_ip: String,
+    pub host_port: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Endpoint {
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: String,
+    #[serde(deserialize_with = "or_default")]
+    pub aliases: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_running_container_has_a_health() {
+        let health = |status: &str, health: &str| {
+            let state =
+                serde_json::json!({"State": {"Status": status, "Health": {"Status": health}}});
+            let container: Container = serde_json::from_value(state).unwrap();
+            container.health().map(str::to_owned)
+        };
+        assert_eq!(health("running", "unhealthy").as_deref(), Some("unhealthy"));
+        assert_eq!(health("running", "none"), None);
+        for status in ["exited", "paused", "restarting", "created"] {
+            assert_eq!(health(status, "healthy"), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn go_writes_empty_lists_as_null() {
+        let container: Container =
+            serde_json::from_str(r#"{"Id":"a","Mounts":null,"Config":{"Cmd":null}}"#).unwrap();
+        assert!(container.mounts.is_empty() && container.config.cmd.is_empty());
+    }
+}
