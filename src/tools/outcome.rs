@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex_lite::Regex;
+use serde::Serialize;
 
+use crate::command::containers::{Container, exit_meaning};
 use crate::command::values::Environment;
 use crate::command::{Capture, Output, Streams};
 use crate::docker::Docker;
@@ -12,6 +14,53 @@ use crate::redact;
 
 /// Bytes of each stream that are shown.
 pub(super) const SHOWN: usize = 16 << 10;
+
+/// The reply of the tools that make a container for one command.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Ended {
+    pub(super) project: Option<String>,
+    pub(super) service: Option<String>,
+    /// When it is kept.
+    pub(super) container: Option<String>,
+    exit_code: Option<i32>,
+    exit_meaning: Option<&'static str>,
+    timed_out: Option<bool>,
+    /// The first place in the output that looks like a failure, when it failed.
+    first_failure: Option<String>,
+    stdout: String,
+    stderr: String,
+    pub(super) notes: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    duration_ms: u64,
+    pub(super) command: String,
+}
+
+impl Ended {
+    /// By its own doing, with the exit code; without one, it was still running.
+    pub(super) fn by_itself(container: &Container, exit_code: Option<i32>, output: Output) -> Self {
+        Self {
+            exit_code,
+            exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
+            first_failure: (exit_code != Some(0)).then(|| first_failure(&output)).flatten(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            ..Self::default()
+        }
+    }
+
+    /// Killed, because its time was over.
+    pub(super) fn by_force(limit: Duration, output: Output) -> Self {
+        Self {
+            timed_out: Some(true),
+            notes: vec![format!("it was killed after {} s", limit.as_secs())],
+            ..Self::by_itself(&Container::default(), None, output)
+        }
+    }
+
+    pub(super) fn after(self, elapsed: Duration) -> Self {
+        Self { duration_ms: milliseconds(elapsed), ..self }
+    }
+}
 
 /// Both streams apart, of each the beginning and the end.
 pub(super) fn both_ends(max: usize) -> Streams {
@@ -48,7 +97,7 @@ pub(super) fn is_dockers_own(output: &Output) -> bool {
 }
 
 /// Lines around the first one that looks like a failure: it is seldom the last one.
-pub(super) fn first_failure(output: &Output) -> Option<String> {
+fn first_failure(output: &Output) -> Option<String> {
     const BEFORE: usize = 2;
     const AFTER: usize = 10;
     static FAILURE: LazyLock<Regex> = LazyLock::new(|| {

@@ -16,11 +16,12 @@ use crate::command::Effect;
 use crate::command::containers::Container;
 use crate::command::logs::{Logs, Printed};
 use crate::command::text;
-use crate::command::values::{Bounded, ProjectName, ServiceName, TimePoint};
-use crate::docker::Docker;
+use crate::command::values::{ProjectName, ServiceName};
+use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Account, BAR, Choice, FOLLOW_SECONDS_MAX, Selection, TAIL_MAX, Wish};
+use crate::tools::lines::{Account, BAR, Selection, Wish};
 use crate::tools::reply::Text;
+use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 /// Each follower keeps a docker client for its whole time, and there are only a few at once.
@@ -30,43 +31,16 @@ const TAIL: u32 = 100;
 /// `2026-11-22T06:00:38.257180197Z ` in front of each line, always as long: it sorts as text.
 const TIMESTAMP: usize = 31;
 
+pub(super) type ComposeLogs = With<Target, Wish>;
+
+/// Of which containers.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ComposeLogs {
+pub(super) struct Target {
     /// Project.
     project_name: ProjectName,
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Lines read (default 100).
-    tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Regular expression.
-    grep: Option<String>,
-    /// Lines without a match.
-    #[serde(default)]
-    invert: bool,
-    /// Around each match.
-    context_lines: Option<Bounded<0, 100>>,
-    /// Default all.
-    #[serde(default)]
-    stream: Choice,
-    /// "10m" ago, or RFC 3339.
-    since: Option<TimePoint>,
-    /// The same.
-    until: Option<TimePoint>,
-    /// Show times.
-    #[serde(default)]
-    timestamps: bool,
-    /// Repeated lines once.
-    #[serde(default)]
-    dedupe: bool,
-    /// Wait for new lines.
-    #[serde(default)]
-    follow: bool,
-    /// Default 10.
-    follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Stop at a match.
-    until_match: Option<String>,
 }
 
 impl Tool for ComposeLogs {
@@ -83,19 +57,17 @@ impl Tool for ComposeLogs {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
-        let wish = self.wish();
-        let selection = Selection {
-            named: true,
-            timestamps: self.timestamps,
-            most: self.most_shown(&wish),
-            ..wish.selection()?
-        };
+        let Target { project_name, services } = self.own;
+        let wish = self.shared;
+        let selection = Selection { named: true, most: most_shown(&wish), ..wish.selection()? };
+        // Always read: they are what the lines are merged by.
+        let wish = Wish { timestamps: true, ..wish };
         let until_match = wish.until_match()?;
-        let mut containers = project::all_containers(docker, &self.project_name).await?;
+        let mut containers = project::all_containers(docker, &project_name).await?;
         if containers.is_empty() {
-            return Err(project::no_such_project(docker, &self.project_name).await);
+            return Err(project::no_such_project(docker, &project_name).await);
         }
-        choose(&mut containers, &self.services)?;
+        choose(&mut containers, &services)?;
         if wish.follows() && containers.len() > FOLLOWED {
             let message = format!(
                 "{} containers cannot be followed at once, {FOLLOWED} at most",
@@ -112,12 +84,12 @@ impl Tool for ComposeLogs {
         } else {
             (reading.whole(&containers).await?, false)
         };
-        let log = merged(read.lines, self.most_searched(), self.timestamps);
+        let log = merged(read.lines, most_searched(&wish), selection.timestamps);
         // Hidden before it is searched, so that no pattern can tell what a secret is.
         let safe = docker.redactor().text(&log).text;
         let selected = selection.of(&safe);
         let seconds = started.elapsed().as_secs_f64();
-        let followed = wish.follows().then(|| match (found, &self.until_match) {
+        let followed = wish.follows().then(|| match (found, &until_match) {
             (true, _) => format!("until_match found after {seconds:.1} s"),
             (false, Some(_)) => format!("until_match not found in {seconds:.1} s"),
             (false, None) => format!("followed for {seconds:.1} s"),
@@ -128,7 +100,7 @@ impl Tool for ComposeLogs {
             cut: read.cut,
             broke_off: read.broke_off,
             tail: reading.logs("").tail,
-            spans_time: self.since.is_some() || self.until.is_some(),
+            spans_time: wish.since.is_some() || wish.until.is_some(),
             followed,
             states: idle.map(Account::state).collect(),
         };
@@ -137,37 +109,17 @@ impl Tool for ComposeLogs {
     }
 }
 
-impl ComposeLogs {
-    /// Timestamps are always read: they are what the lines are merged by.
-    fn wish(&self) -> Wish {
-        Wish {
-            tail: self.tail,
-            grep: self.grep.clone(),
-            invert: self.invert,
-            context_lines: self.context_lines,
-            stream: self.stream,
-            since: self.since,
-            until: self.until,
-            timestamps: true,
-            dedupe: self.dedupe,
-            follow: self.follow,
-            follow_seconds: self.follow_seconds,
-            until_match: self.until_match.clone(),
-        }
-    }
+/// `tail` counts the lines of all together: those that are searched when there is something to
+/// search for, else those that are shown.
+fn most_searched(wish: &Wish) -> Option<usize> {
+    wish.tail.filter(|_| wish.grep.is_some()).map(|lines| lines.get() as usize)
+}
 
-    /// `tail` counts the lines of all together: those that are searched when there is something
-    /// to search for, else those that are shown.
-    fn most_searched(&self) -> Option<usize> {
-        self.tail.filter(|_| self.grep.is_some()).map(|lines| lines.get() as usize)
-    }
-
-    fn most_shown(&self, wish: &Wish) -> Option<usize> {
-        match self.tail {
-            Some(lines) if self.grep.is_none() && !wish.follows() => Some(lines.get() as usize),
-            None if !wish.follows() => Some(TAIL as usize),
-            _ => None,
-        }
+fn most_shown(wish: &Wish) -> Option<usize> {
+    match wish.tail {
+        Some(lines) if wish.grep.is_none() && !wish.follows() => Some(lines.get() as usize),
+        None if !wish.follows() => Some(TAIL as usize),
+        _ => None,
     }
 }
 
@@ -254,9 +206,8 @@ impl Reading<'_> {
             let (heard, news) = (Arc::clone(&heard), Arc::clone(&news));
             let stream = self.wish.stream;
             running.spawn(async move {
-                let listen = |line: crate::docker::Line<'_>| {
-                    let wish = Wish { stream, ..Wish::default() };
-                    if let Some(line) = wish.heard(line) {
+                let listen = |line: Line<'_>| {
+                    if let Some(line) = stream.heard(line) {
                         let line = text::clean(line).text.into_owned();
                         heard
                             .lock()

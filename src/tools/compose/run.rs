@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::failure;
 use super::model::{Vetted, resolve_for, vet};
@@ -9,14 +9,14 @@ use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
 use super::values;
-use crate::command::containers::{Container, InspectContainers, exit_meaning};
+use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
-use crate::command::{Command, Effect, Invocation, Output, labels};
+use crate::command::{Act, Command, Effect, Invocation, Output, labels};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
-use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -47,23 +47,6 @@ pub(super) struct ComposeRun {
     dry_run: bool,
 }
 
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Reply {
-    project: String,
-    service: String,
-    exit_code: Option<i32>,
-    exit_meaning: Option<&'static str>,
-    timed_out: Option<bool>,
-    /// The first place in the output that looks like a failure, when it failed.
-    first_failure: Option<String>,
-    stdout: String,
-    stderr: String,
-    notes: Vec<String>,
-    warnings: Vec<String>,
-    duration_ms: u64,
-    command: String,
-}
-
 impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
@@ -74,7 +57,7 @@ impl Tool for ComposeRun {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Reply = Change<Ended>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
@@ -103,15 +86,15 @@ impl Tool for ComposeRun {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([run])));
         }
-        let result = one_off.to_its_end(&Run(run.clone())).await;
+        let result = one_off.to_its_end(&Act(run.clone())).await;
         // Whatever happened, it is not left behind; a cancelled call still has its time for this.
         let removed = one_off.remove().await;
         let mut reply = result.map_err(|error| error.with("service", self.service.as_str()))?;
         if let Err(error) = removed {
             reply.notes.push(format!("the container {} stays: {}", one_off.name, error.message));
         }
-        reply.project = self.project_name.to_string();
-        reply.service = self.service.to_string();
+        reply.project = Some(self.project_name.to_string());
+        reply.service = Some(self.service.to_string());
         reply.warnings = warnings;
         reply.command = run.to_string();
         Ok(Change::Done(reply))
@@ -165,7 +148,7 @@ struct OneOff<'a> {
 }
 
 impl OneOff<'_> {
-    async fn to_its_end(&self, run: &Run) -> Result<Reply, Error> {
+    async fn to_its_end(&self, run: &Act) -> Result<Ended, Error> {
         let docker = self.docker;
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
@@ -176,8 +159,11 @@ impl OneOff<'_> {
         let made = docker.watch(run, listen).await;
         made.map_err(|error| failure::of_build(&log, error, |_| false))?;
         let started = Instant::now();
-        let wait = Wait { container: self.name.clone(), limit: self.limit };
-        let timed_out = match docker.run(&wait).await {
+        // It ends when the container does.
+        let wait = Invocation::docker(Effect::Read, ["container", "wait"])
+            .timeout(self.limit)
+            .operands([&self.name]);
+        let timed_out = match docker.run(&Act(wait)).await {
             Ok(()) => false,
             Err(error) if error.code == Code::Timeout => true,
             Err(error) => return Err(error),
@@ -185,23 +171,12 @@ impl OneOff<'_> {
         let elapsed = started.elapsed();
         let output = docker.run(&Printed { container: self.name.clone() }).await?;
         let container = self.inspect().await?;
-        let exit_code = container.exit_code().filter(|_| !timed_out);
-        let failed = exit_code != Some(0);
-        let mut notes = vec![];
-        if timed_out {
-            notes.push(format!("it was killed after {} s", self.limit.as_secs()));
-        }
-        Ok(Reply {
-            exit_code,
-            exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
-            timed_out: timed_out.then_some(true),
-            first_failure: failed.then(|| first_failure(&output)).flatten(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            notes,
-            duration_ms: milliseconds(elapsed),
-            ..Reply::default()
-        })
+        let ended = if timed_out {
+            Ended::by_force(self.limit, output)
+        } else {
+            Ended::by_itself(&container, container.exit_code(), output)
+        };
+        Ok(ended.after(elapsed))
     }
 
     async fn inspect(&self) -> Result<Container, Error> {
@@ -215,49 +190,14 @@ impl OneOff<'_> {
 
     /// With its nameless volumes. That it was never made is as good.
     async fn remove(&self) -> Result<(), Error> {
-        let remove = Run(Invocation::docker(Effect::Destroy, ["container", "rm"])
+        let remove = Invocation::docker(Effect::Destroy, ["container", "rm"])
             .flag("--force", true)
             .flag("--volumes", true)
-            .operands([&self.name]));
-        match self.docker.for_cleanup().run(&remove).await {
+            .operands([&self.name]);
+        match self.docker.for_cleanup().run(&Act(remove)).await {
             Err(error) if error.code != Code::ContainerNotFound => Err(error),
             _ => Ok(()),
         }
-    }
-}
-
-/// A command whose output is not looked at.
-struct Run(Invocation);
-
-impl Command for Run {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-/// `docker container wait`, which ends when the container does.
-struct Wait {
-    container: String,
-    limit: Duration,
-}
-
-impl Command for Wait {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "wait"])
-            .timeout(self.limit)
-            .operands([&self.container])
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
     }
 }
 

@@ -1,16 +1,16 @@
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
-use crate::command::containers::{Container, InspectContainers, exit_meaning};
+use crate::command::containers::{Container, InspectContainers};
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef};
 use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, text, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
-use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
+use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
@@ -35,23 +35,6 @@ pub(super) struct Own {
     /// Preview.
     #[serde(default)]
     dry_run: bool,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Reply {
-    /// When it is kept.
-    container: Option<String>,
-    exit_code: Option<i32>,
-    exit_meaning: Option<&'static str>,
-    timed_out: Option<bool>,
-    /// The first place in the output that looks like a failure, when it failed.
-    first_failure: Option<String>,
-    stdout: String,
-    stderr: String,
-    notes: Vec<String>,
-    warnings: Vec<String>,
-    duration_ms: u64,
-    command: String,
 }
 
 impl Tool for RunContainer {
@@ -80,7 +63,7 @@ impl Tool for RunContainer {
         ],
         others: "All of create-container.",
     });
-    type Reply = Change<Reply>;
+    type Reply = Change<Ended>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let order = self.order();
@@ -160,7 +143,7 @@ impl RunContainer {
         }
     }
 
-    async fn to_its_end(&self, context: &Context, id: &str) -> Result<Reply, Ending> {
+    async fn to_its_end(&self, context: &Context, id: &str) -> Result<Ended, Ending> {
         let docker = &context.docker;
         let started = Instant::now();
         let attach = Attach(self.attach(id));
@@ -171,24 +154,13 @@ impl RunContainer {
         if time::from_docker(&container.state.started_at).is_empty() {
             return Err(Ending::NotStarted(attach.failure(&output)));
         }
-        let timed_out = output.stopped;
-        let code = container.exit_code().unwrap_or(output.exit_code);
-        let exit_code = (!timed_out).then_some(code);
-        let failed = exit_code != Some(0);
-        Ok(Reply {
-            exit_code,
-            exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
-            timed_out: timed_out.then_some(true),
-            first_failure: failed.then(|| first_failure(&output)).flatten(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            notes: timed_out
-                .then(|| format!("it was killed after {} s", self.limit().as_secs()))
-                .into_iter()
-                .collect(),
-            duration_ms: milliseconds(elapsed),
-            ..Reply::default()
-        })
+        let ended = if output.stopped {
+            Ended::by_force(self.limit(), output)
+        } else {
+            let code = container.exit_code().unwrap_or(output.exit_code);
+            Ended::by_itself(&container, Some(code), output)
+        };
+        Ok(ended.after(elapsed))
     }
 
     /// Whatever happened, it does not run on, and is not left behind unless it is to be kept; says

@@ -7,7 +7,8 @@ mod wish;
 
 pub(crate) use account::Account;
 pub(crate) use follow::Follow;
-pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, pattern, up_to};
+use wish::TAIL_MAX;
+pub(crate) use wish::{Wish, pattern, up_to};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -15,26 +15,43 @@ use crate::error::Error;
 /// Lines that are shown when the caller does not say.
 const TAIL: u32 = 100;
 /// Lines that are searched when the caller does not say, and the most that are read.
-pub(crate) const TAIL_MAX: u32 = 10_000;
+pub(super) const TAIL_MAX: u32 = 10_000;
 const FOLLOW_SECONDS: u32 = 10;
-pub(crate) const FOLLOW_SECONDS_MAX: u32 = 60;
+const FOLLOW_SECONDS_MAX: u32 = 60;
 /// A compiled pattern; more is an attack or a mistake.
 const PATTERN_BYTES: usize = 1 << 20;
 
 /// The parameters of the tools that read logs.
-#[derive(Debug, Default)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Wish {
+    /// Lines read (default 100).
     pub(crate) tail: Option<Bounded<0, TAIL_MAX>>,
+    /// Regular expression.
     pub(crate) grep: Option<String>,
+    /// Lines without a match.
+    #[serde(default)]
     pub(crate) invert: bool,
+    /// Around each match.
     pub(crate) context_lines: Option<Bounded<0, 100>>,
+    /// Default all.
+    #[serde(default)]
     pub(crate) stream: Choice,
+    /// "10m" ago, or RFC 3339.
     pub(crate) since: Option<TimePoint>,
+    /// The same.
     pub(crate) until: Option<TimePoint>,
+    /// Show times.
+    #[serde(default)]
     pub(crate) timestamps: bool,
+    /// Repeated lines once.
+    #[serde(default)]
     pub(crate) dedupe: bool,
+    /// Wait for new lines.
+    #[serde(default)]
     pub(crate) follow: bool,
+    /// Default 10.
     pub(crate) follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
+    /// Stop at a match.
     pub(crate) until_match: Option<String>,
 }
 
@@ -116,12 +133,14 @@ impl Wish {
     pub(crate) fn follows(&self) -> bool {
         self.follow || self.until_match.is_some()
     }
+}
 
+impl Choice {
     /// The line, when it is of the stream that was asked for.
-    pub(crate) fn heard<'a>(&self, line: Line<'a>) -> Option<&'a str> {
-        match (self.stream, line) {
-            (Choice::All | Choice::Stdout, Line::Stdout(line))
-            | (Choice::All | Choice::Stderr, Line::Stderr(line)) => Some(line),
+    pub(crate) fn heard(self, line: Line<'_>) -> Option<&str> {
+        match (self, line) {
+            (Self::All | Self::Stdout, Line::Stdout(line))
+            | (Self::All | Self::Stderr, Line::Stderr(line)) => Some(line),
             _ => None,
         }
     }

@@ -8,47 +8,21 @@ use serde::Deserialize;
 
 use super::lifecycle::inspect;
 use crate::command::containers::Container;
-use crate::command::values::{Bounded, ContainerRef, TimePoint};
+use crate::command::values::ContainerRef;
 use crate::command::{Command as _, Effect, text};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Account, Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
+use crate::tools::lines::{Account, Wish, up_to};
 use crate::tools::reply::Text;
+use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
+pub(super) type GetLogs = With<Target, Wish>;
+
+/// Of which container.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GetLogs {
+pub(super) struct Target {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Lines read (default 100).
-    tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Regular expression.
-    grep: Option<String>,
-    /// Lines without a match.
-    #[serde(default)]
-    invert: bool,
-    /// Around each match.
-    context_lines: Option<Bounded<0, 100>>,
-    /// Default all.
-    #[serde(default)]
-    stream: Choice,
-    /// "10m" ago, or RFC 3339.
-    since: Option<TimePoint>,
-    /// The same.
-    until: Option<TimePoint>,
-    /// Show times.
-    #[serde(default)]
-    timestamps: bool,
-    /// Repeated lines once.
-    #[serde(default)]
-    dedupe: bool,
-    /// Wait for new lines.
-    #[serde(default)]
-    follow: bool,
-    /// Default 10.
-    follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Stop at a match.
-    until_match: Option<String>,
 }
 
 impl Tool for GetLogs {
@@ -64,10 +38,10 @@ impl Tool for GetLogs {
     type Reply = Text;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let wish = self.wish();
+        let wish = self.shared;
         let selection = wish.selection()?;
         let until_match = wish.until_match()?;
-        let container = inspect(context, &self.container_name).await?;
+        let container = inspect(context, &self.own.container_name).await?;
         let logs = wish.logs(&container.id);
 
         let started = Instant::now();
@@ -76,7 +50,7 @@ impl Tool for GetLogs {
             .docker
             .watch(&logs, |line| {
                 let is_heard = context.docker.progress().is_heard();
-                let line = wish.heard(line).filter(|_| is_heard || until_match.is_some());
+                let line = wish.stream.heard(line).filter(|_| is_heard || until_match.is_some());
                 let Some(line) = line else { return ControlFlow::Continue(()) };
                 let line = text::clean(line).text;
                 if is_heard {
@@ -112,7 +86,7 @@ impl Tool for GetLogs {
         };
         let followed = wish.follows().then(|| match found {
             Some(after) => format!("until_match found after {:.1} s", after.as_secs_f64()),
-            None if self.until_match.is_some() => {
+            None if until_match.is_some() => {
                 format!("until_match not found in {:.1} s", started.elapsed().as_secs_f64())
             }
             None => format!("followed for {:.1} s", started.elapsed().as_secs_f64()),
@@ -122,31 +96,12 @@ impl Tool for GetLogs {
             cut: printed.cut,
             broke_off: printed.broke_off.clone(),
             tail: logs.tail,
-            spans_time: self.since.is_some() || self.until.is_some(),
+            spans_time: wish.since.is_some() || wish.until.is_some(),
             followed,
             states: vec![Account::state(&container)],
         };
         let account = account.to_string();
         Ok(Text { output: selected.text, account })
-    }
-}
-
-impl GetLogs {
-    fn wish(&self) -> Wish {
-        Wish {
-            tail: self.tail,
-            grep: self.grep.clone(),
-            invert: self.invert,
-            context_lines: self.context_lines,
-            stream: self.stream,
-            since: self.since,
-            until: self.until,
-            timestamps: self.timestamps,
-            dedupe: self.dedupe,
-            follow: self.follow,
-            follow_seconds: self.follow_seconds,
-            until_match: self.until_match.clone(),
-        }
     }
 }
 
@@ -175,7 +130,7 @@ mod tests {
     }
 
     fn argv(arguments: serde_json::Value) -> String {
-        tool(arguments).wish().logs("web").invocation().to_string()
+        tool(arguments).shared.logs("web").invocation().to_string()
     }
 
     #[test]
@@ -193,11 +148,11 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_is_refused_with_its_mistake() {
-        let error = tool(json!({"grep": "a(b"})).wish().selection().unwrap_err();
+        let error = tool(json!({"grep": "a(b"})).shared.selection().unwrap_err();
         assert_eq!(error.code, Code::InvalidConfiguration);
         assert!(error.message.starts_with(r#"`grep` is no regular expression: "a(b": "#));
-        let error = tool(json!({"grep": r"\w{1000}{1000}"})).wish().selection().unwrap_err();
+        let error = tool(json!({"grep": r"\w{1000}{1000}"})).shared.selection().unwrap_err();
         assert_eq!(error.code, Code::InvalidConfiguration);
-        assert!(tool(json!({"invert": true})).wish().selection().is_err());
+        assert!(tool(json!({"invert": true})).shared.selection().is_err());
     }
 }
