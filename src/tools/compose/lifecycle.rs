@@ -161,9 +161,10 @@ impl Tool for ComposeStart {
     }
 }
 
+/// Where programs get time to end.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ComposeStop {
+struct Graceful {
     /// Project.
     project_name: ProjectName,
     /// Default all.
@@ -175,6 +176,22 @@ pub(super) struct ComposeStop {
     #[serde(default)]
     dry_run: bool,
 }
+
+impl Graceful {
+    fn request(&self, verb: &'static str) -> Request<'_> {
+        Request {
+            verb,
+            effect: Effect::Destroy,
+            project: &self.project_name,
+            services: &self.services,
+            timeout_seconds: self.timeout_seconds.map(Bounded::get),
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ComposeStop(Graceful);
 
 impl Tool for ComposeStop {
     const SPEC: Spec = Spec {
@@ -189,32 +206,12 @@ impl Tool for ComposeStop {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let request = Request {
-            verb: "stop",
-            effect: Effect::Destroy,
-            project: &self.project_name,
-            services: &self.services,
-            timeout_seconds: self.timeout_seconds.map(Bounded::get),
-            dry_run: self.dry_run,
-        };
-        request.run(context).await
+        self.0.request("stop").run(context).await
     }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ComposeRestart {
-    /// Project.
-    project_name: ProjectName,
-    /// Default all.
-    #[serde(default)]
-    services: Vec<ServiceName>,
-    /// Default 10.
-    timeout_seconds: Option<Bounded<0, 600>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct ComposeRestart(Graceful);
 
 impl Tool for ComposeRestart {
     const SPEC: Spec = Spec {
@@ -229,15 +226,7 @@ impl Tool for ComposeRestart {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let request = Request {
-            verb: "restart",
-            effect: Effect::Destroy,
-            project: &self.project_name,
-            services: &self.services,
-            timeout_seconds: self.timeout_seconds.map(Bounded::get),
-            dry_run: self.dry_run,
-        };
-        request.run(context).await
+        self.0.request("restart").run(context).await
     }
 }
 

@@ -16,6 +16,29 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 /// The daemon waits this long before it kills, unless the container says otherwise.
 const DOCKERS_STOP_TIMEOUT: u16 = 10;
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Preview.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Where programs get time to end.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Graceful {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Default 10.
+    timeout_seconds: Option<u16>,
+    /// Preview.
+    #[serde(default)]
+    dry_run: bool,
+}
+
 /// The state after the action, read back from docker.
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
@@ -148,14 +171,7 @@ fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StartContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct StartContainer(Target);
 
 impl Tool for StartContainer {
     const SPEC: Spec = Spec {
@@ -170,7 +186,7 @@ impl Tool for StartContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, is_running, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_running, |id| {
             Invocation::docker(Effect::Change, ["container", "start"]).operands([id])
         })
         .await
@@ -178,16 +194,7 @@ impl Tool for StartContainer {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StopContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Default 10.
-    timeout_seconds: Option<u16>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct StopContainer(Graceful);
 
 impl Tool for StopContainer {
     const SPEC: Spec = Spec {
@@ -202,25 +209,16 @@ impl Tool for StopContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, is_stopped, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_stopped, |id| {
             let stop = Invocation::docker(Effect::Destroy, ["container", "stop"]);
-            with_stop_timeout(stop, self.timeout_seconds).operands([id])
+            with_stop_timeout(stop, self.0.timeout_seconds).operands([id])
         })
         .await
     }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RestartContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Default 10.
-    timeout_seconds: Option<u16>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct RestartContainer(Graceful);
 
 impl Tool for RestartContainer {
     const SPEC: Spec = Spec {
@@ -235,9 +233,9 @@ impl Tool for RestartContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, never, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, never, |id| {
             let restart = Invocation::docker(Effect::Destroy, ["container", "restart"]);
-            with_stop_timeout(restart, self.timeout_seconds).operands([id])
+            with_stop_timeout(restart, self.0.timeout_seconds).operands([id])
         })
         .await
     }
@@ -278,14 +276,7 @@ impl Tool for KillContainer {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PauseContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct PauseContainer(Target);
 
 impl Tool for PauseContainer {
     const SPEC: Spec = Spec {
@@ -300,7 +291,7 @@ impl Tool for PauseContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, is_paused, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_paused, |id| {
             Invocation::docker(Effect::Change, ["container", "pause"]).operands([id])
         })
         .await
@@ -308,14 +299,7 @@ impl Tool for PauseContainer {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UnpauseContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
+pub(super) struct UnpauseContainer(Target);
 
 impl Tool for UnpauseContainer {
     const SPEC: Spec = Spec {
@@ -330,7 +314,7 @@ impl Tool for UnpauseContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, is_running, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_running, |id| {
             Invocation::docker(Effect::Change, ["container", "unpause"]).operands([id])
         })
         .await
