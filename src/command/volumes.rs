@@ -104,14 +104,18 @@ impl Volume {
 
     /// Whether docker made its name up: since 23.0 a label says so.
     pub fn is_anonymous(&self) -> bool {
-        let is_random = self.name.len() == 64 && self.name.bytes().all(|b| b.is_ascii_hexdigit());
-        is_random || self.labels.contains_key(ANONYMOUS_LABEL)
+        is_random(&self.name) || self.labels.contains_key(ANONYMOUS_LABEL)
     }
 
     /// RFC 3339, UTC.
     pub fn created(&self) -> String {
         time::from_docker(&self.created_at)
     }
+}
+
+/// Docker names a volume that nobody named with 64 hexadecimal digits.
+pub fn is_random(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The sizes of all volumes by `docker system df`, which walks every file of every volume and

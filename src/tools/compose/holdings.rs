@@ -8,8 +8,10 @@ use serde::Deserialize;
 use super::project::{self, Labelled, Object};
 use crate::command::containers::Container;
 use crate::command::disk::bytes;
+use crate::command::images::full_name;
 use crate::command::json::or_default;
 use crate::command::values::ProjectName;
+use crate::command::volumes::{InspectVolumes, Volume, is_random};
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -42,7 +44,7 @@ impl Holdings {
         let nameless = containers
             .iter()
             .flat_map(|container| &container.mounts)
-            .filter(|mount| mount.kind == "volume" && is_nameless(&mount.name))
+            .filter(|mount| mount.kind == "volume" && is_random(&mount.name))
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
@@ -62,21 +64,7 @@ impl Holdings {
     }
 }
 
-/// Docker names a volume that nobody named with 64 hexadecimal digits.
-fn is_nameless(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub(super) struct Volume {
-    pub(super) name: String,
-    pub(super) created_at: String,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) labels: BTreeMap<String, String>,
-}
-
-/// Those of the volumes that exist.
+/// Those of the volumes that exist, sorted by name.
 ///
 /// # Errors
 /// As [`Docker::run`].
@@ -87,28 +75,9 @@ pub(super) async fn volumes_by_name(
     if names.is_empty() {
         return Ok(vec![]);
     }
-    docker.run(&InspectVolumes(names)).await
-}
-
-struct InspectVolumes(Vec<String>);
-
-impl Command for InspectVolumes {
-    type Reply = Vec<Volume>;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["volume", "inspect"]).operands(&self.0)
-    }
-
-    /// It prints those that it found all the same.
-    fn accepts(&self, output: &Output) -> bool {
-        output.exit_code == 0 || output.stderr.to_lowercase().contains("no such volume")
-    }
-
-    fn parse(&self, output: &Output) -> Result<Vec<Volume>, Error> {
-        let mut volumes: Vec<Volume> = json::document(&output.stdout)?;
-        volumes.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(volumes)
-    }
+    let mut volumes = docker.run(&InspectVolumes::listed(names)).await?;
+    volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(volumes)
 }
 
 /// `docker system df`: the bytes of all volumes, as far as they are known.
@@ -196,14 +165,6 @@ impl Image {
             || self.id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(name))
             || tags.any(|tag| full_name(tag) == full)
     }
-}
-
-/// The short form that docker shows: without its own registry, with a tag.
-fn full_name(name: &str) -> String {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    let name = name.strip_prefix("library/").unwrap_or(name);
-    let last = name.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
 }
 
 #[cfg(test)]

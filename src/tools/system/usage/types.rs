@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::command::disk::{Item, Usage};
 use crate::command::images::{InspectImages, Row};
 use crate::command::text::{human_bytes, short_id};
+use crate::command::volumes::is_random;
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::batches::in_batches;
@@ -119,7 +120,7 @@ pub(super) fn by_type(
         ),
         Kind::of("volumes", &usage.volumes, None)
             .could_lose(
-                usage.volumes.iter().filter(unused).filter(|volume| is_nameless(&volume.name)),
+                usage.volumes.iter().filter(unused).filter(|volume| is_random(&volume.name)),
                 &Reclaimable::risky(
                     "nameless volumes without a container",
                     "their data is lost for good; mostly left behind by removed containers",
@@ -127,7 +128,7 @@ pub(super) fn by_type(
                 ),
             )
             .could_lose(
-                usage.volumes.iter().filter(unused).filter(|volume| !is_nameless(&volume.name)),
+                usage.volumes.iter().filter(unused).filter(|volume| !is_random(&volume.name)),
                 &Reclaimable::risky(
                     "named volumes without a container",
                     "their data is lost for good; somebody gave them a name to keep it",
@@ -202,9 +203,4 @@ impl Reclaimable {
 
 fn name_of(item: &Item) -> &str {
     if item.name.is_empty() { short_id(&item.id) } else { &item.name }
-}
-
-/// Docker names a volume that nobody named with 64 hexadecimal digits.
-fn is_nameless(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
