@@ -11,9 +11,7 @@ use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-
-/// More IDs in one call would pass the limit of a command line some day.
-const BATCH: usize = 100;
+use crate::tools::batches::in_batches;
 
 /// Every container of the project, one-off ones of `compose run` included; sorted by name.
 ///
@@ -25,11 +23,7 @@ pub(super) async fn all_containers(
 ) -> Result<Vec<Container>, Error> {
     let rows = docker.run(&ListContainers::of_project(project.as_str())).await?;
     let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
-    let mut containers = vec![];
-    for batch in ids.chunks(BATCH) {
-        containers.extend(docker.run(&InspectContainers::listed(batch.to_vec())).await?);
-    }
-    Ok(containers)
+    in_batches(docker, &ids, InspectContainers::listed).await
 }
 
 /// The containers of the project's services.
