@@ -1,18 +1,19 @@
+mod deployed;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Failure, blame, is_ours_to_pass_on, what_stays};
+use super::failure::what_stays;
 use super::forecast::{Planned, judge_protected, open_ports, planned};
 use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
-use super::report::{self, Before, Report};
-use super::settle::{self, Expected, Memory, Stand};
+use super::settle::{Expected, Memory};
 use super::source::{ComposeFiles, ComposeText, Source};
-use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
+use super::up::{Ascent, PREPARATION, Up};
 use super::view::Model;
 use super::{project, remembered};
 use crate::command::containers::Container;
@@ -25,6 +26,7 @@ use crate::tools::filters::word;
 use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
+use deployed::Deployed;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,19 +102,6 @@ pub(super) struct Forecast {
     dry_run: bool,
     project: String,
     services: Vec<Planned>,
-    warnings: Vec<String>,
-    command: String,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Deployed {
-    project: String,
-    ok: bool,
-    timed_out: Option<bool>,
-    /// The service that is the cause.
-    root: Option<String>,
-    error: Option<Failure>,
-    services: Vec<Report>,
     warnings: Vec<String>,
     command: String,
 }
@@ -244,71 +233,6 @@ impl DeployCompose {
             )
             .timeout(self.time_limit() + PREPARATION)
             .operands(&self.services)
-    }
-
-    async fn ascend(
-        &self,
-        mut ascent: Ascent<'_>,
-        up: &Up,
-        before: &[Container],
-        mut notes: Vec<String>,
-    ) -> Result<Deployed, Error> {
-        let started = Instant::now();
-        let (ended, containers_since) = ascent.run_up(up).await;
-        let (settled, error) = match ended {
-            Ended::Well(warnings) => {
-                notes.extend(
-                    warnings.into_iter().filter(|warning| !warning.starts_with("Found orphan")),
-                );
-                let settled = if self.wait {
-                    ascent.settle(containers_since.unwrap_or(started)).await?
-                } else {
-                    let (containers, stands) = ascent.look().await?;
-                    Settled { containers, stands, timed_out: false }
-                };
-                (settled, None)
-            }
-            Ended::Stopped { timed_out } => {
-                let (containers, stands) = ascent.look().await?;
-                (Settled { containers, stands, timed_out }, None)
-            }
-            Ended::Failed(error) => {
-                let Ok((containers, mut stands)) = ascent.look().await else { return Err(error) };
-                if is_ours_to_pass_on(&error) || containers.is_empty() {
-                    return Err(error);
-                }
-                blame(&error, &ascent.expected, &containers, &mut stands);
-                (Settled { containers, stands, timed_out: false }, Some(error))
-            }
-        };
-        let Settled { containers, stands, timed_out } = settled;
-        let mut services = report::reports(
-            &ascent.expected,
-            &stands,
-            &containers,
-            &Before { containers: before, stops: false },
-            timed_out,
-        );
-        report::add_logs(ascent.docker, &mut services, &containers).await;
-        let bad = |stand: &Stand| match stand {
-            Stand::Ready => false,
-            Stand::Pending(_) => self.wait,
-            _ => true,
-        };
-        notes.sort();
-        notes.dedup();
-        let ok = error.is_none() && !timed_out && !stands.values().any(bad);
-        let root = settle::root(&ascent.expected, &stands).filter(|_| !ok);
-        Ok(Deployed {
-            project: self.project_name.to_string(),
-            ok,
-            timed_out: timed_out.then_some(true),
-            root: root.map(str::to_owned),
-            error: error.map(Failure::from),
-            services,
-            warnings: notes,
-            command: up.0.to_string(),
-        })
     }
 
     /// Images that are older than what they are built from, and such as nobody here builds. These

@@ -1,0 +1,93 @@
+//! What a deployment came to: services with their states, and the one that is the cause.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::DeployCompose;
+use crate::command::containers::Container;
+use crate::error::Error;
+use crate::tools::compose::failure::{Failure, blame, is_ours_to_pass_on};
+use crate::tools::compose::report::{self, Before, Report};
+use crate::tools::compose::settle::{self, Stand};
+use crate::tools::compose::up::{Ascent, Ended, Settled, Up};
+
+#[derive(Debug, Default, Serialize)]
+pub(in crate::tools::compose) struct Deployed {
+    project: String,
+    ok: bool,
+    timed_out: Option<bool>,
+    /// The service that is the cause.
+    root: Option<String>,
+    error: Option<Failure>,
+    services: Vec<Report>,
+    warnings: Vec<String>,
+    command: String,
+}
+
+impl DeployCompose {
+    pub(super) async fn ascend(
+        &self,
+        mut ascent: Ascent<'_>,
+        up: &Up,
+        before: &[Container],
+        mut notes: Vec<String>,
+    ) -> Result<Deployed, Error> {
+        let started = Instant::now();
+        let (ended, containers_since) = ascent.run_up(up).await;
+        let (settled, error) = match ended {
+            Ended::Well(warnings) => {
+                notes.extend(
+                    warnings.into_iter().filter(|warning| !warning.starts_with("Found orphan")),
+                );
+                let settled = if self.wait {
+                    ascent.settle(containers_since.unwrap_or(started)).await?
+                } else {
+                    let (containers, stands) = ascent.look().await?;
+                    Settled { containers, stands, timed_out: false }
+                };
+                (settled, None)
+            }
+            Ended::Stopped { timed_out } => {
+                let (containers, stands) = ascent.look().await?;
+                (Settled { containers, stands, timed_out }, None)
+            }
+            Ended::Failed(error) => {
+                let Ok((containers, mut stands)) = ascent.look().await else { return Err(error) };
+                if is_ours_to_pass_on(&error) || containers.is_empty() {
+                    return Err(error);
+                }
+                blame(&error, &ascent.expected, &containers, &mut stands);
+                (Settled { containers, stands, timed_out: false }, Some(error))
+            }
+        };
+        let Settled { containers, stands, timed_out } = settled;
+        let mut services = report::reports(
+            &ascent.expected,
+            &stands,
+            &containers,
+            &Before { containers: before, stops: false },
+            timed_out,
+        );
+        report::add_logs(ascent.docker, &mut services, &containers).await;
+        let bad = |stand: &Stand| match stand {
+            Stand::Ready => false,
+            Stand::Pending(_) => self.wait,
+            _ => true,
+        };
+        notes.sort();
+        notes.dedup();
+        let ok = error.is_none() && !timed_out && !stands.values().any(bad);
+        let root = settle::root(&ascent.expected, &stands).filter(|_| !ok);
+        Ok(Deployed {
+            project: self.project_name.to_string(),
+            ok,
+            timed_out: timed_out.then_some(true),
+            root: root.map(str::to_owned),
+            error: error.map(Failure::from),
+            services,
+            warnings: notes,
+            command: up.0.to_string(),
+        })
+    }
+}
