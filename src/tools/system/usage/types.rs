@@ -69,84 +69,102 @@ pub(super) fn by_type(
     named: &[Row],
     old: &BTreeSet<String>,
 ) -> ByType {
-    let can_be_pulled: BTreeSet<&str> =
-        named.iter().filter(|row| !row.digests.is_empty()).map(|row| row.id.as_str()).collect();
-    let unused = |item: &&Item| item.users == 0;
     let mut types = vec![
-        Kind::of("images", &usage.images, images_total)
-            .could_lose(
-                usage.images.iter().filter(unused).filter(|image| image.name.is_empty()),
-                &Reclaimable::safe(
-                    "nameless images",
-                    "left behind by builds and pulls; nothing uses them",
-                    r#"prune {"what":"images"}"#,
-                ),
-            )
-            .could_lose(
-                usage.images.iter().filter(unused).filter(|image| {
-                    !image.name.is_empty() && can_be_pulled.contains(image.id.as_str())
-                }),
-                &Reclaimable::safe(
-                    "unused images from a registry",
-                    "no container uses them; they can be pulled again",
-                    OLD_IMAGES,
-                )
-                .if_old(usage.images.iter().any(|image| {
-                    old.contains(&image.id) && can_be_pulled.contains(image.id.as_str())
-                })),
-            )
-            .could_lose(
-                usage.images.iter().filter(unused).filter(|image| {
-                    !image.name.is_empty() && !can_be_pulled.contains(image.id.as_str())
-                }),
-                &Reclaimable::risky(
-                    "unused images that were built here",
-                    "no registry has them; they would have to be built again",
-                    OLD_IMAGES,
-                )
-                .if_old(usage.images.iter().any(|image| {
-                    old.contains(&image.id) && !can_be_pulled.contains(image.id.as_str())
-                })),
-            ),
-        Kind::of("containers", &usage.containers, None).could_lose(
-            usage.containers.iter().filter(|container| {
-                matches!(container.state.as_str(), "created" | "exited" | "dead")
-            }),
-            &Reclaimable::risky(
-                "stopped containers",
-                "what they have written outside of volumes goes with them, and their logs",
-                r#"prune {"what":"containers"}"#,
-            ),
-        ),
-        Kind::of("volumes", &usage.volumes, None)
-            .could_lose(
-                usage.volumes.iter().filter(unused).filter(|volume| is_random(&volume.name)),
-                &Reclaimable::risky(
-                    "nameless volumes without a container",
-                    "their data is lost for good; mostly left behind by removed containers",
-                    r#"prune {"what":"volumes"}"#,
-                ),
-            )
-            .could_lose(
-                usage.volumes.iter().filter(unused).filter(|volume| !is_random(&volume.name)),
-                &Reclaimable::risky(
-                    "named volumes without a container",
-                    "their data is lost for good; somebody gave them a name to keep it",
-                    "remove-volume, one by one",
-                ),
-            ),
-        Kind::of("build_cache", &usage.build_cache, None).could_lose(
-            usage.build_cache.iter().filter(unused),
-            &Reclaimable::safe(
-                "build cache",
-                "the next builds take longer, nothing else",
-                r#"prune {"what":"build_cache"}"#,
-            ),
-        ),
+        images(&usage.images, images_total, named, old),
+        containers(&usage.containers),
+        volumes(&usage.volumes),
+        build_cache(&usage.build_cache),
     ];
     types.sort_by_key(|kind| std::cmp::Reverse(kind.size_bytes));
     let total_bytes = types.iter().map(|kind| kind.size_bytes).sum();
     ByType { total: human_bytes(total_bytes), total_bytes, types }
+}
+
+fn images(images: &[Item], total: Option<u64>, named: &[Row], old: &BTreeSet<String>) -> Kind {
+    let from_registry: BTreeSet<&str> =
+        named.iter().filter(|row| !row.digests.is_empty()).map(|row| row.id.as_str()).collect();
+    let (nameless, named): (Vec<&Item>, Vec<&Item>) =
+        unused(images).into_iter().partition(|image| image.name.is_empty());
+    let (pulled, built): (Vec<&Item>, Vec<&Item>) =
+        named.into_iter().partition(|image| from_registry.contains(image.id.as_str()));
+    let any_old = |images: &[&Item]| images.iter().any(|image| old.contains(&image.id));
+    Kind::of("images", images, total)
+        .could_lose(
+            &nameless,
+            &Reclaimable::safe(
+                "nameless images",
+                "left behind by builds and pulls; nothing uses them",
+                r#"prune {"what":"images"}"#,
+            ),
+        )
+        .could_lose(
+            &pulled,
+            &Reclaimable::safe(
+                "unused images from a registry",
+                "no container uses them; they can be pulled again",
+                OLD_IMAGES,
+            )
+            .if_old(any_old(&pulled)),
+        )
+        .could_lose(
+            &built,
+            &Reclaimable::risky(
+                "unused images that were built here",
+                "no registry has them; they would have to be built again",
+                OLD_IMAGES,
+            )
+            .if_old(any_old(&built)),
+        )
+}
+
+fn containers(containers: &[Item]) -> Kind {
+    let is_stopped = |it: &&Item| matches!(it.state.as_str(), "created" | "exited" | "dead");
+    let stopped: Vec<&Item> = containers.iter().filter(is_stopped).collect();
+    Kind::of("containers", containers, None).could_lose(
+        &stopped,
+        &Reclaimable::risky(
+            "stopped containers",
+            "what they have written outside of volumes goes with them, and their logs",
+            r#"prune {"what":"containers"}"#,
+        ),
+    )
+}
+
+fn volumes(volumes: &[Item]) -> Kind {
+    let (nameless, named): (Vec<&Item>, Vec<&Item>) =
+        unused(volumes).into_iter().partition(|volume| is_random(&volume.name));
+    Kind::of("volumes", volumes, None)
+        .could_lose(
+            &nameless,
+            &Reclaimable::risky(
+                "nameless volumes without a container",
+                "their data is lost for good; mostly left behind by removed containers",
+                r#"prune {"what":"volumes"}"#,
+            ),
+        )
+        .could_lose(
+            &named,
+            &Reclaimable::risky(
+                "named volumes without a container",
+                "their data is lost for good; somebody gave them a name to keep it",
+                "remove-volume, one by one",
+            ),
+        )
+}
+
+fn build_cache(pieces: &[Item]) -> Kind {
+    Kind::of("build_cache", pieces, None).could_lose(
+        &unused(pieces),
+        &Reclaimable::safe(
+            "build cache",
+            "the next builds take longer, nothing else",
+            r#"prune {"what":"build_cache"}"#,
+        ),
+    )
+}
+
+fn unused(items: &[Item]) -> Vec<&Item> {
+    items.iter().filter(|item| item.users == 0).collect()
 }
 
 impl Kind {
@@ -173,11 +191,10 @@ impl Kind {
         }
     }
 
-    fn could_lose<'a>(mut self, items: impl Iterator<Item = &'a Item>, what: &Reclaimable) -> Self {
-        let (count, size_bytes) =
-            items.fold((0, 0), |(count, bytes), item| (count + 1, bytes + item.own_bytes));
-        if count > 0 {
-            let size = human_bytes(size_bytes);
+    fn could_lose(mut self, items: &[&Item], what: &Reclaimable) -> Self {
+        if !items.is_empty() {
+            let size_bytes = items.iter().map(|item| item.own_bytes).sum();
+            let (count, size) = (items.len(), human_bytes(size_bytes));
             self.reclaimable.push(Reclaimable { count, size, size_bytes, ..*what });
         }
         self
