@@ -154,8 +154,7 @@ async fn died_with_the_daemon(
     output: &Output,
 ) -> Result<(), Error> {
     if output.exit_code == 255 && output.stdout.is_empty() && output.stderr.is_empty() {
-        let ids = vec![container.id.clone()];
-        docker.run(&InspectContainers { containers: ids, may_vanish: false }).await?;
+        docker.run(&InspectContainers::one(&container.id)).await?;
     }
     Ok(())
 }

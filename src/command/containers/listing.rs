@@ -15,6 +15,11 @@ pub struct ListContainers {
 }
 
 impl ListContainers {
+    /// All containers, stopped ones too.
+    pub fn everything() -> Self {
+        Self { all: true, filters: vec![] }
+    }
+
     /// All containers of a compose project, stopped ones too.
     pub fn of_project(project: &str) -> Self {
         Self { all: true, filters: vec![labels::of_project(project)] }

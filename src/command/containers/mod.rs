@@ -6,7 +6,6 @@ mod listing;
 pub use document::*;
 pub use listing::{ListContainers, Row};
 
-use super::values::ContainerRef;
 use super::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
 
@@ -19,7 +18,7 @@ pub struct InspectContainers {
 }
 
 impl InspectContainers {
-    pub fn one(container: &ContainerRef) -> Self {
+    pub fn one(container: &str) -> Self {
         Self { containers: vec![container.to_string()], may_vanish: false }
     }
 

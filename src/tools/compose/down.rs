@@ -256,8 +256,7 @@ impl ComposeDown {
             ..Doomed::default()
         }));
         if self.remove_volumes && !before.volumes.is_empty() {
-            let users =
-                docker.run(&ListContainers { all: true, ..ListContainers::default() }).await?;
+            let users = docker.run(&ListContainers::everything()).await?;
             let sizes = docker.run(&VolumeSizes).await.unwrap_or_default();
             doomed.extend(before.volumes.iter().map(|volume| {
                 Doomed {
@@ -304,8 +303,7 @@ impl ComposeDown {
             kept_volumes = kept;
         }
         if !still_in_use.is_empty() {
-            let rows =
-                docker.run(&ListContainers { all: true, ..ListContainers::default() }).await?;
+            let rows = docker.run(&ListContainers::everything()).await?;
             for entry in &mut still_in_use {
                 let name = entry.split_once(' ').map_or("", |(_, name)| name).to_owned();
                 let users: Vec<&str> = rows

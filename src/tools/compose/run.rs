@@ -180,7 +180,7 @@ impl OneOff<'_> {
     }
 
     async fn inspect(&self) -> Result<Container, Error> {
-        let inspect = InspectContainers { containers: vec![self.name.clone()], may_vanish: false };
+        let inspect = InspectContainers::one(&self.name);
         let found = self.docker.run(&inspect).await?;
         found
             .into_iter()

@@ -121,7 +121,7 @@ pub(super) async fn inspect(
     context: &Context,
     container: &ContainerRef,
 ) -> Result<Container, Error> {
-    let mut found = context.docker.run(&InspectContainers::one(container)).await?;
+    let mut found = context.docker.run(&InspectContainers::one(container.as_str())).await?;
     found.pop().ok_or_else(|| {
         Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
             .with("container", container.as_str())

@@ -35,7 +35,7 @@ const BEFORE_START: SignedDuration = SignedDuration::from_secs(2);
 pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Error> {
     let docker = &context.docker;
     let now = Timestamp::now();
-    let everything = ListContainers { all: true, filters: vec![] };
+    let everything = ListContainers::everything();
     let images = ListImages::default();
     let (rows, images, asked) =
         tokio::join!(docker.run(&everything), docker.run(&images), asked(docker, scope));
@@ -87,7 +87,9 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
 
 async fn asked(docker: &Docker, scope: &Scope) -> Result<Option<Container>, Error> {
     match scope {
-        Scope::Container(name) => Ok(docker.run(&InspectContainers::one(name)).await?.pop()),
+        Scope::Container(name) => {
+            Ok(docker.run(&InspectContainers::one(name.as_str())).await?.pop())
+        }
         Scope::Project(_) | Scope::Host => Ok(None),
     }
 }

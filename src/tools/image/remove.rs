@@ -192,7 +192,7 @@ async fn users(context: &Context, image: &Image) -> Result<Users, Error> {
 }
 
 async fn left(context: &Context, image: &Image, users: &Users) -> Result<Option<Left>, Error> {
-    let after = InspectImages { images: vec![image.id.clone()], may_vanish: true };
+    let after = InspectImages::listed(vec![image.id.clone()]);
     let after = context.docker.run(&after).await?.pop();
     Ok(after.map(|after| Left {
         id: short_id(&after.id).to_owned(),

@@ -126,7 +126,7 @@ impl Pair {
         container: &ContainerRef,
     ) -> Result<Self, Error> {
         let network = inspect_one(context, network.as_str()).await?;
-        let mut found = context.docker.run(&InspectContainers::one(container)).await?;
+        let mut found = context.docker.run(&InspectContainers::one(container.as_str())).await?;
         let container = found.pop().ok_or_else(|| {
             Error::new(Code::ContainerNotFound, format!("no such container: {container}"))
                 .with("container", container.as_str())

@@ -78,7 +78,7 @@ impl Tool for ListAllResources {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
-        let everything = ListContainers { all: true, filters: vec![] };
+        let everything = ListContainers::everything();
         // Not `try_join`: which of them fails first is chance, and the answer should not be.
         let (rows, images, volumes, networks) = tokio::join!(
             docker.run(&everything),

@@ -126,7 +126,7 @@ impl Swap<'_> {
 
     /// The old one as it is now.
     async fn look(&self, docker: &Docker) -> Result<Container, Error> {
-        let query = InspectContainers { containers: vec![self.old.id.clone()], may_vanish: false };
+        let query = InspectContainers::one(&self.old.id);
         let found = docker.run(&query).await?.pop();
         found.ok_or_else(|| Error::new(Code::ContainerNotFound, "it is gone"))
     }

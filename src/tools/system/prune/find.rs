@@ -41,7 +41,7 @@ fn project_of(labels: &BTreeMap<String, String>) -> Option<String> {
 }
 
 async fn all_containers(docker: &Docker) -> Result<Vec<Row>, Error> {
-    docker.run(&ListContainers { all: true, filters: vec![] }).await
+    docker.run(&ListContainers::everything()).await
 }
 
 async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
