@@ -304,6 +304,11 @@ impl Error {
         matches!(self.code, Code::DaemonNotAccessible | Code::Timeout)
     }
 
+    /// Whether docker took the request and its answer never came.
+    pub fn answer_was_lost(&self) -> bool {
+        self.code == Code::DaemonNotAccessible && self.repeat != Repeat::NothingWasSent
+    }
+
     /// Adds one `key=value` to the context; an equal key is replaced.
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.context.retain(|(k, _)| *k != key);

@@ -10,8 +10,8 @@ use crate::command::containers::{Container, InspectContainers, ListContainers};
 use crate::command::labels;
 use crate::command::values::ContainerRef;
 use crate::command::volumes::{InspectVolumes, Volume};
-use crate::command::{Act, Effect, Invocation, time};
-use crate::error::{Code, Error, Repeat};
+use crate::command::{Act, Effect, Invocation};
+use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
@@ -116,7 +116,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
         return Ok(vec![]);
     }
     let query = InspectVolumes::listed(names.into_iter().map(str::to_owned).collect());
-    let everything = ListContainers { all: true, filters: vec![] };
+    let everything = ListContainers::everything();
     let (mut volumes, containers) =
         tokio::try_join!(context.docker.run(&query), context.docker.run(&everything))?;
     volumes.retain(|volume| {
@@ -142,7 +142,7 @@ fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
     let volumes = volumes.iter().map(|volume| Doomed {
         kind: "volume",
         name: volume.name.clone(),
-        created: time::from_docker(&volume.created_at),
+        created: volume.created(),
         project: project.clone(),
         used_by: vec![container.name().to_owned()],
         loses_data: true,
@@ -158,12 +158,10 @@ async fn remove(context: &Context, removal: &Act, id: &str) -> Result<(), Error>
         return wait_until_gone(context, id).await;
     };
     let is_under_way = error.message.contains("already in progress");
-    let was_lost =
-        error.code == Code::DaemonNotAccessible && error.repeat != Repeat::NothingWasSent;
     match error.code {
         Code::ContainerNotFound => Ok(()),
         Code::WrongState if is_under_way => wait_until_gone(context, id).await,
-        _ if was_lost && !exists(context, id).await? => Ok(()),
+        _ if error.answer_was_lost() && !exists(context, id).await? => Ok(()),
         _ => Err(error),
     }
 }

@@ -258,7 +258,7 @@ async fn create(context: &Context, steps: &Steps, request: &str) -> Result<Creat
         return Err(explain(context, error).await);
     }
     match undo::find(&context.docker.for_cleanup(), request).await {
-        Ok(Some(id)) if undo::was_lost(&error) => {
+        Ok(Some(id)) if error.answer_was_lost() => {
             let warnings =
                 vec!["docker's answer to the creation was lost; it has been made".into()];
             Ok(Created { id, warnings })
@@ -273,7 +273,7 @@ pub(super) async fn watch(context: &Context, id: &str, wait: Duration) -> Result
     let until = Instant::now() + wait;
     let mut pause = FIRST_LOOK;
     loop {
-        let query = InspectContainers { containers: vec![id.to_owned()], may_vanish: false };
+        let query = InspectContainers::one(id);
         let container = context.docker.run(&query).await?.pop();
         let container = container.ok_or_else(|| {
             Error::new(Code::ContainerNotFound, "somebody removed the new container at once")

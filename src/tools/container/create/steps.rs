@@ -1,7 +1,7 @@
 //! The changes, in their order: pull, create, join further networks, start.
 
+use super::Order;
 use super::resolved::Resolved;
-use super::{Order, undo};
 use crate::command::containers::InspectContainers;
 use crate::command::pull::Pull;
 use crate::command::{Act, Command, Effect, Invocation, Output, time};
@@ -68,7 +68,7 @@ impl Steps {
             return Ok(None);
         }
         let Err(error) = context.docker.run(&start(id)).await else { return Ok(None) };
-        if undo::was_lost(&error) && was_started(context, id).await {
+        if error.answer_was_lost() && was_started(context, id).await {
             return Ok(Some("docker's answer to the start was lost; it has been started".into()));
         }
         Err(error.with("container", name).command(start(name).0.to_string()))

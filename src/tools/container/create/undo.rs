@@ -7,21 +7,16 @@ use crate::command::containers::ListContainers;
 use crate::command::text::short_id;
 use crate::command::{Command, Effect, Invocation, Output, labels};
 use crate::docker::Docker;
-use crate::error::{Code, Error, Repeat};
+use crate::error::{Code, Error};
 use crate::tools::Context;
 
 /// The daemon may still be making the container when its client is gone.
 const LOOKS: [Duration; 3] =
     [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(900)];
 
-/// Docker took the request and the answer never came.
-pub(super) fn was_lost(error: &Error) -> bool {
-    error.code == Code::DaemonNotAccessible && error.repeat != Repeat::NothingWasSent
-}
-
 /// Whether a container may exist although its creation failed.
 pub(super) fn may_exist(error: &Error) -> bool {
-    was_lost(error)
+    error.answer_was_lost()
         || matches!(
             error.code,
             Code::Timeout | Code::Cancelled | Code::UnexpectedOutput | Code::DockerFailed
@@ -143,6 +138,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::error::Repeat;
 
     #[test]
     fn argv_of_the_undoing() {
@@ -158,6 +154,6 @@ mod tests {
         // Its own answer is that nothing was sent.
         assert!(!may_exist(&error(Code::DaemonNotAccessible)));
         let lost = Error { repeat: Repeat::Reads, ..error(Code::DaemonNotAccessible) };
-        assert!(may_exist(&lost) && was_lost(&lost));
+        assert!(may_exist(&lost) && lost.answer_was_lost());
     }
 }
