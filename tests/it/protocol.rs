@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use docker_mcp_server::command::{Effect, Invocation};
+use docker_mcp_server::command::{Attempt, Effect, Invocation};
 use docker_mcp_server::docker::Line;
 use docker_mcp_server::error::Error;
 use docker_mcp_server::tools::reply::Structured;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::processes::{gone, started};
-use crate::stage::{Run, Stage};
+use crate::stage::Stage;
 use crate::wire::{Era, LATEST_LEGACY, MODERN_VERSION, Transport, Wire, everywhere};
 
 /// A docker with one container.
@@ -489,7 +489,7 @@ impl Tool for Pulls {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
-        let pull = Run(Invocation::docker(Effect::Read, ["image", "pull"]));
+        let pull = Attempt(Invocation::docker(Effect::Read, ["image", "pull"]));
         let mut done = 0;
         docker
             .watch(&pull, |line| {

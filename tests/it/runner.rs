@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use docker_mcp_server::command::{Capture, Effect, Invocation, Streams};
+use docker_mcp_server::command::{Attempt, Capture, Effect, Invocation, Streams};
 use docker_mcp_server::docker::Line;
 use docker_mcp_server::error::{Code, Error};
 use docker_mcp_server::progress::Progress;
@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::processes::{gone, is_alive, program, resident_kilobytes, server, signal, started};
-use crate::stage::{Run, Stage};
+use crate::stage::Stage;
 use crate::wire::{Era, Transport, Wire};
 
 /// Generous: these machines are busy. What is asserted is that something ends at all.
@@ -227,7 +227,7 @@ async fn lines_arrive_while_docker_runs() {
         "echo one; echo two >&2; while [ ! -e $here/go ]; do sleep 0.01; done; echo three",
     );
     let (mut lines, go) = (vec![], stage.path("go"));
-    let watched = Run(read());
+    let watched = Attempt(read());
     let on_line = |line: Line<'_>| {
         lines.push(format!("{line:?}"));
         if lines.len() == 2 {
@@ -306,7 +306,7 @@ async fn never_more_processes_than_slots() {
     let docker = stage.docker();
     let calls = (0..12).map(|_| {
         let docker = docker.clone();
-        tokio::spawn(async move { docker.run(&Run(read())).await })
+        tokio::spawn(async move { docker.run(&Attempt(read())).await })
     });
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap().unwrap();
@@ -320,14 +320,14 @@ async fn waiting_for_a_slot_is_part_of_the_time_and_can_be_cancelled() {
     let stage =
         Stage::script("echo $$ > $here/pid; sleep 1000").adjusted(|settings| settings.slots = 1);
     let docker = stage.docker();
-    let holder = Run(read());
+    let holder = Attempt(read());
     let waiters = async {
         started(&stage, "pid").await;
-        let late = docker.run(&Run(brief(change()))).await.unwrap_err();
+        let late = docker.run(&Attempt(brief(change()))).await.unwrap_err();
         let cancel = CancellationToken::new();
         cancel.cancel();
         let cancelled = docker.limited(Effect::Change, cancel, Progress::default());
-        (late, cancelled.run(&Run(change())).await.unwrap_err())
+        (late, cancelled.run(&Attempt(change())).await.unwrap_err())
     };
     let (late, cancelled): (Error, Error) = tokio::select! {
         _ = docker.run(&holder) => unreachable!("it never ends"),
@@ -349,12 +349,12 @@ async fn what_takes_long_does_not_hold_up_what_is_quick() {
     let docker = stage.docker();
     let wait = || Invocation::docker(Effect::Read, ["container", "wait"]);
     let (followed, long) = (
-        Run(wait().follow(Duration::from_secs(3600))),
-        Run(wait().timeout(Duration::from_secs(61))),
+        Attempt(wait().follow(Duration::from_secs(3600))),
+        Attempt(wait().timeout(Duration::from_secs(61))),
     );
     let quick = async {
         started(&stage, "pid").await;
-        docker.run(&Run(read())).await.unwrap()
+        docker.run(&Attempt(read())).await.unwrap()
     };
     let quick = tokio::select! {
         _ = docker.run(&followed) => unreachable!("it never ends"),

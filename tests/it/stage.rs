@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use docker_mcp_server::command::{Command, Effect, Invocation, Output};
+use docker_mcp_server::command::{Attempt, Effect, Invocation, Output};
 use docker_mcp_server::docker::{self, Docker, Runner, Shared};
 use docker_mcp_server::error::Error;
 use docker_mcp_server::policy::{Level, Policy};
@@ -160,7 +160,7 @@ impl Stage {
 
     /// Runs one invocation.
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<Output, Error> {
-        self.docker().run(&Run(invocation)).await
+        self.docker().run(&Attempt(invocation)).await
     }
 
     /// The same, to be cancelled from outside.
@@ -170,29 +170,10 @@ impl Stage {
         cancel: CancellationToken,
     ) -> Result<Output, Error> {
         let docker = self.docker().limited(Effect::Destroy, cancel, Progress::default());
-        docker.run(&Run(invocation)).await
+        docker.run(&Attempt(invocation)).await
     }
 }
 
 fn renderer() -> Renderer {
     Renderer::new(Arc::new(Redactor::new(true)))
-}
-
-/// A command whose reply is whatever came.
-pub(crate) struct Run(pub(crate) Invocation);
-
-impl Command for Run {
-    type Reply = Output;
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn accepts(&self, _: &Output) -> bool {
-        true
-    }
-
-    fn parse(&self, output: &Output) -> Result<Output, Error> {
-        Ok(output.clone())
-    }
 }

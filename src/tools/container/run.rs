@@ -7,7 +7,7 @@ use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef};
-use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, text, time};
+use crate::command::{Act, Attempt, Effect, Invocation, Output, Program, diagnose, text, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::outcome::{Ended, SHOWN, both_ends};
@@ -146,13 +146,14 @@ impl RunContainer {
     async fn to_its_end(&self, context: &Context, id: &str) -> Result<Ended, Ending> {
         let docker = &context.docker;
         let started = Instant::now();
-        let attach = Attach(self.attach(id));
+        // Its exit code is that of the container.
+        let attach = Attempt(self.attach(id));
         let output = docker.watch(&attach, |line| say(docker, line)).await;
         let elapsed = started.elapsed();
         let output = output.map_err(Ending::Broken)?;
         let container = state(docker, id).await.map_err(Ending::Broken)?;
         if time::from_docker(&container.state.started_at).is_empty() {
-            return Err(Ending::NotStarted(attach.failure(&output)));
+            return Err(Ending::NotStarted(failure(&attach, &output)));
         }
         let ended = if output.stopped {
             Ended::by_force(self.limit(), output)
@@ -188,7 +189,7 @@ async fn end(docker: &Docker, id: &str) -> Result<(), Error> {
 }
 
 async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {
-    let query = InspectContainers { containers: vec![id.to_owned()], may_vanish: false };
+    let query = InspectContainers::one(id);
     let container = docker.run(&query).await?.pop();
     container.ok_or_else(|| {
         Error::new(Code::ContainerNotFound, "somebody removed the new container at once")
@@ -205,31 +206,10 @@ fn say(docker: &Docker, line: Line<'_>) {
     docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
 }
 
-/// `docker container start --attach`, whose exit code is that of the container. Whether docker
-/// could start it at all is asked afterwards: a program may use docker's words.
-struct Attach(Invocation);
-
-impl Attach {
-    fn failure(&self, output: &Output) -> Error {
-        let (code, verb) = (Some(output.exit_code), self.0.verb());
-        diagnose::diagnose(Program::Docker, verb, code, &output.stdout, &output.stderr)
-    }
-}
-
-impl Command for Attach {
-    type Reply = Output;
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn accepts(&self, _: &Output) -> bool {
-        true
-    }
-
-    fn parse(&self, output: &Output) -> Result<Output, Error> {
-        Ok(output.clone())
-    }
+/// Whether docker could start it at all is asked after its end: a program may use docker's words.
+fn failure(attach: &Attempt, output: &Output) -> Error {
+    let (code, verb) = (Some(output.exit_code), attach.0.verb());
+    diagnose::diagnose(Program::Docker, verb, code, &output.stdout, &output.stderr)
 }
 
 #[cfg(test)]

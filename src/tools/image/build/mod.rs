@@ -14,7 +14,7 @@ use crate::command::values::{
 };
 use crate::command::version::BuildxVersionQuery;
 use crate::command::{
-    Capture, Command, Effect, Hazard, Invocation, Output, Program, Streams, diagnose,
+    Attempt, Capture, Effect, Hazard, Invocation, Output, Program, Streams, diagnose,
 };
 use crate::error::{Code, Error};
 use crate::tools::build_log::{BuildLog, Counts};
@@ -95,7 +95,8 @@ impl Tool for BuildImage {
         self.check()?;
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
-        let build = Build(self.invocation(&source, builder));
+        // What it said is in the log, sorted, so a failure is not looked for in the streams.
+        let build = Attempt(self.invocation(&source, builder));
         context.docker.permit(&build.0)?;
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([build.0])));
@@ -238,26 +239,6 @@ impl Builder {
         let mut numbers = version.split(['.', '-', '+']).map(|part| part.parse().unwrap_or(0));
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if version >= RAW_JSON_SINCE { Self::RawJson } else { Self::Plain }
-    }
-}
-
-/// `docker buildx build` or `docker image build`. What it said is in the log, sorted, so a failure
-/// is not looked for in the streams.
-struct Build(Invocation);
-
-impl Command for Build {
-    type Reply = Output;
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone()
-    }
-
-    fn accepts(&self, _: &Output) -> bool {
-        true
-    }
-
-    fn parse(&self, output: &Output) -> Result<Output, Error> {
-        Ok(output.clone())
     }
 }
 
