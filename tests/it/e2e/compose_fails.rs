@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::compose::service;
 use super::world::image;
-use super::{OBEDIENT, World, free_port};
+use super::{World, free_port};
 
 #[tokio::test]
 async fn a_service_that_crashes_is_the_root_and_its_last_words_are_told() {
@@ -60,9 +60,7 @@ services:
 async fn a_taken_port_is_told_with_the_service_that_wanted_it() {
     let Some(world) = World::enter("compose-port") else { return };
     let mut session = world.session().await;
-    let (holder, port) = (world.name("holder"), free_port());
-    let publish = format!("--publish=127.0.0.1:{port}:80");
-    world.docker(["run", "-d", "--name", &holder, &publish, &image(), "sh", "-c", OBEDIENT]);
+    let (port, _holder) = world.taken_port();
     let yaml = format!(
         r#"
 services:

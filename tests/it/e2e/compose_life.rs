@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::compose::{service, stack};
 use super::session::entry;
 use super::world::image;
-use super::{OBEDIENT, World, free_port};
+use super::{OBEDIENT, World};
 use crate::processes::eventually;
 
 /// `OBEDIENT` in a compose file, where `$` begins a variable.
@@ -85,9 +85,7 @@ async fn five_services_live_and_are_taken_down_with_their_data() {
 async fn three_failures_in_one_stack_are_all_told_in_one_call() {
     let Some(world) = World::enter("three") else { return };
     let mut session = world.session().await;
-    let (holder, port) = (world.name("holder"), free_port());
-    let publish = format!("--publish=127.0.0.1:{port}:80");
-    world.docker(["run", "-d", "--name", &holder, &publish, &image(), "sh", "-c", OBEDIENT]);
+    let (port, _holder) = world.taken_port();
     let yaml = format!(
         r#"
 services:

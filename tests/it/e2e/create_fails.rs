@@ -11,9 +11,7 @@ use super::{OBEDIENT, World, free_port};
 async fn a_taken_port_leaves_no_container_and_names_its_holder() {
     let Some(world) = World::enter("port") else { return };
     let mut session = world.session().await;
-    let (holder, port) = (world.name("holder"), free_port());
-    let publish = format!("--publish=127.0.0.1:{port}:80");
-    world.docker(["run", "-d", "--name", &holder, &publish, &image(), "sh", "-c", OBEDIENT]);
+    let (port, holder) = world.taken_port();
 
     let (name, data) = (world.name("late"), world.name("data"));
     let arguments = json!({

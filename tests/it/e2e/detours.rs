@@ -229,20 +229,7 @@ async fn what_is_protected_cannot_be_talked_around() {
 #[tokio::test]
 async fn a_container_that_takes_its_volume_along_is_not_stopped() {
     let Some(world) = World::enter("takesalong") else { return };
-    let name = world.name("main");
-    let image = image();
-    world.docker([
-        "run",
-        "--detach",
-        "--rm",
-        "--volume=/data",
-        "--name",
-        &name,
-        &image,
-        "sh",
-        "-c",
-        OBEDIENT,
-    ]);
+    let name = world.make("main", &["--rm", "--volume=/data"], &["sh", "-c", OBEDIENT]);
     let mut session = world.session().await;
     for tool in ["stop-container", "kill-container"] {
         session.fails("DKR-010", tool, json!({"container_name": name})).await;

@@ -111,9 +111,8 @@ LABEL {}
     let tag = format!("{}:1", world.prefix);
     world.docker(["build", "--tag", &tag, folder.parent().unwrap().to_str().unwrap()]);
 
-    let port = free_port();
+    let (port, holder) = world.taken_port();
     let publish = format!("--publish=127.0.0.1:{port}:80");
-    let holder = world.make("holder", &[&publish], &["sh", "-c", OBEDIENT]);
     let gone = world.beside("gone.conf");
     std::fs::create_dir(&gone).unwrap();
     let source = format!("--mount=type=bind,source={},target=/x", gone.display());

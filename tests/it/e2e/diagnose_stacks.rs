@@ -144,9 +144,7 @@ services:
 #[tokio::test]
 async fn a_port_that_another_container_holds_is_told_with_the_holder() {
     let Some(world) = World::enter("dxs-taken") else { return };
-    let (holder, port) = (world.name("holder"), free_port());
-    let publish = format!("--publish=127.0.0.1:{port}:80");
-    world.docker(["run", "-d", "--name", &holder, &publish, &image(), "sh", "-c", OBEDIENT]);
+    let (port, holder) = world.taken_port();
     let yaml = r#"
 services:
   web: { image: IMAGE, command: RUN, ports: ["127.0.0.1:PORT:80"], depends_on: [db] }

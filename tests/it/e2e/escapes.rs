@@ -173,31 +173,16 @@ async fn a_folder_in_the_guise_of_a_volume_is_refused() {
 #[tokio::test]
 async fn a_container_that_controls_the_host_is_not_entered() {
     let Some(world) = World::enter("target") else { return };
-    let (name, project) = (world.name("main"), world.name("p"));
-    let labels = [
-        format!("--label=com.docker.compose.project={project}"),
-        "--label=com.docker.compose.service=web".to_owned(),
-        "--label=com.docker.compose.oneoff=False".to_owned(),
-        "--label=com.docker.compose.container-number=1".to_owned(),
-    ];
-    let [a, b, c, d] = &labels;
-    let image = image();
+    let project = world.name("p");
     // Docker 20.10 cannot start a privileged one where a capability that it knows is not to be had.
-    world.docker([
-        "run",
-        "--detach",
+    let options = [
         "--pid=host",
-        "--name",
-        &name,
-        a,
-        b,
-        c,
-        d,
-        &image,
-        "sh",
-        "-c",
-        OBEDIENT,
-    ]);
+        &format!("--label=com.docker.compose.project={project}"),
+        "--label=com.docker.compose.service=web",
+        "--label=com.docker.compose.oneoff=False",
+        "--label=com.docker.compose.container-number=1",
+    ];
+    let name = world.make("main", &options, &["sh", "-c", OBEDIENT]);
     let mut session = world.session().await;
     let arguments = json!({"project_name": project, "service": "web", "command": ["id"]});
     let said = session.fails("DKR-014", "compose-exec", arguments).await;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::session::Session;
+use super::{OBEDIENT, free_port};
 use crate::processes::program;
 
 /// What the server and the plain client need to find the engine.
@@ -140,11 +141,14 @@ impl World {
 
     /// A container made by the plain client, which runs this shell script.
     pub(super) fn run(&self, of: &str, script: &str) -> String {
-        let name = self.name(of);
-        let label = format!("--label={}", self.label);
-        let image = image();
-        self.docker(["run", "--detach", "--name", &name, &label, &image, "sh", "-c", script]);
-        name
+        self.make(of, &[], &["sh", "-c", script])
+    }
+
+    /// A port of this machine, and the container that holds it.
+    pub(super) fn taken_port(&self) -> (u16, String) {
+        let port = free_port();
+        let publish = format!("--publish=127.0.0.1:{port}:80");
+        (port, self.make("holder", &[&publish], &["sh", "-c", OBEDIENT]))
     }
 
     /// Whether the ports that the engine publishes are this machine's. An engine in a network
