@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::command::json;
 use crate::error::{Code, Error};
 use crate::redact;
 
@@ -73,7 +74,7 @@ fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result
 /// DKR-004 that names the parameter, what came and what is allowed.
 pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
-    T::deserialize(&arguments).map_err(|error| {
+    json::read(&arguments).map_err(|error| {
         let message = error.to_string();
         let Some((name, came)) = culprit::<T>(&arguments, &message) else {
             return Error::new(Code::InvalidConfiguration, message);
@@ -100,7 +101,7 @@ fn culprit<'a, T: DeserializeOwned>(
     let mut came = arguments;
     while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
         let changes = |name: &str| {
-            let error = T::deserialize(&without(arguments, &path, name)).err();
+            let error = json::read::<T>(&without(arguments, &path, name)).err();
             let error = error.map(|error| error.to_string()).unwrap_or_default();
             // Its value or the message itself names it.
             let is_named = !path.is_empty() && message.contains(name);
@@ -134,7 +135,6 @@ fn in_words(message: &str) -> String {
         ("expected u64", "expected a whole number, not negative"),
         ("expected i64", "expected a whole number"),
         ("expected f64", "expected a number"),
-        ("expected string or map", "expected text"),
         ("invalid type: sequence", "invalid type: a list"),
     ];
     types.iter().fold(message.to_owned(), |message, (rust, plain)| message.replace(rust, plain))

@@ -8,7 +8,7 @@ use crate::command::containers::{Container, exit_meaning, short_id};
 use crate::command::documents::Documents;
 use crate::command::text::human_bytes;
 use crate::command::values::ContainerRef;
-use crate::command::{Command, Effect, Invocation, Output, time};
+use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -114,7 +114,7 @@ impl Tool for InspectContainer {
         let document = Documents::one("container", self.container_name.as_str());
         let document = Documents { size: wants(Part::Size), ..document };
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let container: Container = serde_json::from_value(raw.clone())
+        let container: Container = json::read(&raw)
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&container);
         reply.environment = environment(&container, wants(Part::Env));

@@ -97,7 +97,7 @@ impl Tool for InspectImage {
         let wants = |part| self.include.contains(&part);
         let document = Documents::one("image", self.image.to_string());
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let image: Image = serde_json::from_value(raw.clone())
+        let image: Image = json::read(&raw)
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&image);
         reply.environment = environment(&image, wants(Part::Env));
