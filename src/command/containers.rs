@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::values::ContainerRef;
 use super::{Command, Effect, Invocation, Output, json, time};
 use crate::error::Error;
+use crate::sort;
 
 /// The label that names a container's compose project.
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";
@@ -90,7 +91,7 @@ impl Command for ListContainers {
     /// Sorted by name.
     fn parse(&self, output: &Output) -> Result<Vec<Row>, Error> {
         let mut rows: Vec<Row> = json::rows(&output.stdout)?.into_iter().map(row).collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut rows, |a, b| a.name.cmp(&b.name));
         Ok(rows)
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::containers::{PROJECT_LABEL, or_default, short_id};
 use super::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
+use crate::sort;
 
 /// `docker network ls`: IDs and names. Everything else is exact in [`InspectNetworks`].
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,7 @@ impl Command for ListNetworks {
     /// Sorted by name.
     fn parse(&self, output: &Output) -> Result<Vec<Row>, Error> {
         let mut rows: Vec<Row> = json::rows(&output.stdout)?;
-        rows.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        sort::by(&mut rows, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         Ok(rows)
     }
 }

@@ -34,6 +34,7 @@ use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::sort;
 use crate::workspace::Workspace;
 use confirm::Confirmations;
 use reply::{Answer, IntoAnswer};
@@ -200,6 +201,6 @@ pub fn all() -> Vec<Entry> {
         volume::tools(),
     ];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
-    entries.sort_by_key(|entry| entry.spec.name);
+    sort::by(&mut entries, |a, b| a.spec.name.cmp(b.spec.name));
     entries
 }

@@ -12,6 +12,7 @@ use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 
 /// Sizes of volumes are worth this long: the daemon walks through every file.
 const SIZES_LIMIT: Duration = Duration::from_secs(3);
@@ -105,7 +106,7 @@ impl Command for InspectVolumes {
 
     fn parse(&self, output: &Output) -> Result<Vec<Volume>, Error> {
         let mut volumes: Vec<Volume> = json::document(&output.stdout)?;
-        volumes.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut volumes, |a, b| a.name.cmp(&b.name));
         Ok(volumes)
     }
 }

@@ -12,6 +12,7 @@ use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::sort;
 
 pub(super) const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER_LABEL: &str = "com.docker.compose.container-number";
@@ -111,7 +112,7 @@ impl Command for Labelled {
 
     fn parse(&self, output: &Output) -> Result<Vec<Object>, Error> {
         let mut objects: Vec<Object> = json::rows(&output.stdout)?;
-        objects.sort();
+        sort::by(&mut objects, Ord::cmp);
         Ok(objects)
     }
 }

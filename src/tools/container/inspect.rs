@@ -10,6 +10,7 @@ use crate::command::text::human_bytes;
 use crate::command::values::ContainerRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -266,7 +267,7 @@ impl Command for Lines {
         let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
         if self.verb == "diff" {
             // `A /srv` by its path: the daemon tells them in no order.
-            lines.sort_by(|a, b| a.get(2..).cmp(&b.get(2..)));
+            sort::by(&mut lines, |a, b| a.get(2..).cmp(&b.get(2..)));
         }
         let more = lines.len().saturating_sub(LINES);
         lines.truncate(LINES);

@@ -12,6 +12,7 @@ use crate::command::text::human_bytes;
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -195,7 +196,7 @@ impl Command for History {
         let mut layers: Vec<Layer> = layers.iter().map(layer).collect();
         layers.retain(|layer| layer.size_bytes > 0);
         // Layers of the same size stay in docker's order, the newest first.
-        layers.sort_by_key(|layer| std::cmp::Reverse(layer.size_bytes));
+        sort::by(&mut layers, |a, b| b.size_bytes.cmp(&a.size_bytes));
         Ok(layers)
     }
 }

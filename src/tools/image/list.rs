@@ -8,6 +8,7 @@ use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
 use crate::command::text::human_bytes;
 use crate::command::{Effect, time};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
@@ -83,7 +84,7 @@ impl Tool for ListImages {
         });
         // A listing knows only whole seconds.
         let created = |row: &Row| exact.get(&row.id).and_then(|image| time::parse(&image.created));
-        images.sort_by_cached_key(|row| std::cmp::Reverse(created(row)));
+        sort::by(&mut images, |a, b| created(b).cmp(&created(a)));
         let used_by = used_by(&images, &users);
         let listed = |row: &Row| Some(listed(row, exact.get(&row.id)?, used_by.get(&row.id)));
         Ok(Structured(Reply { images: images.iter().filter_map(listed).collect(), total }))

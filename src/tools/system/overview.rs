@@ -8,6 +8,7 @@ use crate::command::disk::bytes;
 use crate::command::text::human_bytes;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -115,7 +116,7 @@ impl Everything {
             }
         }
         let mut problems: Vec<(u8, String)> = self.rows.iter().filter_map(problem).collect();
-        problems.sort();
+        sort::by(&mut problems, Ord::cmp);
         let problems = problems.into_iter().map(|(_, text)| text).collect();
         let (problems, more_problems) = first(problems, most);
         let (loose, more_loose) = first(loose, most);

@@ -12,6 +12,7 @@ use crate::command::images::{InspectImages, ListImages, Row, image_of};
 use crate::command::text::human_bytes;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -256,7 +257,7 @@ fn by_type(
             ),
         ),
     ];
-    types.sort_by_key(|kind| std::cmp::Reverse(kind.size_bytes));
+    sort::by(&mut types, |a, b| b.size_bytes.cmp(&a.size_bytes));
     let total_bytes = types.iter().map(|kind| kind.size_bytes).sum();
     ByType { total: human_bytes(total_bytes), total_bytes, types }
 }
@@ -265,7 +266,7 @@ impl Kind {
     fn of(name: &'static str, items: &[Item], total: Option<u64>) -> Self {
         let size_bytes = total.unwrap_or_else(|| items.iter().map(|item| item.own_bytes).sum());
         let mut largest: Vec<&Item> = items.iter().filter(|item| item.own_bytes > 0).collect();
-        largest.sort_by(|a, b| (b.own_bytes, &a.name).cmp(&(a.own_bytes, &b.name)));
+        sort::by(&mut largest, |a, b| (b.own_bytes, &a.name).cmp(&(a.own_bytes, &b.name)));
         // A piece of the build cache has nothing by which a person knows it.
         let named = largest.iter().filter(|_| name != "build_cache").take(LARGEST);
         let largest = named.map(|item| {
@@ -349,7 +350,7 @@ fn by_project(usage: &Usage, named: &[Row]) -> ByProject {
     let others = projects.remove(&None).unwrap_or_default().summed_up(None);
     let mut projects: Vec<Sum> =
         projects.into_iter().map(|(name, project)| project.summed_up(name.cloned())).collect();
-    projects.sort_by(|a, b| (b.size_bytes, &a.project).cmp(&(a.size_bytes, &b.project)));
+    sort::by(&mut projects, |a, b| (b.size_bytes, &a.project).cmp(&(a.size_bytes, &b.project)));
     let total = (projects.len() > PROJECTS).then_some(projects.len());
     projects.truncate(PROJECTS);
     let build_cache = usage.build_cache.iter().map(|item| item.own_bytes).sum();
