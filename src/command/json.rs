@@ -15,8 +15,11 @@ use crate::error::{Code, Error};
 /// # Errors
 /// DKR-016 with the place and the beginning of the text.
 pub fn document<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    let value = serde_json::from_str::<Value>(text.trim());
-    value.and_then(|value| read(&value)).map_err(|error| unreadable(&error, text))
+    read(&value(text)?).map_err(|error| unreadable(&error, text))
+}
+
+fn value(text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text.trim()).map_err(|error| unreadable(&error, text))
 }
 
 /// Makes one of our types of a value. All documents and arguments are read by this, so that each

@@ -75,33 +75,42 @@ fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result
 pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
     json::read(&arguments).map_err(|error| {
-        let message = error.to_string();
-        let Some((name, came)) = culprit::<T>(&arguments, &message) else {
-            return Error::new(Code::InvalidConfiguration, message);
-        };
-        // The types of `command::values` say themselves what came.
-        let of_serde = message.starts_with("invalid type") || message.starts_with("invalid value");
-        let message = if of_serde {
-            format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
-        } else {
-            format!("`{name}`: {message}")
-        };
-        Error::invalid(&name, message)
+        let complaint = |arguments: &Value| json::read::<T>(arguments).err();
+        explained(&arguments, &error, &complaint)
     })
+}
+
+/// What a reader of arguments says against them.
+type Complaint<'a> = &'a dyn Fn(&Value) -> Option<serde_json::Error>;
+
+fn explained(arguments: &Value, error: &serde_json::Error, complaint: Complaint) -> Error {
+    let message = error.to_string();
+    let Some((name, came)) = culprit(arguments, &message, complaint) else {
+        return Error::new(Code::InvalidConfiguration, message);
+    };
+    // The types of `command::values` say themselves what came.
+    let of_serde = message.starts_with("invalid type") || message.starts_with("invalid value");
+    let message = if of_serde {
+        format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
+    } else {
+        format!("`{name}`: {message}")
+    };
+    Error::invalid(&name, message)
 }
 
 /// The argument that an error is about, such as `limit` or `filters.label`: without it, the error
 /// is another or none. (Following the path through the types as `serde_path_to_error` does costs
 /// 130 kB of code.)
-fn culprit<'a, T: DeserializeOwned>(
+fn culprit<'a>(
     arguments: &'a Value,
     message: &str,
+    complaint: Complaint,
 ) -> Option<(String, &'a Value)> {
     let mut path: Vec<&str> = vec![];
     let mut came = arguments;
     while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
         let changes = |name: &str| {
-            let error = json::read::<T>(&without(arguments, &path, name)).err();
+            let error = complaint(&without(arguments, &path, name));
             let error = error.map(|error| error.to_string()).unwrap_or_default();
             // Its value or the message itself names it.
             let is_named = !path.is_empty() && message.contains(name);
