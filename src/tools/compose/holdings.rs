@@ -46,10 +46,9 @@ impl Holdings {
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
-        let images = containers
-            .iter()
-            .map(|container| (container.config.image.clone(), container.image.clone()))
-            .collect();
+        let image =
+            |container: &Container| (container.config.image.clone(), container.image.clone());
+        let images = sort::map(containers.iter().map(image));
         Ok(Self { containers, networks, volumes, images })
     }
 
@@ -133,7 +132,7 @@ impl Command for VolumeSizes {
         }
         let rows: Option<Vec<Row>> = json::document(&output.stdout)?;
         let rows = rows.unwrap_or_default().into_iter();
-        Ok(rows.filter_map(|row| Some((row.name, bytes(&row.size)?))).collect())
+        Ok(sort::map(rows.filter_map(|row| Some((row.name, bytes(&row.size)?)))))
     }
 }
 
@@ -184,7 +183,7 @@ impl Command for InspectImages {
             let image = images.iter().find(|image| image.is_called(name))?;
             Some((name.clone(), image.id.clone()))
         };
-        Ok(self.0.iter().filter_map(found).collect())
+        Ok(sort::map(self.0.iter().filter_map(found)))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::command::text;
 use crate::command::values::{Bounded, ProjectName, ServiceName, TimePoint};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::lines::{Account, BAR, Choice, FOLLOW_SECONDS_MAX, Selection, TAIL_MAX, Wish};
 use crate::tools::reply::Text;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -188,7 +189,7 @@ fn names(containers: &[Container]) -> BTreeMap<String, String> {
             service.to_owned()
         }
     };
-    containers.iter().map(|container| (container.id.clone(), name(container))).collect()
+    sort::map(containers.iter().map(|container| (container.id.clone(), name(container))))
 }
 
 /// All lines, each after the name of who wrote it.

@@ -185,7 +185,7 @@ async fn outdated(
     let resolved =
         resolve(docker, Some(project), source, &everything, &Environment::default()).await;
     let Ok(resolved) = resolved else { return BTreeMap::new() };
-    let services = containers.iter().map(project::service);
+    let services = containers.iter().map(project::service).collect();
     match Images::of(context, resolved.model(), services).await {
         Ok(images) => images.outdated(context, source).await,
         Err(_) => BTreeMap::new(),

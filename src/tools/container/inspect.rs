@@ -210,7 +210,7 @@ fn mounts(container: &Container) -> Vec<String> {
 
 fn networks(container: &Container) -> BTreeMap<String, String> {
     let networks = &container.network_settings.networks;
-    networks.iter().map(|(name, endpoint)| (name.clone(), or_none(&endpoint.ip_address))).collect()
+    sort::map(networks.iter().map(|(name, endpoint)| (name.clone(), or_none(&endpoint.ip_address))))
 }
 
 /// The modes `host` and `none`, and stopped containers, have no address.

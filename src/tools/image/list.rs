@@ -134,7 +134,7 @@ fn used_by(images: &[Row], users: &Users) -> BTreeMap<String, Vec<String>> {
 async fn exact(context: &Context, images: &[Row]) -> Result<BTreeMap<String, Image>, Error> {
     let ids: Vec<String> = images.iter().map(|image| image.id.clone()).collect();
     let found = in_batches(&context.docker, &ids, InspectImages::listed).await?;
-    Ok(found.into_iter().map(|image| (image.id.clone(), image)).collect())
+    Ok(sort::map(found.into_iter().map(|image| (image.id.clone(), image))))
 }
 
 fn listed(row: &Row, image: &Image, used_by: Option<&Vec<String>>) -> Listed {

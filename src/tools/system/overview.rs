@@ -123,7 +123,7 @@ impl Everything {
         let more_projects = more(projects.len(), most_projects);
         Reply {
             containers: all,
-            projects: projects.into_iter().take(most_projects).collect(),
+            projects: sort::map(projects.into_iter().take(most_projects)),
             more_projects,
             loose,
             more_loose,

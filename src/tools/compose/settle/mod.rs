@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::project;
 use crate::command::containers::{Container, Probe, exit_meaning};
+use crate::sort;
 
 /// A container without a health check is taken for running when it ran so long without a restart.
 pub(super) const STEADY: Duration = Duration::from_millis(1500);
@@ -147,20 +148,17 @@ pub(super) fn stands(
     containers: &[Container],
     history: impl Fn(&Container) -> History,
 ) -> BTreeMap<String, Stand> {
-    let mut stands: BTreeMap<String, Stand> = expected
-        .iter()
-        .map(|(name, expected)| {
-            let seen: Vec<Stand> = containers
-                .iter()
-                .filter(|container| project::service(container) == name)
-                .map(|container| judge(container, history(container)))
-                .collect();
-            let missing = u32::try_from(seen.len()).is_ok_and(|seen| seen < expected.replicas);
-            let missing = missing.then(|| Stand::Pending("not created yet".to_owned()));
-            let worst = seen.into_iter().chain(missing).max_by_key(Stand::weight);
-            (name.clone(), worst.unwrap_or(Stand::Ready))
-        })
-        .collect();
+    let mut stands = sort::map(expected.iter().map(|(name, expected)| {
+        let seen: Vec<Stand> = containers
+            .iter()
+            .filter(|container| project::service(container) == name)
+            .map(|container| judge(container, history(container)))
+            .collect();
+        let missing = u32::try_from(seen.len()).is_ok_and(|seen| seen < expected.replicas);
+        let missing = missing.then(|| Stand::Pending("not created yet".to_owned()));
+        let worst = seen.into_iter().chain(missing).max_by_key(Stand::weight);
+        (name.clone(), worst.unwrap_or(Stand::Ready))
+    }));
     hold_victims(expected, &mut stands);
     stands
 }
