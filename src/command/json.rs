@@ -42,11 +42,12 @@ pub fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
     if text.starts_with('[') {
         return document(text);
     }
-    text.lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with('{') || *line == "json")
-        .map(document)
-        .collect()
+    read(&lines(text)?).map_err(|error| unreadable(&error, text))
+}
+
+fn lines(text: &str) -> Result<Value, Error> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| line.starts_with('{') || *line == "json").map(value).collect()
 }
 
 type Object = serde_json::Map<String, Value>;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -205,9 +205,9 @@ impl Command for ImageSizes {
     /// An image with several tags has several rows.
     fn parse(&self, output: &Output) -> Result<Images, Error> {
         let rows: Vec<ImageRow> = json::rows(&output.stdout)?;
-        let images: BTreeSet<(String, u64)> =
-            rows.into_iter().map(|row| (row.id, bytes(&row.size).unwrap_or_default())).collect();
-        let size = images.iter().map(|(_, size)| size).sum();
+        let size = |row: ImageRow| (row.id, bytes(&row.size).unwrap_or_default());
+        let images = sort::map(rows.into_iter().map(size));
+        let size = images.values().sum();
         Ok(Images { count: images.len(), size: human_bytes(size) })
     }
 }

@@ -3,7 +3,7 @@
 //! Compose's own `--wait` fails a stack whose one-shot job ended well, and does not say which
 //! service is the cause; so we look ourselves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::project;
@@ -256,20 +256,18 @@ pub(super) fn progress(stands: &BTreeMap<String, Stand>) -> (u64, u64, String) {
 #[derive(Default)]
 pub(super) struct Memory {
     /// Those that ran before the call, with the time of their start.
-    old: BTreeSet<(String, String)>,
-    restarts: HashMap<String, u64>,
+    old: BTreeMap<String, String>,
+    restarts: BTreeMap<String, u64>,
     since: HashMap<(String, String), Instant>,
 }
 
 impl Memory {
     pub(super) fn before(containers: &[Container]) -> Self {
         let running = containers.iter().filter(|container| container.state.status == "running");
+        let restarts = |container: &Container| (container.id.clone(), container.restart_count);
         Self {
-            old: running.map(start).collect(),
-            restarts: containers
-                .iter()
-                .map(|container| (container.id.clone(), container.restart_count))
-                .collect(),
+            old: sort::map(running.map(start)),
+            restarts: sort::map(containers.iter().map(restarts)),
             since: HashMap::new(),
         }
     }
@@ -285,7 +283,7 @@ impl Memory {
 
     pub(super) fn history(&self, container: &Container, now: Instant) -> History {
         let start = start(container);
-        let steady = self.old.contains(&start)
+        let steady = self.old.get(&start.0) == Some(&start.1)
             || self.since.get(&start).is_some_and(|since| now.duration_since(*since) >= STEADY);
         // A start by compose sets docker's count back to zero.
         let before = self.restarts.get(&container.id).copied().unwrap_or_default();
