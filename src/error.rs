@@ -4,6 +4,7 @@
 //! sentence for the reference table. The README table is made from it.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// The catalogue of failures. Numbers are part of the API and are never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -260,9 +261,14 @@ impl Code {
     }
 }
 
-/// One failure. `Display` is the text that a client gets.
+/// One failure. `Display` is the text that a client gets. Behind a pointer, because nearly every
+/// function passes one on, and the code that moves it would be repeated in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Report>);
+
+/// What an [`Error`] tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
     pub code: Code,
     /// One line of cause: docker's own words where docker spoke.
     pub message: String,
@@ -282,7 +288,7 @@ pub struct Error {
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Report {
             code,
             message: message.into(),
             context: vec![],
@@ -291,7 +297,7 @@ impl Error {
             command: None,
             stderr: None,
             repeat: code.repeat(),
-        }
+        }))
     }
 
     /// DKR-004 for one parameter: names it, says what came and what would be right.
@@ -324,6 +330,20 @@ impl Error {
     pub fn command(mut self, command: impl Into<String>) -> Self {
         self.command = Some(command.into());
         self
+    }
+}
+
+impl Deref for Error {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Report {
+        &mut self.0
     }
 }
 

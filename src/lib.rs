@@ -5,6 +5,7 @@
 #![cfg_attr(any(), doc = include_str!("ARCHITECTURE.md"))]
 
 pub mod error;
+pub mod sort;
 pub mod redact;
 pub mod command;
 pub mod policy;

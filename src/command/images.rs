@@ -8,6 +8,7 @@ use super::json::or_default;
 use super::values::ImageRef;
 use super::{Command, Effect, Invocation, Output, json, time};
 use crate::error::Error;
+use crate::sort;
 
 /// `docker image ls`.
 ///
@@ -101,7 +102,7 @@ pub fn merged(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
             names.dedup();
         }
     }
-    images.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+    sort::by(&mut images, |a, b| (&b.created, &a.id).cmp(&(&a.created, &b.id)));
     images
 }
 

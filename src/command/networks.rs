@@ -8,6 +8,7 @@ use super::json::or_default;
 use super::text::short_id;
 use super::{Command, Effect, Invocation, Output, json, labels};
 use crate::error::Error;
+use crate::sort;
 
 /// `docker network ls`: IDs and names. Everything else is exact in [`InspectNetworks`].
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ impl Command for ListNetworks {
     /// Sorted by name.
     fn parse(&self, output: &Output) -> Result<Vec<Row>, Error> {
         let mut rows: Vec<Row> = json::rows(&output.stdout)?;
-        rows.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        sort::by(&mut rows, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         Ok(rows)
     }
 }

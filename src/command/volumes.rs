@@ -9,6 +9,7 @@ use super::disk::bytes;
 use super::json::or_default;
 use super::{Command, Effect, Invocation, Output, json, labels, time};
 use crate::error::Error;
+use crate::sort;
 
 /// On a volume that a container got without naming one, since 23.0.
 const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
@@ -151,7 +152,7 @@ impl Command for VolumeSizes {
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
         let rows: Vec<Option<RawSize>> = json::document(&output.stdout)?;
         let rows = rows.into_iter().flatten();
-        Ok(rows.filter_map(|row| Some((row.name, bytes(&row.size)?))).collect())
+        Ok(sort::map(rows.filter_map(|row| Some((row.name, bytes(&row.size)?)))))
     }
 }
 

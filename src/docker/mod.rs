@@ -267,7 +267,7 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
         // Docker's own complaint is the last thing in the common pipe.
         Streams::Merged(_) => output.stdout.lines().next_back().unwrap_or_default(),
     };
-    let error = diagnose::diagnose(
+    let mut error = diagnose::diagnose(
         program,
         invocation.verb(),
         Some(output.exit_code),
@@ -277,8 +277,8 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
     // Without the plugin `docker` reads compose's own options and stumbles over the first one.
     let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;
     if plugin_missing && output.exit_code == 125 {
-        return Error { code: Code::DockerMissing, ..error }
-            .hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
+        error.code = Code::DockerMissing;
+        return error.hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
     }
     error
 }

@@ -201,7 +201,9 @@ impl Runner {
         match ending {
             Ending::Cancelled => Err(cancelled(Some(invocation))),
             Ending::TimedOut => {
-                Err(Error { stderr: last_words(&stderr), ..self.timed_out(invocation, &stdout) })
+                let mut error = self.timed_out(invocation, &stdout);
+                error.stderr = last_words(&stderr);
+                Err(error)
             }
             Ending::Exited(_) | Ending::Enough if overflowed => Err(too_much(limit, cut)),
             Ending::Enough => Ok(Output {

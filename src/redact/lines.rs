@@ -7,7 +7,7 @@ use super::{Redactor, replace, scan};
 
 /// Bytes that are looked back from a line: a private RSA key of 8,192 bits takes 6,400.
 const WINDOW: usize = 8 << 10;
-/// Characters of a line of a private key: OpenSSL writes 64, OpenSSH 70, PuTTY 64.
+/// Characters of a line of a private key: 64 of OpenSSL, 70 of ssh-keygen.
 const KEY_LINE: usize = 60;
 
 /// Masks the secrets in each line of one stream, as those of the whole text would be.

@@ -13,6 +13,7 @@ use crate::command::Effect;
 use crate::docker::Trail;
 use crate::error::{Code, Error};
 use crate::progress::Progress;
+use crate::sort;
 use crate::tools::confirm::Confirmations;
 use crate::tools::reply::Answer;
 use crate::tools::{Context, Entry, Toolset};
@@ -49,7 +50,7 @@ impl Dispatcher {
         renderer: Renderer,
         entries: impl IntoIterator<Item = Entry>,
     ) -> Self {
-        let entries = entries.into_iter().map(|entry| (entry.spec.name, entry)).collect();
+        let entries = sort::map(entries.into_iter().map(|entry| (entry.spec.name, entry)));
         Self { entries: Arc::new(entries), context, renderer, audit: None }
     }
 

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::command::json;
 use crate::error::{Code, Error};
 use crate::redact;
 
@@ -73,34 +74,43 @@ fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result
 /// DKR-004 that names the parameter, what came and what is allowed.
 pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
-    T::deserialize(&arguments).map_err(|error| {
-        let message = error.to_string();
-        let Some((name, came)) = culprit::<T>(&arguments, &message) else {
-            return Error::new(Code::InvalidConfiguration, message);
-        };
-        // The types of `command::values` say themselves what came.
-        let of_serde = message.starts_with("invalid type") || message.starts_with("invalid value");
-        let message = if of_serde {
-            format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
-        } else {
-            format!("`{name}`: {message}")
-        };
-        Error::invalid(&name, message)
+    json::read(&arguments).map_err(|error| {
+        let complaint = |arguments: &Value| json::read::<T>(arguments).err();
+        explained(&arguments, &error, &complaint)
     })
+}
+
+/// What a reader of arguments says against them.
+type Complaint<'a> = &'a dyn Fn(&Value) -> Option<serde_json::Error>;
+
+fn explained(arguments: &Value, error: &serde_json::Error, complaint: Complaint) -> Error {
+    let message = error.to_string();
+    let Some((name, came)) = culprit(arguments, &message, complaint) else {
+        return Error::new(Code::InvalidConfiguration, message);
+    };
+    // The types of `command::values` say themselves what came.
+    let of_serde = message.starts_with("invalid type") || message.starts_with("invalid value");
+    let message = if of_serde {
+        format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
+    } else {
+        format!("`{name}`: {message}")
+    };
+    Error::invalid(&name, message)
 }
 
 /// The argument that an error is about, such as `limit` or `filters.label`: without it, the error
 /// is another or none. (Following the path through the types as `serde_path_to_error` does costs
 /// 130 kB of code.)
-fn culprit<'a, T: DeserializeOwned>(
+fn culprit<'a>(
     arguments: &'a Value,
     message: &str,
+    complaint: Complaint,
 ) -> Option<(String, &'a Value)> {
     let mut path: Vec<&str> = vec![];
     let mut came = arguments;
     while let Some(members) = came.as_object().filter(|members| members.len() <= MEMBERS) {
         let changes = |name: &str| {
-            let error = T::deserialize(&without(arguments, &path, name)).err();
+            let error = complaint(&without(arguments, &path, name));
             let error = error.map(|error| error.to_string()).unwrap_or_default();
             // Its value or the message itself names it.
             let is_named = !path.is_empty() && message.contains(name);
@@ -134,7 +144,6 @@ fn in_words(message: &str) -> String {
         ("expected u64", "expected a whole number, not negative"),
         ("expected i64", "expected a whole number"),
         ("expected f64", "expected a number"),
-        ("expected string or map", "expected text"),
         ("invalid type: sequence", "invalid type: a list"),
     ];
     types.iter().fold(message.to_owned(), |message, (rust, plain)| message.replace(rust, plain))

@@ -34,6 +34,7 @@ use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::sort;
 use crate::workspace::Workspace;
 use confirm::Confirmations;
 use reply::{Answer, IntoAnswer};
@@ -146,15 +147,19 @@ pub struct Entry {
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        let full_schema = schema::full::<T>();
-        let advertised = schema::advertised(&full_schema, T::BRIEF);
-        Self {
-            spec: T::SPEC,
-            input_schema: Arc::new(advertised),
-            full_schema,
-            can_work: T::can_work,
-            run: run::<T>,
-        }
+        Self::new(T::SPEC, schema::full::<T>(), T::BRIEF, T::can_work, run::<T>)
+    }
+
+    /// What is the same for all, so that it is not repeated in the code of each.
+    fn new(
+        spec: Spec,
+        full_schema: Map<String, Value>,
+        brief: Option<Brief>,
+        can_work: fn(&Policy) -> bool,
+        run: fn(Arguments, Context) -> Running,
+    ) -> Self {
+        let input_schema = Arc::new(schema::advertised(&full_schema, brief));
+        Self { spec, input_schema, full_schema, can_work, run }
     }
 
     /// Reads the arguments and runs the tool.
@@ -163,18 +168,18 @@ impl Entry {
     /// DKR-004 for arguments that do not fit, and whatever the tool says.
     pub async fn call(&self, arguments: Arguments, context: Context) -> Result<Answer, Error> {
         let arguments = arguments::fit(&self.full_schema, arguments)?;
-        (self.run)(arguments, context).await
+        let mut answer = (self.run)(arguments, context.clone()).await?;
+        if let Answer::Plan { value, asked } = &mut answer {
+            owners::name_foreign_projects(&context, value, asked).await;
+        }
+        Ok(answer)
     }
 }
 
 fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
     Box::pin(async move {
         let tool: T = arguments::read(arguments)?;
-        let mut answer = tool.call(&context).await?.into_answer();
-        if let Answer::Plan { value, asked } = &mut answer {
-            owners::name_foreign_projects(&context, value, asked).await;
-        }
-        Ok(answer)
+        Ok(tool.call(&context).await?.into_answer())
     })
 }
 
@@ -200,6 +205,6 @@ pub fn all() -> Vec<Entry> {
         volume::tools(),
     ];
     let mut entries: Vec<Entry> = families.into_iter().flatten().collect();
-    entries.sort_by_key(|entry| entry.spec.name);
+    sort::by(&mut entries, |a, b| a.spec.name.cmp(b.spec.name));
     entries
 }

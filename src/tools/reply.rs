@@ -38,8 +38,11 @@ impl<T: Serialize + Send> IntoAnswer for Structured<T> {
 }
 
 fn value(reply: impl Serialize) -> Value {
-    let mut value =
-        serde_json::to_value(reply).expect("replies have string keys and no failing serializer");
+    told(serde_json::to_value(reply))
+}
+
+fn told(reply: serde_json::Result<Value>) -> Value {
+    let mut value = reply.expect("replies have string keys and no failing serializer");
     lean(&mut value, true);
     value
 }
@@ -108,9 +111,15 @@ impl<T: Serialize + Send> IntoAnswer for Change<T> {
     fn into_answer(self) -> Answer {
         match self {
             Self::DryRun(reply) => Structured(reply).into_answer(),
-            Self::Plan(plan) => Answer::Plan { asked: plan.asked(), value: value(plan) },
+            Self::Plan(plan) => plan.into_answer(),
             Self::Done(reply) => Structured(reply).into_answer(),
         }
+    }
+}
+
+impl IntoAnswer for super::confirm::Plan {
+    fn into_answer(self) -> Answer {
+        Answer::Plan { asked: self.asked(), value: value(self) }
     }
 }
 

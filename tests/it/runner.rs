@@ -335,7 +335,7 @@ async fn waiting_for_a_slot_is_part_of_the_time_and_can_be_cancelled() {
     };
     assert_eq!(late.code, Code::Timeout);
     assert_eq!(late.message, "waited 0 s for one of 1 slots; docker start was not started");
-    assert!(late.hint.unwrap().contains("still running"));
+    assert!(late.hint.clone().unwrap().contains("still running"));
     assert_eq!(cancelled.code, Code::Cancelled);
     assert!(cancelled.message.contains("nothing was changed"), "{}", cancelled.message);
 }

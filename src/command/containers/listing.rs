@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::super::{Command, Effect, Invocation, Output, json, labels, time};
 use super::ports;
 use crate::error::Error;
+use crate::sort;
 
 /// `docker container ls`: one process whatever the number of containers.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +89,7 @@ impl Command for ListContainers {
     /// Sorted by name.
     fn parse(&self, output: &Output) -> Result<Vec<Row>, Error> {
         let mut rows: Vec<Row> = json::rows(&output.stdout)?.into_iter().map(row).collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut rows, |a, b| a.name.cmp(&b.name));
         Ok(rows)
     }
 }

@@ -13,6 +13,7 @@ use std::time::Instant;
 use crate::command::text::{cut_line, human_bytes};
 use crate::docker::Line;
 use crate::progress::Progress;
+use crate::sort;
 pub(super) use explain::Dockerfile;
 use raw::{Documents, Piece, Report};
 use step::{State, Step};
@@ -124,7 +125,7 @@ impl BuildLog {
     pub(super) fn slowest(&self) -> Option<String> {
         let is_slow = |step: &&Step| step.number().is_some() && step.seconds >= 0.1;
         let mut slow: Vec<&Step> = self.steps.iter().filter(is_slow).collect();
-        slow.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        sort::by(&mut slow, |a, b| b.seconds.total_cmp(&a.seconds));
         let told = slow.iter().take(SLOWEST);
         let told: Vec<_> =
             told.map(|step| format!("{:.1} s {}", step.seconds, step.instruction(40))).collect();
@@ -322,7 +323,7 @@ impl BuildLog {
         });
         if let Some(found) = found.filter(|found| !self.images.contains(found)) {
             self.images.push(found);
-            self.images.sort();
+            sort::by(&mut self.images, Ord::cmp);
         }
     }
 

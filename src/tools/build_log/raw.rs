@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::command::json;
+
 /// A document that is longer is given up; buildx sends one every 100 ms.
 const DOCUMENT_MAX: usize = 8 << 20;
 
@@ -120,7 +122,7 @@ impl Documents {
             return Piece::Part;
         }
         let Self { text, .. } = std::mem::take(self);
-        serde_json::from_str(&text).map_or(Piece::Other, Piece::Complete)
+        json::document(&text).map_or(Piece::Other, Piece::Complete)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::command::Effect;
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::execution::{Execution, Reply};
 use crate::tools::reply::Change;
 use crate::tools::with::With;
@@ -69,7 +70,7 @@ impl Target {
             .filter(|container| index.is_none_or(|index| project::number(container) == index))
             .copied()
             .collect();
-        wanted.sort_by_key(|container| project::number(container));
+        sort::by(&mut wanted, |a, b| project::number(a).cmp(&project::number(b)));
         if wanted.is_empty() {
             let numbers: Vec<String> =
                 own.iter().map(|container| project::number(container).to_string()).collect();

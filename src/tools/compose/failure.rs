@@ -101,9 +101,9 @@ impl From<Error> for Failure {
         Self {
             code: error.code.id(),
             name: error.code.name(),
-            hint: error.hint.or_else(|| error.code.hint().map(str::to_owned)),
-            output: error.stderr.and_then(|output| beyond(&output, &error.message)),
-            message: error.message,
+            hint: error.hint.as_deref().or(error.code.hint()).map(str::to_owned),
+            output: error.stderr.as_deref().and_then(|output| beyond(output, &error.message)),
+            message: error.message.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::command::labels;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::protect::judge_protection;
 
 #[derive(Debug, Serialize)]
@@ -112,7 +113,7 @@ impl Command for Hashes {
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
         let pairs = output.stdout.lines().filter_map(|line| line.trim().split_once(' '));
         let hashes = pairs.map(|(service, hash)| (service.to_owned(), hash.trim().to_owned()));
-        Ok((hashes.collect(), model::warnings(&output.stderr)))
+        Ok((sort::map(hashes), model::warnings(&output.stderr)))
     }
 }
 

@@ -9,6 +9,7 @@ use super::view::Model;
 use crate::command::images::{Image, InspectImages, full_name};
 use crate::command::time;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::Context;
 use crate::tools::batches::in_batches;
 
@@ -27,14 +28,12 @@ impl<'a> Images<'a> {
     pub(super) async fn of(
         context: &Context,
         model: &'a Model,
-        services: impl IntoIterator<Item = &'a str>,
+        services: Vec<&'a str>,
     ) -> Result<Self, Error> {
         let known = |name: &'a str| Some((name, model.services.get(name)?));
-        let names: BTreeMap<&str, String> = services
-            .into_iter()
-            .filter_map(known)
-            .map(|(name, service)| (name, service.image_name(&model.name, name)))
-            .collect();
+        let named = services.into_iter().filter_map(known);
+        let names =
+            sort::map(named.map(|(name, service)| (name, service.image_name(&model.name, name))));
         let unique: BTreeSet<String> = names.values().cloned().collect();
         let unique: Vec<String> = unique.into_iter().collect();
         let found = in_batches(&context.docker, &unique, InspectImages::listed).await?;
@@ -46,7 +45,7 @@ impl<'a> Images<'a> {
             };
             found.iter().find(is_it).cloned()
         };
-        let services = names.into_iter().map(|(service, name)| (service, image(&name))).collect();
+        let services = sort::map(names.into_iter().map(|(service, name)| (service, image(&name))));
         Ok(Self { model, services })
     }
 

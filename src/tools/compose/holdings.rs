@@ -15,6 +15,7 @@ use crate::command::volumes::{InspectVolumes, Volume, is_random};
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 
 /// Sizes of volumes are worth this long: the daemon walks through every file.
 const SIZES_LIMIT: Duration = Duration::from_secs(3);
@@ -48,10 +49,9 @@ impl Holdings {
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
-        let images = containers
-            .iter()
-            .map(|container| (container.config.image.clone(), container.image.clone()))
-            .collect();
+        let image =
+            |container: &Container| (container.config.image.clone(), container.image.clone());
+        let images = sort::map(containers.iter().map(image));
         Ok(Self { containers, networks, volumes, images })
     }
 
@@ -76,7 +76,7 @@ pub(super) async fn volumes_by_name(
         return Ok(vec![]);
     }
     let mut volumes = docker.run(&InspectVolumes::listed(names)).await?;
-    volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    sort::by(&mut volumes, |a, b| a.name.cmp(&b.name));
     Ok(volumes)
 }
 
@@ -102,7 +102,7 @@ impl Command for VolumeSizes {
         }
         let rows: Option<Vec<Row>> = json::document(&output.stdout)?;
         let rows = rows.unwrap_or_default().into_iter();
-        Ok(rows.filter_map(|row| Some((row.name, bytes(&row.size)?))).collect())
+        Ok(sort::map(rows.filter_map(|row| Some((row.name, bytes(&row.size)?)))))
     }
 }
 
@@ -153,7 +153,7 @@ impl Command for InspectImages {
             let image = images.iter().find(|image| image.is_called(name))?;
             Some((name.clone(), image.id.clone()))
         };
-        Ok(self.0.iter().filter_map(found).collect())
+        Ok(sort::map(self.0.iter().filter_map(found)))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Line;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::build_log::BuildLog;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -227,12 +228,13 @@ impl Request<'_> {
         let is_wanted = |name: &str| {
             self.services.is_empty() || self.services.iter().any(|wanted| wanted.as_str() == name)
         };
-        let images: BTreeMap<String, String> = model
+        let wanted = model
             .services
             .iter()
-            .filter(|(name, service)| is_wanted(name) && service.build.is_some() == built)
-            .map(|(name, service)| (name.clone(), service.image_name(self.project.as_str(), name)))
-            .collect();
+            .filter(|(name, service)| is_wanted(name) && service.build.is_some() == built);
+        let images = sort::map(wanted.map(|(name, service)| {
+            (name.clone(), service.image_name(self.project.as_str(), name))
+        }));
         if images.is_empty() {
             let what = if built { "has a `build`" } else { "is pulled: all are built" };
             let message = format!("none of the services {what}");
@@ -310,7 +312,7 @@ impl Command for Work {
             let error = rest.trim_start().strip_prefix("Error ")?;
             Some((service.to_owned(), error.trim().to_owned()))
         });
-        Ok(failed.filter(|(service, _)| service != "Error").collect())
+        Ok(sort::map(failed.filter(|(service, _)| service != "Error")))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::protect::{judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -91,7 +92,7 @@ impl Request<'_> {
                     Stand::Ready
                 }
             };
-            let stands = stands.into_keys().map(|name| (name.clone(), still_up(&name))).collect();
+            let stands = sort::map(stands.into_keys().map(|name| (name.clone(), still_up(&name))));
             (containers, stands)
         } else {
             let settled = ascent.settle(Instant::now()).await?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -70,7 +71,7 @@ fn project(name: &str, rows: &[&Row]) -> Project {
     }
     // What runs comes first.
     let mut states: Vec<_> = states.into_iter().collect();
-    states.sort_by_key(|(state, _)| (*state != "running", *state));
+    sort::by(&mut states, |(a, _), (b, _)| (*a != "running", a).cmp(&(*b != "running", b)));
     let status: Vec<_> = states.iter().map(|(state, count)| format!("{state}({count})")).collect();
     let files: BTreeSet<&str> = rows
         .iter()

@@ -20,6 +20,7 @@ use crate::command::values::{ProjectName, ServiceName};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::redact::Lines;
+use crate::sort;
 use crate::tools::lines::{Account, BAR, Selection, Wish};
 use crate::tools::reply::Text;
 use crate::tools::with::With;
@@ -141,7 +142,7 @@ fn names(containers: &[Container]) -> BTreeMap<String, String> {
             service.to_owned()
         }
     };
-    containers.iter().map(|container| (container.id.clone(), name(container))).collect()
+    sort::map(containers.iter().map(|container| (container.id.clone(), name(container))))
 }
 
 /// All lines, each after the name of who wrote it.

@@ -101,7 +101,7 @@ pub(super) async fn resolve(
         model_text
     };
     let looked_up = values::looked_up(&document, environment, &source.directory);
-    let model = serde_json::from_value(document)
+    let model = json::read(&document)
         .map_err(|error| Error::new(Code::UnexpectedOutput, format!("the model: {error}")))?;
     let project =
         Project { files: vec![PathBuf::from("-")], reads_dot_env: false, ..question.project };

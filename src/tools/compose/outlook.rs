@@ -8,6 +8,7 @@ use super::ps::{Definitions, drift};
 use super::source::Source;
 use crate::command::containers::Container;
 use crate::command::values::{Environment, ProjectName};
+use crate::sort;
 use crate::tools::Context;
 
 /// What the files of a project ask for, as far as they can be read here.
@@ -79,11 +80,10 @@ pub(in crate::tools) async fn outlook(
 fn drifts(containers: &[Container], definitions: &Definitions) -> BTreeMap<String, Vec<String>> {
     // Which images they run is known without compose.
     let no_images = BTreeMap::new();
-    containers
+    let drifts = containers
         .iter()
-        .map(|container| (container.id.clone(), drift(container, &no_images, Some(definitions))))
-        .filter(|(_, drift)| !drift.is_empty())
-        .collect()
+        .map(|container| (container.id.clone(), drift(container, &no_images, Some(definitions))));
+    sort::map(drifts.filter(|(_, drift)| !drift.is_empty()))
 }
 
 fn wanted(resolved: &Resolved, project: &ProjectName) -> Vec<Wanted> {

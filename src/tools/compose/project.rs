@@ -11,6 +11,7 @@ use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::batches::in_batches;
 
 /// Every container of the project, one-off ones of `compose run` included; sorted by name.
@@ -97,7 +98,7 @@ impl Command for Labelled {
 
     fn parse(&self, output: &Output) -> Result<Vec<Object>, Error> {
         let mut objects: Vec<Object> = json::rows(&output.stdout)?;
-        objects.sort();
+        sort::by(&mut objects, Ord::cmp);
         Ok(objects)
     }
 }

@@ -18,6 +18,7 @@ use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::version::ComposeVersionQuery;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -74,8 +75,9 @@ impl Tool for ComposePs {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
         choose(&mut containers, &self.services)?;
-        containers.sort_by_cached_key(|container| {
-            (project::service(container).to_owned(), project::number(container))
+        sort::by(&mut containers, |a, b| {
+            let numbers = || project::number(a).cmp(&project::number(b));
+            project::service(a).cmp(project::service(b)).then_with(numbers)
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
         let source = Source::of_project(&context.workspace, &self.project_name, &containers);
@@ -184,7 +186,7 @@ async fn outdated(
     let resolved =
         resolve(docker, Some(project), source, &everything, &Environment::default()).await;
     let Ok(resolved) = resolved else { return BTreeMap::new() };
-    let services = containers.iter().map(project::service);
+    let services = containers.iter().map(project::service).collect();
     match Images::of(context, resolved.model(), services).await {
         Ok(images) => images.outdated(context, source).await,
         Err(_) => BTreeMap::new(),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::source::{From, Source};
+use crate::command::json;
 use crate::command::values::{HostPath, ProjectName};
 use crate::workspace::Workspace;
 
@@ -57,7 +58,7 @@ pub(super) fn recall(
     directory: &Path,
 ) -> Option<Source> {
     let text = fs::read_to_string(path(workspace, project)?).ok()?;
-    let Record { directory: own, text, files } = serde_json::from_str(&text).ok()?;
+    let Record { directory: own, text, files } = json::document(&text).ok()?;
     // Another project of this name, from another folder.
     if own != directory {
         return None;

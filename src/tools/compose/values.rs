@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::command::values::{EnvName, Environment};
 use crate::policy::{Disk, Files as _};
+use crate::sort;
 
 /// The values that compose looks up in its environment while it deploys this model: secrets and
 /// configs with `environment: NAME`, and build arguments without a value. Only these are given to
@@ -28,7 +29,7 @@ pub(super) fn looked_up(
         let given = given.iter().find(|(key, _)| key.as_str() == name);
         given.map(|(_, value)| value.to_owned()).or_else(|| in_dot_env(&dot_env, name))
     };
-    names.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect()
+    sort::map(names.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))))
 }
 
 fn names(document: &Value) -> BTreeSet<&str> {

@@ -9,8 +9,9 @@ use crate::command::documents::Documents;
 use crate::command::labels;
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ContainerRef;
-use crate::command::{Command, Effect, Invocation, Output, time};
+use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -115,7 +116,7 @@ impl Tool for InspectContainer {
         let document = Documents::one("container", self.container_name.as_str());
         let document = Documents { size: wants(Part::Size), ..document };
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let container: Container = serde_json::from_value(raw.clone())
+        let container: Container = json::read(&raw)
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&container);
         reply.environment = environment(&container, wants(Part::Env));
@@ -210,7 +211,7 @@ fn mounts(container: &Container) -> Vec<String> {
 
 fn networks(container: &Container) -> BTreeMap<String, String> {
     let networks = &container.network_settings.networks;
-    networks.iter().map(|(name, endpoint)| (name.clone(), or_none(&endpoint.ip_address))).collect()
+    sort::map(networks.iter().map(|(name, endpoint)| (name.clone(), or_none(&endpoint.ip_address))))
 }
 
 /// The modes `host` and `none`, and stopped containers, have no address.
@@ -267,7 +268,7 @@ impl Command for Lines {
         let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
         if self.verb == "diff" {
             // `A /srv` by its path: the daemon tells them in no order.
-            lines.sort_by(|a, b| a.get(2..).cmp(&b.get(2..)));
+            sort::by(&mut lines, |a, b| a.get(2..).cmp(&b.get(2..)));
         }
         let more = lines.len().saturating_sub(LINES);
         lines.truncate(LINES);

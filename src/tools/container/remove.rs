@@ -12,6 +12,7 @@ use crate::command::values::ContainerRef;
 use crate::command::volumes::{InspectVolumes, Volume};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::confirm::{Decision, Doomed};
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
@@ -126,7 +127,7 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
     for volume in &volumes {
         judge_protection(&context.docker, "volume", &volume.name, &volume.labels)?;
     }
-    volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    sort::by(&mut volumes, |a, b| a.name.cmp(&b.name));
     Ok(volumes)
 }
 

@@ -5,6 +5,7 @@ use super::lifecycle::inspect;
 use crate::command::values::ContainerRef;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::filters::limited;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -102,7 +103,7 @@ impl Command for Stats {
         let rows: Vec<Row> = json::rows(&output.stdout)?;
         // One that ended in between has dashes everywhere.
         let mut stats: Vec<Usage> = rows.iter().filter(|row| row.name != "--").map(usage).collect();
-        stats.sort_by(|a, b| {
+        sort::by(&mut stats, |a, b| {
             let cpu = |usage: &Usage| usage.cpu_percent.unwrap_or(-1.0);
             cpu(b).total_cmp(&cpu(a)).then_with(|| a.name.cmp(&b.name))
         });

@@ -10,6 +10,7 @@ use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, ContainerName, ContainerRef, Cpus, Memory, RestartPolicy};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::protect::{judge_changes, judge_protection};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -146,10 +147,8 @@ fn swap(before: &Container, memory: u64) -> Option<u64> {
 fn changed(before: &Container, after: &Container) -> BTreeMap<&'static str, [Value; 2]> {
     let (before, after) = (facts(before), facts(after));
     let pairs = before.into_iter().zip(after);
-    pairs
-        .filter(|((_, before), (_, after))| before != after)
-        .map(|((name, before), (_, after))| (name, [before, after]))
-        .collect()
+    let changed = pairs.filter(|((_, before), (_, after))| before != after);
+    sort::map(changed.map(|((name, before), (_, after))| (name, [before, after])))
 }
 
 /// No limit is `none`, as an empty answer would be left out.

@@ -160,11 +160,11 @@ fn limit(seconds: Option<Bounded<1, 86_400>>) -> Duration {
     Duration::from_secs(seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into()))
 }
 
-fn explained(error: Error) -> Error {
+fn explained(mut error: Error) -> Error {
     let is_no_archive = ["unexpected EOF", "invalid tar header", "manifest.json: no such file"];
     if is_no_archive.iter().any(|words| error.message.contains(words)) {
-        return Error { code: Code::InvalidConfiguration, ..error }
-            .hint("it is no archive of images, or only a part of one");
+        error.code = Code::InvalidConfiguration;
+        return error.hint("it is no archive of images, or only a part of one");
     }
     error
 }

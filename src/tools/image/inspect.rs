@@ -11,6 +11,7 @@ use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -96,7 +97,7 @@ impl Tool for InspectImage {
         let wants = |part| self.include.contains(&part);
         let document = Documents::one("image", self.image.to_string());
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let image: Image = serde_json::from_value(raw.clone())
+        let image: Image = json::read(&raw)
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let mut reply = summary(&image);
         reply.environment = environment(&image, wants(Part::Env));
@@ -194,7 +195,7 @@ impl Command for History {
         let mut layers: Vec<Layer> = layers.iter().map(layer).collect();
         layers.retain(|layer| layer.size_bytes > 0);
         // Layers of the same size stay in docker's order, the newest first.
-        layers.sort_by_key(|layer| std::cmp::Reverse(layer.size_bytes));
+        sort::by(&mut layers, |a, b| b.size_bytes.cmp(&a.size_bytes));
         Ok(layers)
     }
 }

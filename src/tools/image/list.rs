@@ -7,6 +7,7 @@ use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::{Effect, time};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
@@ -82,7 +83,7 @@ impl Tool for ListImages {
         });
         // A listing knows only whole seconds.
         let created = |row: &Row| exact.get(&row.id).and_then(|image| time::parse(&image.created));
-        images.sort_by_cached_key(|row| std::cmp::Reverse(created(row)));
+        sort::by(&mut images, |a, b| created(b).cmp(&created(a)));
         let used_by = used_by(&images, &users);
         let listed = |row: &Row| Some(listed(row, exact.get(&row.id)?, used_by.get(&row.id)));
         Ok(Structured(Reply { images: images.iter().filter_map(listed).collect(), total }))
@@ -132,7 +133,7 @@ fn used_by(images: &[Row], users: &Users) -> BTreeMap<String, Vec<String>> {
 async fn exact(context: &Context, images: &[Row]) -> Result<BTreeMap<String, Image>, Error> {
     let ids: Vec<String> = images.iter().map(|image| image.id.clone()).collect();
     let found = in_batches(&context.docker, &ids, InspectImages::listed).await?;
-    Ok(found.into_iter().map(|image| (image.id.clone(), image)).collect())
+    Ok(sort::map(found.into_iter().map(|image| (image.id.clone(), image))))
 }
 
 fn listed(row: &Row, image: &Image, used_by: Option<&Vec<String>>) -> Listed {

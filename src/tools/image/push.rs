@@ -124,7 +124,7 @@ mod tests {
     fn a_login_is_the_persons() {
         let hint = |image: &str, registry: &str| {
             let error = Error::new(Code::RegistryDenied, "unauthorized");
-            explained(error, &image.parse().unwrap(), registry).hint.unwrap()
+            explained(error, &image.parse().unwrap(), registry).hint.clone().unwrap()
         };
         assert_snapshot!(hint("reg.test/app:1", "reg.test"), @"the person must run `docker login reg.test` in a terminal, with an account that may write there");
         assert_snapshot!(hint("app:1", "docker.io"), @"the person must run `docker login` in a terminal, with an account that may write there");

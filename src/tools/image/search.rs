@@ -54,11 +54,11 @@ impl Tool for SearchImages {
     }
 }
 
-fn explained(error: Error) -> Error {
+fn explained(mut error: Error) -> Error {
     // Few registries but Docker Hub have it: it is no part of the protocol of today.
     if error.message.contains("status code 404") {
-        return Error { code: Code::RegistryUnreachable, ..error }
-            .hint("this registry cannot search: name the image and its tag, and pull it");
+        error.code = Code::RegistryUnreachable;
+        return error.hint("this registry cannot search: name the image and its tag, and pull it");
     }
     error
 }

@@ -9,6 +9,7 @@ use crate::command::networks::Network;
 use crate::command::values::NetworkName;
 use crate::command::{Effect, time};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -67,7 +68,7 @@ impl Tool for InspectNetwork {
         let containers = in_batches(&context.docker, &ids, InspectContainers::listed).await?;
         let mut members: Vec<Member> =
             containers.iter().filter_map(|container| member(container, &network)).collect();
-        members.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut members, |a, b| a.name.cmp(&b.name));
         Ok(Structured(Reply {
             id: network.short_id().to_owned(),
             attachable: network.attachable.then_some(true),

@@ -7,6 +7,7 @@ use crate::command::labels;
 use crate::command::networks::{self, InspectNetworks, Network};
 use crate::command::values::{NetworkDriver, ProjectName};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited};
 use crate::tools::reply::Structured;
@@ -73,7 +74,7 @@ impl Tool for ListNetworks {
         let (rows, total) = limited(rows, self.limit);
         let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
         let mut found = in_batches(&context.docker, &ids, InspectNetworks::listed).await?;
-        found.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        sort::by(&mut found, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let listed = |network: Network| listed(&network, &users);
         Ok(Structured(Reply { networks: found.into_iter().map(listed).collect(), total }))
     }

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -75,7 +76,7 @@ impl Command for ContextList {
             read_only: false,
         };
         let mut contexts: Vec<Listed> = rows.into_iter().map(listed).collect();
-        contexts.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut contexts, |a, b| a.name.cmp(&b.name));
         let overrides = output.stderr.contains("DOCKER_HOST environment variable overrides");
         let note = overrides.then_some(
             "DOCKER_HOST is set where this server was started, and decides instead of a context",

@@ -9,6 +9,7 @@ use crate::command::Effect;
 use crate::command::events::{Event, Events};
 use crate::command::values::{ContainerRef, ProjectName, TimePoint};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::filters::{LIMIT, word};
 use crate::tools::reply::Listing;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -94,7 +95,7 @@ impl Tool for DockerEvents {
             // What the daemon still knows itself.
             events.extend(context.docker.run(&Events { since, until: Some(until) }).await?);
         }
-        events.sort_by(|a, b| a.key().cmp(&b.key()));
+        sort::by(&mut events, |a, b| a.key().cmp(&b.key()));
         events.dedup_by(|a, b| a.key() == b.key());
         events.retain(|event| (since..=until).contains(&event.time()));
         let events = self.chosen(events);

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use crate::command::disk::bytes;
 use crate::command::text::human_bytes;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -115,14 +116,14 @@ impl Everything {
             }
         }
         let mut problems: Vec<(u8, String)> = self.rows.iter().filter_map(problem).collect();
-        problems.sort();
+        sort::by(&mut problems, Ord::cmp);
         let problems = problems.into_iter().map(|(_, text)| text).collect();
         let (problems, more_problems) = first(problems, most);
         let (loose, more_loose) = first(loose, most);
         let more_projects = more(projects.len(), most_projects);
         Reply {
             containers: all,
-            projects: projects.into_iter().take(most_projects).collect(),
+            projects: sort::map(projects.into_iter().take(most_projects)),
             more_projects,
             loose,
             more_loose,
@@ -204,9 +205,9 @@ impl Command for ImageSizes {
     /// An image with several tags has several rows.
     fn parse(&self, output: &Output) -> Result<Images, Error> {
         let rows: Vec<ImageRow> = json::rows(&output.stdout)?;
-        let images: BTreeSet<(String, u64)> =
-            rows.into_iter().map(|row| (row.id, bytes(&row.size).unwrap_or_default())).collect();
-        let size = images.iter().map(|(_, size)| size).sum();
+        let size = |row: ImageRow| (row.id, bytes(&row.size).unwrap_or_default());
+        let images = sort::map(rows.into_iter().map(size));
+        let size = images.values().sum();
         Ok(Images { count: images.len(), size: human_bytes(size) })
     }
 }

@@ -10,6 +10,7 @@ use crate::command::text::human_bytes;
 use crate::command::values::ProjectName;
 use crate::command::volumes::{self, InspectVolumes, Volume, VolumeSizes};
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
 use crate::tools::reply::Structured;
@@ -90,7 +91,7 @@ impl Tool for ListVolumes {
             tokio::try_join!(context.docker.run(&names), Users::find(context, vec![]), sizes)?;
         let (names, total) = limited(names, self.limit);
         let mut found = in_batches(&context.docker, &names, InspectVolumes::listed).await?;
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut found, |a, b| a.name.cmp(&b.name));
         let listed = |volume: Volume| listed(&volume, &users, sizes.remove(&volume.name));
         Ok(Structured(Reply { volumes: found.into_iter().map(listed).collect(), total }))
     }

@@ -22,6 +22,7 @@ use crate::command::values::{Bounded, Environment, Profile, ProjectName, Service
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::filters::word;
 use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
@@ -214,7 +215,7 @@ impl DeployCompose {
             let depends_on = service.depends_on.keys().cloned().collect();
             Some(((*name).to_owned(), Expected { replicas, depends_on }))
         };
-        Ok(selected.iter().filter_map(expected).collect())
+        Ok(sort::map(selected.iter().filter_map(expected)))
     }
 
     /// Neither `--wait`, which fails stacks whose jobs have ended well, nor `--yes`, which lets
@@ -244,7 +245,8 @@ impl DeployCompose {
         model: &Model,
         expected: &BTreeMap<String, Expected>,
     ) -> Vec<String> {
-        let images = Images::of(context, model, expected.keys().map(String::as_str)).await;
+        let images =
+            Images::of(context, model, expected.keys().map(String::as_str).collect()).await;
         let Ok(images) = images else { return vec![] };
         let mut notes: Vec<String> = images.not_from_here().into_iter().collect();
         if !self.build {

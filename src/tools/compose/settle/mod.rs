@@ -3,11 +3,12 @@
 //! Compose's own `--wait` fails a stack whose one-shot job ended well, and does not say which
 //! service is the cause; so we look ourselves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::project;
 use crate::command::containers::{Container, Probe, exit_meaning};
+use crate::sort;
 
 /// A container without a health check is taken for running when it ran so long without a restart.
 pub(super) const STEADY: Duration = Duration::from_millis(1500);
@@ -147,20 +148,17 @@ pub(super) fn stands(
     containers: &[Container],
     history: impl Fn(&Container) -> History,
 ) -> BTreeMap<String, Stand> {
-    let mut stands: BTreeMap<String, Stand> = expected
-        .iter()
-        .map(|(name, expected)| {
-            let seen: Vec<Stand> = containers
-                .iter()
-                .filter(|container| project::service(container) == name)
-                .map(|container| judge(container, history(container)))
-                .collect();
-            let missing = u32::try_from(seen.len()).is_ok_and(|seen| seen < expected.replicas);
-            let missing = missing.then(|| Stand::Pending("not created yet".to_owned()));
-            let worst = seen.into_iter().chain(missing).max_by_key(Stand::weight);
-            (name.clone(), worst.unwrap_or(Stand::Ready))
-        })
-        .collect();
+    let mut stands = sort::map(expected.iter().map(|(name, expected)| {
+        let seen: Vec<Stand> = containers
+            .iter()
+            .filter(|container| project::service(container) == name)
+            .map(|container| judge(container, history(container)))
+            .collect();
+        let missing = u32::try_from(seen.len()).is_ok_and(|seen| seen < expected.replicas);
+        let missing = missing.then(|| Stand::Pending("not created yet".to_owned()));
+        let worst = seen.into_iter().chain(missing).max_by_key(Stand::weight);
+        (name.clone(), worst.unwrap_or(Stand::Ready))
+    }));
     hold_victims(expected, &mut stands);
     stands
 }
@@ -258,20 +256,18 @@ pub(super) fn progress(stands: &BTreeMap<String, Stand>) -> (u64, u64, String) {
 #[derive(Default)]
 pub(super) struct Memory {
     /// Those that ran before the call, with the time of their start.
-    old: BTreeSet<(String, String)>,
-    restarts: HashMap<String, u64>,
+    old: BTreeMap<String, String>,
+    restarts: BTreeMap<String, u64>,
     since: HashMap<(String, String), Instant>,
 }
 
 impl Memory {
     pub(super) fn before(containers: &[Container]) -> Self {
         let running = containers.iter().filter(|container| container.state.status == "running");
+        let restarts = |container: &Container| (container.id.clone(), container.restart_count);
         Self {
-            old: running.map(start).collect(),
-            restarts: containers
-                .iter()
-                .map(|container| (container.id.clone(), container.restart_count))
-                .collect(),
+            old: sort::map(running.map(start)),
+            restarts: sort::map(containers.iter().map(restarts)),
             since: HashMap::new(),
         }
     }
@@ -287,7 +283,7 @@ impl Memory {
 
     pub(super) fn history(&self, container: &Container, now: Instant) -> History {
         let start = start(container);
-        let steady = self.old.contains(&start)
+        let steady = self.old.get(&start.0) == Some(&start.1)
             || self.since.get(&start).is_some_and(|since| now.duration_since(*since) >= STEADY);
         // A start by compose sets docker's count back to zero.
         let before = self.restarts.get(&container.id).copied().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::confirm::token;
 
 /// What was found or done.
@@ -114,7 +115,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
     let mut entries = read().map_err(|error| failed(folder, &error))?;
-    entries.sort();
+    sort::by(&mut entries, Ord::cmp);
     Ok(entries)
 }
 

@@ -329,8 +329,11 @@ async fn explain(context: &Context, error: Error) -> Error {
         (Code::NameConflict, Some(name), _) => {
             let query = InspectContainers::listed([name.clone()]);
             let holder = context.docker.run(&query).await.unwrap_or_default().pop();
-            let hint = holder.as_ref().and_then(|holder| preflight::name_conflict(holder).hint);
-            Error { hint: hint.or(error.hint.clone()), ..error }
+            let conflict = holder.as_ref().map(preflight::name_conflict);
+            match conflict.and_then(|mut conflict| conflict.hint.take()) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
         }
         (Code::PortInUse, _, Some(port)) => {
             let published = format!(":{port}->");

@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        let message = |arguments| refusal(arguments).message;
+        let message = |arguments| refusal(arguments).message.clone();
         assert_snapshot!(message(json!({"image": "a", "memory": "64m", "resources": {"limits": {"memory": "32m"}}})), @"`memory` is 67108864, but `resources.limits.memory` is 33554432");
         assert_snapshot!(message(json!({"image": "a", "memory": "8m", "resources": {"reservations": {"memory": "32m"}}})), @"33554432 bytes of memory are reserved, but the limit is 8388608");
         assert_snapshot!(message(json!({"image": "a", "labels": {"docker-mcp-server.request": "x"}})), @"the label docker-mcp-server.request is this server's own");

@@ -56,7 +56,7 @@ pub(in crate::tools::container) async fn undo(
     match removed {
         Ok(()) => error.with("left_behind", "nothing, the new container was removed again"),
         Err(failed) => {
-            let (id, why) = (short_id(id), failed.message);
+            let (id, why) = (short_id(id), &failed.message);
             error.with("left_behind", format!("container {id}, which could not be removed: {why}"))
         }
     }
@@ -153,7 +153,8 @@ mod tests {
         assert!(!may_exist(&error(Code::NameConflict)));
         // Its own answer is that nothing was sent.
         assert!(!may_exist(&error(Code::DaemonNotAccessible)));
-        let lost = Error { repeat: Repeat::Reads, ..error(Code::DaemonNotAccessible) };
+        let mut lost = error(Code::DaemonNotAccessible);
+        lost.repeat = Repeat::Reads;
         assert!(may_exist(&lost) && lost.answer_was_lost());
     }
 }

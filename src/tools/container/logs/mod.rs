@@ -104,7 +104,7 @@ impl Tool for GetLogs {
 }
 
 fn explain(error: Error, container: &Container) -> Error {
-    let error = error.with("container", container.name());
+    let mut error = error.with("container", container.name());
     if !error.message.contains("does not support reading") {
         return error;
     }
@@ -112,7 +112,8 @@ fn explain(error: Error, container: &Container) -> Error {
         "its log driver is {}, which keeps nothing that docker could read: look where that driver writes to, or create the container anew with log_driver json-file or local",
         container.host_config.log_config.kind
     );
-    Error { code: Code::WrongState, ..error }.hint(hint)
+    error.code = Code::WrongState;
+    error.hint(hint)
 }
 
 #[cfg(test)]

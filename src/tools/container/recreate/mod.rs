@@ -22,7 +22,7 @@ use crate::command::containers::Container;
 use crate::command::documents::Documents;
 use crate::command::labels;
 use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
-use crate::command::{Act, Effect, Invocation};
+use crate::command::{Act, Effect, Invocation, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
@@ -189,7 +189,7 @@ struct Old {
 impl Old {
     async fn look(context: &Context, container: &ContainerRef) -> Result<Self, Error> {
         let document = Document::read(&context.docker, container.as_str()).await?;
-        let container: Container = serde_json::from_value(document.container.clone())
+        let container: Container = json::read(&document.container)
             .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
         let name = container.name();
         judge_removal(&context.docker, "container", name, &container.config.labels)?;

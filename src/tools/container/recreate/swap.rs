@@ -72,8 +72,9 @@ impl Swap<'_> {
         let meaning = meaning.map(|meaning| format!(" ({meaning})")).unwrap_or_default();
         let message = format!("the new {name} ended at once with exit code {code}{meaning}");
         let log = log_tail(context, new).await;
-        let error = Error::new(Code::CommandFailed, message).with("container", name);
-        Err(Error { stderr: (!log.is_empty()).then_some(log), ..error })
+        let mut error = Error::new(Code::CommandFailed, message).with("container", name);
+        error.stderr = (!log.is_empty()).then_some(log);
+        Err(error)
     }
 
     /// The new one goes, the old one comes back as it was; also when the call was cancelled.

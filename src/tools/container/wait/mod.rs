@@ -389,7 +389,7 @@ mod tests {
     fn a_pattern_and_a_port_belong_to_their_until() {
         let check = |arguments: Value| {
             let tool: WaitContainer = serde_json::from_value(arguments).unwrap();
-            tool.check().map_err(|error| error.message)
+            tool.check().map_err(|error| error.message.clone())
         };
         assert!(check(json!({"container_name": "a", "until": "log"})).is_err());
         assert!(check(json!({"container_name": "a", "until": "port", "pattern": "x"})).is_err());

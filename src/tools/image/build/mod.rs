@@ -297,7 +297,7 @@ mod tests {
         let refused = |more: Value| {
             let mut arguments = json!({"context": "/shop"});
             arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            tool(arguments).check().unwrap_err().message
+            tool(arguments).check().unwrap_err().message.clone()
         };
         assert_snapshot!(refused(json!({"dockerfile": "a", "dockerfile_inline": "b"})), @"give dockerfile or dockerfile_inline, not both");
         assert_snapshot!(refused(json!({"build_args": {"LD_PRELOAD": "/x.so"}})), @"LD_PRELOAD would steer docker itself: give the argument another name");

@@ -148,10 +148,8 @@ mod tests {
 
     #[test]
     fn a_complaint_is_the_line_about_the_object() {
-        let error = Error {
-            stderr: Some("Error response from daemon: one aaaaaaaaaaaa is used\nError response from daemon: two bbbbbbbbbbbb is used".into()),
-            ..Error::new(crate::error::Code::ResourceInUse, "one aaaaaaaaaaaa is used")
-        };
+        let mut error = Error::new(crate::error::Code::ResourceInUse, "one aaaaaaaaaaaa is used");
+        error.stderr = Some("Error response from daemon: one aaaaaaaaaaaa is used\nError response from daemon: two bbbbbbbbbbbb is used".into());
         let doomed = Doomed {
             kind: "image",
             id: format!("sha256:{}", "b".repeat(64)),

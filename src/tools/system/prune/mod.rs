@@ -18,6 +18,7 @@ use crate::command::values::{DockerDuration, ProjectName};
 use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output, disk};
 use crate::error::{Code, Error};
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::confirm::Decision;
 use crate::tools::filters::Texts;
@@ -89,7 +90,7 @@ impl Tool for Prune {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         self.refuse_what_makes_no_sense()?;
         let Found { mut candidates, mut notes } = find::find(context, &self).await?;
-        candidates.sort_by(|a, b| a.doomed.name.cmp(&b.doomed.name));
+        sort::by(&mut candidates, |a, b| a.doomed.name.cmp(&b.doomed.name));
         let more = candidates.len().saturating_sub(MOST);
         if more > 0 {
             candidates.truncate(MOST);

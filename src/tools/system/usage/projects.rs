@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::command::disk::Usage;
 use crate::command::images::{Row, image_of};
 use crate::command::text::human_bytes;
+use crate::sort;
 
 const PROJECTS: usize = 20;
 
@@ -68,7 +69,7 @@ pub(super) fn by_project(usage: &Usage, named: &[Row]) -> ByProject {
     let others = projects.remove(&None).unwrap_or_default().summed_up(None);
     let mut projects: Vec<Sum> =
         projects.into_iter().map(|(name, project)| project.summed_up(name.cloned())).collect();
-    projects.sort_by(|a, b| (b.size_bytes, &a.project).cmp(&(a.size_bytes, &b.project)));
+    sort::by(&mut projects, |a, b| (b.size_bytes, &a.project).cmp(&(a.size_bytes, &b.project)));
     let total = (projects.len() > PROJECTS).then_some(projects.len());
     projects.truncate(PROJECTS);
     let build_cache = usage.build_cache.iter().map(|item| item.own_bytes).sum();

@@ -11,6 +11,7 @@ use crate::command::text::{human_bytes, short_id};
 use crate::command::volumes::is_random;
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::system::prune::is_past;
 
@@ -75,7 +76,7 @@ pub(super) fn by_type(
         volumes(&usage.volumes),
         build_cache(&usage.build_cache),
     ];
-    types.sort_by_key(|kind| std::cmp::Reverse(kind.size_bytes));
+    sort::by(&mut types, |a, b| b.size_bytes.cmp(&a.size_bytes));
     let total_bytes = types.iter().map(|kind| kind.size_bytes).sum();
     ByType { total: human_bytes(total_bytes), total_bytes, types }
 }
@@ -171,7 +172,7 @@ impl Kind {
     fn of(name: &'static str, items: &[Item], total: Option<u64>) -> Self {
         let size_bytes = total.unwrap_or_else(|| items.iter().map(|item| item.own_bytes).sum());
         let mut largest: Vec<&Item> = items.iter().filter(|item| item.own_bytes > 0).collect();
-        largest.sort_by(|a, b| (b.own_bytes, &a.name).cmp(&(a.own_bytes, &b.name)));
+        sort::by(&mut largest, |a, b| (b.own_bytes, &a.name).cmp(&(a.own_bytes, &b.name)));
         // A piece of the build cache has nothing by which a person knows it.
         let named = largest.iter().filter(|_| name != "build_cache").take(LARGEST);
         let largest = named.map(|item| {
