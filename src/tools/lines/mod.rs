@@ -3,17 +3,19 @@
 
 mod account;
 mod follow;
+mod listen;
+mod pattern;
 mod wish;
 
 pub(crate) use account::Account;
 pub(crate) use follow::Follow;
+pub(crate) use listen::Listener;
+pub(crate) use pattern::Pattern;
 use wish::TAIL_MAX;
-pub(crate) use wish::{Wish, pattern, up_to};
+pub(crate) use wish::{Wish, up_to};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-
-use regex_lite::Regex;
 
 /// A line longer than this is cut.
 const LINE_MAX: usize = 8 << 10;
@@ -28,7 +30,7 @@ pub(crate) const BAR: &str = " | ";
 /// What the caller wants to see.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    pub(crate) grep: Option<Regex>,
+    pub(crate) grep: Option<Pattern>,
     pub(crate) invert: bool,
     pub(crate) context_lines: usize,
     pub(crate) dedupe: bool,
@@ -191,7 +193,7 @@ mod tests {
     const LOG: &str = "one\ntwo error\nthree\nfour\nfive\nfive\nfive\nsix error\nseven\n";
 
     fn grep(pattern: &str) -> Selection {
-        Selection { grep: Some(Regex::new(pattern).unwrap()), ..Selection::default() }
+        Selection { grep: Some(Pattern::new("grep", pattern).unwrap()), ..Selection::default() }
     }
 
     #[test]
