@@ -18,6 +18,7 @@ mod allow;
 mod compose;
 mod disk;
 mod existing;
+mod fields;
 mod invocation;
 mod paths;
 mod pattern;
