@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::diagnose::Program;
+use super::feed::Feed;
 use super::values::Environment;
 
 /// What a call may do at most. Ordered: a handle for `Read` refuses the other two.
@@ -123,6 +124,7 @@ pub struct Invocation {
     hazards: Vec<Hazard>,
     env: BTreeMap<String, Secret>,
     stdin: Option<Arc<[u8]>>,
+    feed: Option<Feed>,
     streams: Streams,
     timeout: Option<Duration>,
     /// How long it is watched; see [`Self::follow`].
@@ -151,6 +153,7 @@ impl Invocation {
             hazards: vec![],
             env: BTreeMap::new(),
             stdin: None,
+            feed: None,
             streams: Streams::Split { stdout: WHOLE, stderr: LAST_WORDS },
             timeout: None,
             follow: None,
@@ -259,6 +262,13 @@ impl Invocation {
         self
     }
 
+    /// Standard input from a pipe that is filled meanwhile. It can be read once, so a run of it is
+    /// not to be repeated when docker may have read from it.
+    pub fn feed(mut self, feed: Feed) -> Self {
+        self.feed = Some(feed);
+        self
+    }
+
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
         self
@@ -311,6 +321,10 @@ impl Invocation {
 
     pub fn stdin_bytes(&self) -> Option<&Arc<[u8]>> {
         self.stdin.as_ref()
+    }
+
+    pub fn fed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
     }
 
     pub fn captures(&self) -> Streams {

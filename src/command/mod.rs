@@ -6,6 +6,7 @@ pub mod diagnose;
 pub mod disk;
 pub mod documents;
 pub mod events;
+pub mod feed;
 pub mod images;
 pub mod invocation;
 pub mod json;

@@ -4,6 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -221,6 +224,83 @@ async fn a_powerful_container_does_not_begin_anew_with_what_an_agent_wrote() {
     let mut session = Session::open(server).await;
     session.done("start-container", json!({"container_name": powerful})).await;
     assert!(world.docker(["logs", &powerful]).contains("second"));
+}
+
+/// As a container that may write the project folder can do it, over and over.
+#[tokio::test]
+async fn a_folder_that_is_swapped_for_a_link_meanwhile_gives_nothing_away() {
+    let Some(world) = World::enter("race") else { return };
+    let outside = outside(&world);
+    world.file("race/sub/marker.env", "of the project\n");
+    let race = world.workspace().join("race");
+    std::os::unix::fs::symlink(&outside, race.join("link")).unwrap();
+    let name = world.run("main", OBEDIENT);
+    let mut session = world.session().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let swapper = std::thread::spawn({
+        let (over, race) = (Arc::clone(&over), race.clone());
+        move || {
+            let (sub, link, kept) = (race.join("sub"), race.join("link"), race.join("kept"));
+            while !over.load(Ordering::Relaxed) {
+                fs::rename(&sub, &kept).unwrap();
+                fs::rename(&link, &sub).unwrap();
+                std::thread::sleep(Duration::from_millis(50));
+                fs::rename(&sub, &link).unwrap();
+                fs::rename(&kept, &sub).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    });
+    for i in 0..30 {
+        for source in ["race/sub/marker.env", "race/sub"] {
+            let to = format!("{name}:/in-{i}-{}", source.len());
+            let arguments = json!({"source": source, "destination": to});
+            let _refused_or_done = session.wire.call("copy-files", arguments).await;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    swapper.join().unwrap();
+    // When nobody swaps it, it goes in.
+    let arguments = json!({"source": "race/sub", "destination": format!("{name}:/in-last")});
+    session.done("copy-files", arguments).await;
+    let came = world.docker(["exec", &name, "sh", "-c", "cat /in-* /in-*/* 2>&1; true"]);
+    assert!(came.contains("of the project") && !came.contains(SECRET), "{came}");
+}
+
+/// Names, kinds and links are as docker itself would have them.
+#[tokio::test]
+async fn files_go_where_docker_would_put_them() {
+    let Some(world) = World::enter("where") else { return };
+    world.file("app/one.txt", "one\n");
+    std::os::unix::fs::symlink("/etc/hostname", world.workspace().join("app/link")).unwrap();
+    let long = format!("app/{}/{}", "d".repeat(90), "f".repeat(90));
+    world.file(&long, "long\n");
+    let large = world.workspace().join("large");
+    fs::write(&large, vec![b'x'; 3_000_001]).unwrap();
+    let name = world.run("main", &format!("mkdir -p /real; ln -s real /linked; {OBEDIENT}"));
+    let mut session = world.session().await;
+    let mut copy = async |source: &str, to: &str| {
+        let arguments = json!({"source": source, "destination": format!("{name}:{to}")});
+        session.wire.call("copy-files", arguments).await
+    };
+    for (source, to, place) in [
+        ("app", "/new", "/new"),
+        ("app", "/linked", "/linked/app"),
+        ("app/one.txt", "/linked/", "/linked/one.txt"),
+        ("large", "/", "/large"),
+        ("app/one.txt", "/real/two.txt", "/real/two.txt"),
+    ] {
+        let answer = copy(source, to).await;
+        let told = &answer["structuredContent"]["destination"];
+        assert_eq!(*told, format!("{name}:{place}"), "{source} {to}: {answer}");
+    }
+    for (source, to) in [("app/one.txt", "/nowhere/x"), ("app/one.txt", "/nowhere/")] {
+        let answer = copy(source, to).await;
+        assert!(answer.to_string().contains("DKR-008"), "{source} {to}: {answer}");
+    }
+    let look = "cat /new/one.txt /real/app/d*/f* /real/one.txt /real/two.txt; readlink /new/link; wc -c < /large";
+    let printed = world.docker(["exec", &name, "sh", "-c", look]);
+    assert_eq!(printed, "one\nlong\none\none\n/etc/hostname\n3000001");
 }
 
 #[tokio::test]
