@@ -97,7 +97,7 @@ fn file(bytes: &mut Unstructured<'_>) -> Result<()> {
     }
     let prescan = |text: &str| {
         let source =
-            Source { name: "x".to_owned(), text: text.to_owned(), folder: SHOP.into(), path: None };
+            Source { name: "x".to_owned(), text: text.to_owned(), path: None };
         POLICY.prescan(vec![source], Path::new(SHOP), &Machine)
     };
     if prescan(&text).is_ok() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::diagnose::Program;
 use super::effect::{Effect, Hazard};
+use super::feed::Feed;
 use super::values::Environment;
 
 /// How much of a stream is kept.
@@ -83,6 +84,7 @@ pub struct Invocation {
     hazards: Vec<Hazard>,
     env: BTreeMap<String, Secret>,
     stdin: Option<Arc<[u8]>>,
+    feed: Option<Feed>,
     streams: Streams,
     timeout: Option<Duration>,
     /// How long it is watched; see [`Self::follow`].
@@ -111,6 +113,7 @@ impl Invocation {
             hazards: vec![],
             env: BTreeMap::new(),
             stdin: None,
+            feed: None,
             streams: Streams::Split { stdout: WHOLE, stderr: LAST_WORDS },
             timeout: None,
             follow: None,
@@ -219,6 +222,13 @@ impl Invocation {
         self
     }
 
+    /// Standard input from a pipe that is filled meanwhile. It can be read once, so a run of it is
+    /// not to be repeated when docker may have read from it.
+    pub fn feed(mut self, feed: Feed) -> Self {
+        self.feed = Some(feed);
+        self
+    }
+
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
         self
@@ -271,6 +281,10 @@ impl Invocation {
 
     pub fn stdin_bytes(&self) -> Option<&Arc<[u8]>> {
         self.stdin.as_ref()
+    }
+
+    pub fn fed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
     }
 
     pub fn captures(&self) -> Streams {

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod documents;
 pub mod effect;
 pub mod events;
+pub mod feed;
 pub mod images;
 pub mod invocation;
 pub mod json;

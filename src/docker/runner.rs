@@ -133,10 +133,10 @@ impl Runner {
             }
             None => Some(merge(&mut command).map_err(|error| exhausted(&error))?),
         };
-        command.stdin(if invocation.stdin_bytes().is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
+        command.stdin(match (invocation.fed(), invocation.stdin_bytes()) {
+            (Some(feed), _) => feed.reader().map_err(|error| exhausted(&error))?.into(),
+            (None, Some(_)) => Stdio::piped(),
+            (None, None) => Stdio::null(),
         });
 
         let reaper =

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::paths::{FileKind, Paths};
+use super::paths::{Access, FileKind, Paths};
 use super::refusal::{Findings, Place, Refusal, Violation, plain};
-use super::{Policy, rights, rule};
+use super::{Policy, places, rights, rule};
 use crate::command::labels;
 
 impl Policy {
@@ -23,51 +23,80 @@ impl Policy {
             return Ok(());
         }
         let mut findings = Findings::new(self, paths);
-        let host = &document["HostConfig"];
-        if host["Privileged"] == true {
-            rights::privileged(&mut findings, &Place::at("HostConfig.Privileged"));
+        powers(&mut findings, document, |_| true);
+        findings.finish().map_err(|refusal| powerful(refusal, container_name(document)))
+    }
+
+    /// Whether a container that controls the machine may be started again: not when it has something
+    /// in it that an agent can write, for then it may run that. This is a folder of the project (or
+    /// one that holds the project), or a volume, which any container can mount.
+    ///
+    /// `containers` are the documents of the container itself and of those whose namespaces it
+    /// shares, `volumes` those of the volumes of them all.
+    ///
+    /// # Errors
+    /// `target.host_powerful`, once for each reason.
+    pub fn again(
+        &self,
+        containers: &[Value],
+        volumes: &[Value],
+        paths: &dyn Paths,
+    ) -> Result<(), Refusal> {
+        let (Some(own), false) = (containers.first(), self.has_no_rules()) else { return Ok(()) };
+        let folder = mounts(own, "bind")
+            .map(|mount| source_of_desktop(text(&mount["Source"]), paths))
+            .chain(volumes.iter().filter_map(|volume| {
+                let is_own = mounts(own, "volume").any(|mount| mount["Name"] == volume["Name"]);
+                let device = volume.pointer("/Options/device").map_or("", text);
+                (is_own && device.starts_with('/')).then(|| PathBuf::from(device))
+            }))
+            .find(|folder| self.is_writable_by_agents(folder, paths));
+        let volume = mounts(own, "volume").next();
+        let place = match (&folder, volume) {
+            (Some(folder), _) => plain(&folder.to_string_lossy()),
+            (None, Some(volume)) => format!("volume {}", plain(text(&volume["Name"]))),
+            (None, None) => return Ok(()),
+        };
+        let mut findings = Findings::new(self, paths);
+        for container in containers {
+            // Data in a volume is seldom a program: then the foreign folder beside it, which is no
+            // control of the machine, is no reason.
+            let is_asked =
+                |source: &Path| folder.is_some() || !self.is_foreign_folder(source, paths);
+            powers(&mut findings, container, is_asked);
         }
-        // CgroupnsMode says nothing: on cgroup v1 it is `host` for every container.
-        for (kind, key) in [
-            ("network", "NetworkMode"),
-            ("pid", "PidMode"),
-            ("ipc", "IpcMode"),
-            ("uts", "UTSMode"),
-            ("userns", "UsernsMode"),
-        ] {
-            let mode = host[key].as_str().unwrap_or_default();
-            let place = Place::at(format!("HostConfig.{key}"));
-            // What compose makes of `service:NAME`: the other container is asked about by itself.
-            if !mode.starts_with("container:") {
-                rights::namespace(&mut findings, kind, mode, &place);
+        for volume in volumes {
+            volume_powers(&mut findings, volume);
+        }
+        findings.finish().map_err(|refusal| {
+            let mut refusal = powerful(refusal, container_name(own));
+            for violation in &mut refusal.violations {
+                violation.why = format!(
+                    "it would run what is in {place}, where an agent can write; {}",
+                    violation.why
+                );
+                "let the user start it, or look at it with inspect-container and get-logs."
+                    .clone_into(&mut violation.instead);
             }
-        }
-        for name in texts(&host["CapAdd"]) {
-            rights::capability(&mut findings, name, &Place::at("HostConfig.CapAdd"));
-        }
-        for option in texts(&host["SecurityOpt"]) {
-            rights::security_option(&mut findings, option, &Place::at("HostConfig.SecurityOpt"));
-        }
-        for device in items(&host["Devices"]) {
-            let path = device["PathOnHost"].as_str().unwrap_or("?");
-            rights::device(&mut findings, path, &Place::at("HostConfig.Devices"));
-        }
-        for rule in texts(&host["DeviceCgroupRules"]) {
-            rights::device(&mut findings, rule, &Place::at("HostConfig.DeviceCgroupRules"));
-        }
-        if !items(&host["DeviceRequests"]).is_empty() {
-            rights::gpus(&mut findings, &Place::at("HostConfig.DeviceRequests"));
-        }
-        for mount in items(&document["Mounts"]) {
-            if mount["Type"] == "bind" {
-                let source = source_of_desktop(mount["Source"].as_str().unwrap_or("?"), paths);
-                let read_only = mount["RW"] == false;
-                let target = mount["Destination"].as_str();
-                rights::bind(&mut findings, &source, read_only, target, &Place::at("Mounts"));
-            }
-        }
-        let name = document["Name"].as_str().unwrap_or("?").trim_start_matches('/');
-        findings.finish().map_err(|refusal| powerful(refusal, name))
+            refusal
+        })
+    }
+
+    fn is_writable_by_agents(&self, folder: &Path, paths: &dyn Paths) -> bool {
+        let located = paths.locate(folder);
+        let holds_a_root =
+            |root: &super::Root| !root.read_only && root.path.starts_with(&located.path);
+        self.judge(&located, folder, Access::mount(false)).is_ok()
+            || self.roots.iter().any(holds_a_root)
+    }
+
+    /// A folder of people outside of the roots.
+    fn is_foreign_folder(&self, folder: &Path, paths: &dyn Paths) -> bool {
+        let located = paths.locate(folder);
+        let judged = self.judge(&located, folder, Access::mount(false));
+        judged.is_err_and(|violation| violation.rule == rule::MOUNT_OUTSIDE.name)
+            && places::system_path(&located.path).is_none()
+            && !places::is_home(&located.path)
     }
 
     /// The refusal of a container that shares namespaces with more containers, one after the other,
@@ -120,11 +149,7 @@ impl Policy {
             return Ok(());
         }
         let mut findings = Findings::new(self, paths);
-        let place = Place::at(format!("volume {}", plain(text(&document["Name"]))));
-        rights::driver(&mut findings, text(&document["Driver"]), &place);
-        for (key, value) in document["Options"].as_object().into_iter().flatten() {
-            rights::driver_option(&mut findings, key, text(value), &place.key(key));
-        }
+        volume_powers(&mut findings, document);
         findings.finish()
     }
 
@@ -195,6 +220,73 @@ impl Policy {
     }
 }
 
+fn volume_powers(findings: &mut Findings<'_>, document: &Value) {
+    let place = Place::at(format!("volume {}", plain(text(&document["Name"]))));
+    rights::driver(findings, text(&document["Driver"]), &place);
+    for (key, value) in document["Options"].as_object().into_iter().flatten() {
+        rights::driver_option(findings, key, text(value), &place.key(key));
+    }
+}
+
+/// What of a container is control of the machine. `is_asked` chooses among the folders that it
+/// mounts.
+fn powers(findings: &mut Findings<'_>, document: &Value, is_asked: impl Fn(&Path) -> bool) {
+    let host = &document["HostConfig"];
+    if host["Privileged"] == true {
+        rights::privileged(findings, &Place::at("HostConfig.Privileged"));
+    }
+    // CgroupnsMode says nothing: on cgroup v1 it is `host` for every container.
+    for (kind, key) in [
+        ("network", "NetworkMode"),
+        ("pid", "PidMode"),
+        ("ipc", "IpcMode"),
+        ("uts", "UTSMode"),
+        ("userns", "UsernsMode"),
+    ] {
+        let mode = host[key].as_str().unwrap_or_default();
+        let place = Place::at(format!("HostConfig.{key}"));
+        // What compose makes of `service:NAME`: the other container is asked about by itself.
+        if !mode.starts_with("container:") {
+            rights::namespace(findings, kind, mode, &place);
+        }
+    }
+    for name in texts(&host["CapAdd"]) {
+        rights::capability(findings, name, &Place::at("HostConfig.CapAdd"));
+    }
+    for option in texts(&host["SecurityOpt"]) {
+        rights::security_option(findings, option, &Place::at("HostConfig.SecurityOpt"));
+    }
+    // `systempaths=unconfined` is shown as two empty lists, and not as a security option (20.10
+    // to 28.5). Null is docker's own list, or a privileged container.
+    for (key, covered) in [
+        ("MaskedPaths", &["/proc/kcore", "/proc/keys", "/sys/firmware"][..]),
+        ("ReadonlyPaths", &["/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]),
+    ] {
+        let is_open = |path: &&&str| !texts(&host[key]).any(|text| text == **path);
+        if host[key].is_array() && covered.iter().any(|path| is_open(&path)) {
+            let place = Place::at(format!("HostConfig.{key}"));
+            rights::security_option(findings, "systempaths=unconfined", &place);
+        }
+    }
+    for device in items(&host["Devices"]) {
+        let path = device["PathOnHost"].as_str().unwrap_or("?");
+        rights::device(findings, path, &Place::at("HostConfig.Devices"));
+    }
+    for rule in texts(&host["DeviceCgroupRules"]) {
+        rights::device(findings, rule, &Place::at("HostConfig.DeviceCgroupRules"));
+    }
+    if !items(&host["DeviceRequests"]).is_empty() {
+        rights::gpus(findings, &Place::at("HostConfig.DeviceRequests"));
+    }
+    for mount in mounts(document, "bind") {
+        let source = source_of_desktop(text(&mount["Source"]), findings.paths);
+        if is_asked(&source) {
+            let (read_only, target) = (mount["RW"] == false, mount["Destination"].as_str());
+            rights::bind(findings, &source, read_only, target, &Place::at("Mounts"));
+        }
+    }
+}
+
 /// One rule for all reasons; each keeps its own reason and switch.
 fn powerful(mut refusal: Refusal, name: &str) -> Refusal {
     for violation in &mut refusal.violations {
@@ -215,6 +307,15 @@ fn source_of_desktop(source: &str, paths: &dyn Paths) -> PathBuf {
         }
         _ => PathBuf::from(source),
     }
+}
+
+fn container_name(document: &Value) -> &str {
+    document["Name"].as_str().unwrap_or("?").trim_start_matches('/')
+}
+
+/// Of a type: `bind`, `volume`.
+fn mounts<'a>(document: &'a Value, kind: &'static str) -> impl Iterator<Item = &'a Value> {
+    items(&document["Mounts"]).iter().filter(move |mount| mount["Type"] == kind)
 }
 
 fn items(value: &Value) -> &[Value] {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::Paths;
 use super::refusal::{Findings, Place, Refusal, plain};
-use super::{Disk, Policy, rights, rule};
+use super::{Disk, Policy, fields, rights, rule};
 use crate::command::{Effect, Hazard, Invocation, Program};
 
 impl Policy {
@@ -128,11 +128,9 @@ fn judge_option(
         "--ssh" | "--allow" if is_build => {
             findings.refuse(&rule::BUILD_HOST, name.trim_start_matches('-'), &place);
         }
-        "--output" if is_build && value.contains("dest=") => {
-            findings.refuse(&rule::BUILD_OUTPUT, "output to a folder", &place);
-        }
-        "--cache-to" if value.contains("type=local") => {
-            findings.refuse(&rule::BUILD_OUTPUT, "a cache in a folder", &place);
+        // No tool has them, and they can name any folder.
+        "--output" | "--cache-to" | "--cache-from" if is_build => {
+            findings.refuse(&rule::BUILD_OUTPUT, name.trim_start_matches('-'), &place);
         }
         _ => {}
     }
@@ -145,18 +143,20 @@ fn judge_mount(
     mounted: &mut Vec<PathBuf>,
     place: &Place,
 ) {
-    if value.contains('"') {
-        findings.refuse(&rule::UNRECORDED, "a quoted mount", place);
+    let Some(fields) = fields::read(value) else {
+        findings.refuse(&rule::UNRECORDED, "a mount that can be read in several ways", place);
         return;
-    }
+    };
     let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
-    for field in value.split(',') {
-        let (key, value) = field.split_once('=').unwrap_or((field, ""));
-        match key.to_ascii_lowercase().as_str() {
+    for (key, value) in fields {
+        match key.as_str() {
             "type" => kind = value,
-            "source" | "src" => source = Some(value),
-            "target" | "destination" | "dst" => target = Some(value),
-            "readonly" | "ro" => read_only = value != "false",
+            "source" | "src" if source.is_none() => source = Some(value),
+            "target" | "destination" | "dst" if target.is_none() => target = Some(value),
+            "source" | "src" | "target" | "destination" | "dst" => {
+                return findings.refuse(&rule::UNRECORDED, "a mount with two places", place);
+            }
+            "readonly" | "ro" => read_only = ["", "true", "1"].contains(&value),
             "bind-propagation" if !["private", "rprivate"].contains(&value) => {
                 findings.refuse(&rule::PROPAGATION, format!("propagation {}", plain(value)), place);
             }

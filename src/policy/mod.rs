@@ -11,6 +11,7 @@
 //! | [`Policy::check`] | before every run of docker |
 //! | [`Policy::prescan`], [`Policy::vet`] | before and after `compose config`, on the way to `up` |
 //! | [`Policy::target`] | before `exec` and `cp`, on the document of `inspect` |
+//! | [`Policy::start`], [`Policy::again`] | before a container begins anew |
 //! | [`Policy::volume`], [`Policy::network`] | for what exists already and is to be used |
 //! | [`Policy::change`], [`Policy::removal`] | before something that exists is changed or removed |
 
@@ -18,6 +19,7 @@ mod allow;
 mod compose;
 mod disk;
 mod existing;
+mod fields;
 mod invocation;
 mod paths;
 mod pattern;

@@ -310,6 +310,10 @@ rules! {
         "compose reads this file before its variables can be checked.",
         "write the path itself on one line, without \"$\" and \"~\".",
         UNRESTRICTED;
+    NESTED_PATH "compose.nested_path",
+        "compose resolves paths from another folder where project_directory is no folder, and where an included file includes another one with project_directory or env_file.",
+        "name a folder that is there, and only in the outermost compose file; the .env beside an included file is read unasked.",
+        UNRESTRICTED;
     REMOTE_FILE "compose.remote_file",
         "it would be fetched from another machine and run before anybody can look at it.",
         "copy the file into the project.",

@@ -85,38 +85,74 @@ pub(super) async fn judge_target(docker: &Docker, id: &str) -> Result<(), Error>
     if policy.level == Level::Unrestricted {
         return Ok(());
     }
-    // With those whose namespaces it shares: their power over the host is its own.
-    let mut chain = vec![id.to_owned()];
-    let mut at = 0;
-    while let Some(id) = chain.get(at) {
-        if at >= CHAIN {
-            let first = chain.first().map_or("", String::as_str);
-            return Err(policy.unchecked_chain(first, CHAIN).into());
-        }
-        at += 1;
-        let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
-        policy.target(&document, &Disk)?;
-        let text = |value: &Value, pointer: &str| {
-            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        let mounts = document.get("Mounts").and_then(Value::as_array).into_iter().flatten();
-        let volumes: Vec<String> = mounts
-            .filter(|mount| text(mount, "/Type") == "volume")
-            .map(|mount| text(mount, "/Name"))
-            .collect();
-        if !volumes.is_empty() {
-            for volume in docker.run(&Documents::existing("volume", volumes)).await? {
-                policy.volume(&volume, &Disk)?;
-            }
-        }
-        let modes = ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"];
-        for mode in modes {
-            let mode = text(&document, mode);
-            let other = mode.strip_prefix("container:").map(str::to_owned);
-            chain.extend(other.filter(|other| !chain.contains(other)));
+    let chain = Chain::of(docker, id).await?;
+    chain.containers.iter().try_for_each(|container| policy.target(container, &Disk))?;
+    Ok(chain.volumes.iter().try_for_each(|volume| policy.volume(volume, &Disk))?)
+}
+
+/// Refuses to let a container that controls the machine begin anew when something is in it that an
+/// agent can write.
+///
+/// # Errors
+/// DKR-014 with the rule `target.host_powerful`; whatever docker says of the container.
+pub(super) async fn judge_again<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> Result<(), Error> {
+    let policy = docker.policy();
+    for container in containers {
+        let is_of_files = |kind: &str| kind == "bind" || kind == "volume";
+        let has_files = container.mounts.iter().any(|mount| is_of_files(&mount.kind));
+        if has_files && policy.level != Level::Unrestricted {
+            let chain = Chain::of(docker, &container.id).await?;
+            policy.again(&chain.containers, &chain.volumes, &Disk)?;
         }
     }
     Ok(())
+}
+
+/// A container with those whose namespaces it shares: their power over the host is its own.
+struct Chain {
+    containers: Vec<Value>,
+    /// Of all of them.
+    volumes: Vec<Value>,
+}
+
+impl Chain {
+    /// # Errors
+    /// DKR-014 when it is too long; whatever docker says of the containers.
+    async fn of(docker: &Docker, id: &str) -> Result<Self, Error> {
+        let text = |value: &Value, pointer: &str| {
+            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let mut chain = vec![id.to_owned()];
+        let (mut containers, mut volumes) = (vec![], vec![]);
+        while let Some(id) = chain.get(containers.len()) {
+            if containers.len() >= CHAIN {
+                let first = chain.first().map_or("", String::as_str);
+                return Err(docker.policy().unchecked_chain(first, CHAIN).into());
+            }
+            let document = Documents::single(docker.run(&Documents::one("container", id)).await?)?;
+            let mounts = document.get("Mounts").and_then(Value::as_array).into_iter().flatten();
+            volumes.extend(
+                mounts
+                    .filter(|mount| text(mount, "/Type") == "volume")
+                    .map(|mount| text(mount, "/Name")),
+            );
+            let modes = ["/HostConfig/NetworkMode", "/HostConfig/PidMode", "/HostConfig/IpcMode"];
+            for mode in modes {
+                let mode = text(&document, mode);
+                let other = mode.strip_prefix("container:").map(str::to_owned);
+                chain.extend(other.filter(|other| !chain.contains(other)));
+            }
+            containers.push(document);
+        }
+        let volumes = match volumes[..] {
+            [] => vec![],
+            _ => docker.run(&Documents::existing("volume", volumes)).await?,
+        };
+        Ok(Self { containers, volumes })
+    }
 }
 
 /// Refuses to start containers again whose folders of the project lead out of it by now, also where

@@ -1,5 +1,6 @@
 //! `build` of a service: a local context, a local Dockerfile, and nothing of the host beside them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::service::{SECRET, ULIMITS};
 use super::{Shape, Vetting, checks, word, words};
 use crate::policy::invocation::{is_remote, without_password};
 use crate::policy::refusal::{Place, plain};
-use crate::policy::{rights, rule};
+use crate::policy::{fields, rights, rule};
 
 pub(super) const BUILD: Shape = With(
     &Object(&[
@@ -86,13 +87,13 @@ fn additional_contexts(vetting: &mut Vetting<'_>, contexts: &Value, place: &Plac
 
 fn cache_from(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     Words.walk(vetting, value, place);
-    refuse_quotes(vetting, value, place);
     for source in words(value) {
-        match field(&source, "type").as_deref() {
+        let Some(fields) = cache_fields(vetting, &source, place) else { continue };
+        match fields.get("type").copied() {
             None | Some("registry" | "inline") => {}
             Some("local") => {
-                let folder = field(&source, "src").unwrap_or_default();
-                rights::file(&mut vetting.findings, Path::new(&folder), true, "cache", place);
+                let folder = fields.get("src").copied().unwrap_or_default();
+                rights::file(&mut vetting.findings, Path::new(folder), true, "cache", place);
             }
             Some(other) => {
                 let subject = format!("cache of type {}", plain(other));
@@ -104,9 +105,9 @@ fn cache_from(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
 
 fn cache_to(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     Words.walk(vetting, value, place);
-    refuse_quotes(vetting, value, place);
     for target in words(value) {
-        match field(&target, "type").as_deref() {
+        let Some(fields) = cache_fields(vetting, &target, place) else { continue };
+        match fields.get("type").copied() {
             Some("inline") => {}
             None | Some("registry") => {
                 vetting.findings.refuse(&rule::PUSH, "push of a build cache", place);
@@ -119,13 +120,22 @@ fn cache_to(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     }
 }
 
-/// A field of `type=local,src=/x`.
-fn field(text: &str, name: &str) -> Option<String> {
-    let mut fields = text.split(',').filter_map(|field| field.split_once('='));
-    // The last one wins.
+/// The fields of `type=local,src=/x`; none for the name of an image alone.
+fn cache_fields<'a>(
+    vetting: &mut Vetting<'_>,
+    text: &'a str,
+    place: &Place,
+) -> Option<BTreeMap<String, &'a str>> {
+    let fields =
+        if text.contains(['=', ',', '"']) { fields::read(text) } else { Some(<_>::default()) };
+    if fields.is_none() {
+        vetting.findings.refuse(
+            &rule::BUILD_OUTPUT,
+            "a cache that can be read in several ways",
+            place,
+        );
+    }
     fields
-        .rfind(|(key, _)| key.trim().eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.to_owned())
 }
 
 fn network(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
@@ -145,12 +155,5 @@ fn attestation(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
         if !["", "true", "false", "mode=min", "mode=max"].contains(&&*text) {
             vetting.findings.refuse(&rule::BUILD_HOST, place.last().to_owned(), place);
         }
-    }
-}
-
-/// In quotes a field of the list can hold commas, and so other fields than we see.
-fn refuse_quotes(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
-    if words(value).iter().any(|cache| cache.contains('"')) {
-        vetting.findings.refuse(&rule::BUILD_OUTPUT, "a quoted cache", place);
     }
 }

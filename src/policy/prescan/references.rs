@@ -29,6 +29,8 @@ pub enum ReferenceKind {
     /// A compose file.
     Extends,
     EnvFile,
+    /// The variables of an included project.
+    IncludeEnvFile,
     LabelFile,
 }
 
@@ -40,6 +42,7 @@ impl ReferenceKind {
             Self::ProjectDirectory => "project_directory",
             Self::Extends => "extends.file",
             Self::EnvFile => "env_file",
+            Self::IncludeEnvFile => "include.env_file",
             Self::LabelFile => "label_file",
         }
     }
@@ -178,26 +181,31 @@ impl Collector {
                 self.scalars(id, &mut folders);
             }
             for id in of("env_file") {
-                self.files(ReferenceKind::EnvFile, id);
-            }
-            // Several files override each other; the first one says where they are.
-            let parent = |path: &String| {
-                let parent = Path::new(path).parent().unwrap_or(Path::new(""));
-                parent.to_string_lossy().into_owned()
-            };
-            if folders.is_empty() && paths.len() > 1 {
-                let first = paths.first().map(|(path, id)| (parent(path), *id));
-                folders.extend(first);
+                self.files(ReferenceKind::IncludeEnvFile, id);
             }
             for (folder, id) in &folders {
                 self.add(ReferenceKind::ProjectDirectory, folder.clone(), *id, None);
             }
+            let mut folders: Vec<Option<String>> =
+                folders.into_iter().map(|(folder, _)| Some(folder)).collect();
+            // To compose an empty one is none; in quotes, `null` is a folder of that name.
+            let is_nothing = |folder: &Option<String>| {
+                let folder = folder.as_deref().unwrap_or_default();
+                folder.is_empty() || folder.eq_ignore_ascii_case("null")
+            };
+            if folders.iter().all(is_nothing) {
+                // Several files override each other; the first one says where they are.
+                folders.push(match &paths[..] {
+                    [(first, _), _, ..] => {
+                        let parent = Path::new(first).parent().unwrap_or(Path::new(""));
+                        Some(parent.to_string_lossy().into_owned())
+                    }
+                    _ => None,
+                });
+            }
             for (path, id) in paths {
-                if folders.is_empty() {
-                    self.add(ReferenceKind::Include, path.clone(), id, None);
-                }
-                for (folder, _) in &folders {
-                    self.add(ReferenceKind::Include, path.clone(), id, Some(folder.clone()));
+                for folder in &folders {
+                    self.add(ReferenceKind::Include, path.clone(), id, folder.clone());
                 }
             }
         }

@@ -56,8 +56,8 @@ x-more: {env_file: four.env}
     3 include b.yaml
     4 include c/c.yaml in c
     4 include d.yaml in c
-    4 project_directory c
     5 env_file c.env
+    5 include.env_file c.env
     6 include e.yaml in ./e
     7 project_directory ./e
     10 extends.file base.yaml
@@ -225,12 +225,7 @@ fn what_is_watched_is_not_read() {
 /// What a prescan of a text in the project says.
 fn prescan(machine: &Machine, text: &str) -> String {
     let folder = Path::new("/home/ann/shop");
-    let source = Source {
-        name: "compose_yaml".into(),
-        text: text.into(),
-        folder: folder.into(),
-        path: None,
-    };
+    let source = Source { name: "compose_yaml".into(), text: text.into(), path: None };
     let result = standard().prescan(vec![source], folder, machine);
     result.err().map(|error| error.to_string()).unwrap_or_default()
 }
@@ -308,6 +303,56 @@ fn files_that_include_each_other() {
     assert!(prescan(&machine, "include: [0.yaml]").contains("compose.too_many_files"));
 }
 
+/// Where compose 2.26 and 2.40 look for the files of each.
+#[test]
+fn relative_paths_begin_where_compose_begins() {
+    let machine = || {
+        let mut machine = Machine::ann();
+        machine.write("/home/ann/shop/sub/inc.yaml", "services: {a: {env_file: ../app.env}}");
+        machine.write("/home/ann/shop/inc.yaml", "services: {a: {env_file: ../x.env}}");
+        machine
+    };
+    let policy = standard();
+    let judged = |machine: &Machine, directory: &str, path: Option<&str>, text: &str| {
+        let path = path.map(Into::into);
+        let source = Source { name: "x".into(), text: text.into(), path };
+        let result = policy.prescan(vec![source], Path::new(directory), machine);
+        result.err().map_or(String::new(), |error| error.message.clone())
+    };
+    // The folder of the file itself says nothing.
+    let (shop, sub) = ("/home/ann/shop", "/home/ann/shop/sub");
+    let up = "services: {a: {env_file: ../x.env}}";
+    assert_eq!(judged(&machine(), sub, Some("/home/ann/shop/c.yaml"), up), "");
+    let refused = judged(&machine(), shop, Some("/home/ann/shop/sub/c.yaml"), up);
+    assert_eq!(refused, "file.outside_roots");
+    let include = |more: &str| format!("include: [{{path: sub/inc.yaml{more}}}]");
+    let judged_in_shop = |text: &str| judged(&machine(), shop, None, text);
+    assert_eq!(judged_in_shop(&include("")), "");
+    assert_eq!(judged_in_shop(&include(", project_directory: data")), "");
+    assert_eq!(judged_in_shop(&include(", project_directory: .")), "file.outside_roots");
+    // The parent of what is no folder is taken for it.
+    for nowhere in ["nowhere", "app.env", "sub/nowhere"] {
+        let text = include(&format!(", project_directory: {nowhere}"));
+        assert!(judged_in_shop(&text).contains("compose.nested_path"), "{nowhere}");
+    }
+    // None at all is the folder of the file, and not that of whoever includes it.
+    for nothing in ["''", "null", ""] {
+        let text = format!("include: [{{path: ../inc.yaml, project_directory: {nothing}}}]");
+        let said = judged(&machine(), sub, None, &text);
+        assert!(said.contains("file.outside_roots"), "{nothing}: {said}");
+    }
+    // An included file resolves these in the folder of the process.
+    for key in ["env_file: ../etc/passwd", "project_directory: data", "env_file: [../app.env]"] {
+        let mut machine = machine();
+        let text = format!("include: [{{path: inc.yaml, {key}}}]");
+        machine.write("/home/ann/shop/sub/nested.yaml", &text);
+        let said = judged(&machine, shop, None, "include: [sub/nested.yaml]");
+        assert_eq!(said, "compose.nested_path", "{key}");
+        let text = text.replace("inc.yaml", "sub/inc.yaml").replace("../", "");
+        assert!(!judged(&machine, shop, None, &text).contains("nested_path"), "{key}");
+    }
+}
+
 #[test]
 fn text_that_is_no_yaml_is_an_ordinary_error() {
     assert_snapshot!(prescan(&Machine::ann(), "services:\n  a: [\n"), @"Error: DKR-004 invalid_configuration: compose_yaml: line 3, column 1: while parsing a node, did not find expected node content | Context: parameter=compose_file; file=compose_yaml");
@@ -320,7 +365,6 @@ fn the_compose_file_itself_is_a_file() {
     let source = || Source {
         name: "x".into(),
         text: "services: {}".into(),
-        folder: folder.into(),
         path: Some("/home/ann/other/compose.yaml".into()),
     };
     let error = standard().prescan(vec![source()], folder, &machine).unwrap_err();

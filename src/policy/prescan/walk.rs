@@ -7,7 +7,7 @@ use super::references::{Reference, ReferenceKind, Scan, scan};
 use super::tree::ScanError;
 use crate::error::Error;
 use crate::policy::paths::{FileKind, Paths};
-use crate::policy::refusal::{Findings, Place};
+use crate::policy::refusal::{Findings, Place, plain};
 use crate::policy::{Policy, rights, rule};
 
 /// Files that include each other.
@@ -29,8 +29,6 @@ pub struct Source {
     /// What to call it: a path, or `compose_yaml`.
     pub name: String,
     pub text: String,
-    /// Where relative paths in it begin.
-    pub folder: PathBuf,
     /// The file that it is, to be judged like any other.
     pub path: Option<PathBuf>,
 }
@@ -38,7 +36,8 @@ pub struct Source {
 impl Policy {
     /// Whether compose may read these files, and whatever they refer to.
     ///
-    /// `directory` is the `--project-directory`, in which compose looks for `.env`.
+    /// `directory` is the `--project-directory`: there compose looks for `.env`, and there relative
+    /// paths begin in every file of the call, wherever it lies (seen on 2.26 and 2.40).
     ///
     /// # Errors
     /// DKR-014 with every violation; DKR-004 for text that is no YAML.
@@ -59,14 +58,17 @@ impl Policy {
             files,
             findings,
             seen: BTreeSet::new(),
-            open: sources.into_iter().map(|source| (source, 0)).collect(),
+            open: sources
+                .into_iter()
+                .map(|source| Open { source, folder: directory.to_owned(), level: 0 })
+                .collect(),
         };
         walk.settings_beside(directory, &Place::at(".env"));
         let mut unreadable = None;
-        while let Some((source, level)) = walk.open.pop() {
-            match scan(&source.text) {
-                Ok(scan) => walk.take(&source, scan, level),
-                Err(error) => unreadable = unreadable.or(Some((source.name, error))),
+        while let Some(open) = walk.open.pop() {
+            match scan(&open.source.text) {
+                Ok(scan) => walk.take(&open, scan),
+                Err(error) => unreadable = unreadable.or(Some((open.source.name, error))),
             }
         }
         walk.findings.finish()?;
@@ -87,32 +89,59 @@ struct Walk<'a> {
     files: &'a dyn Files,
     findings: Findings<'a>,
     seen: BTreeSet<(PathBuf, PathBuf)>,
-    /// With how many files lie between them and the call's own.
-    open: Vec<(Source, usize)>,
+    open: Vec<Open>,
+}
+
+/// A file that is to be looked at.
+struct Open {
+    source: Source,
+    /// Where relative paths in it begin.
+    folder: PathBuf,
+    /// How many files lie between it and the call's own.
+    level: usize,
 }
 
 impl Walk<'_> {
-    fn take(&mut self, source: &Source, scan: Scan, level: usize) {
-        let place = |line: usize| Place::at(format!("{}:{line}", source.name));
+    fn take(&mut self, open: &Open, scan: Scan) {
+        let place = |line: usize| Place::at(format!("{}:{line}", open.source.name));
         for found in scan.findings {
             self.findings.refuse(found.rule, found.subject, &place(found.line));
         }
         for reference in scan.references {
-            self.follow(source, &reference, level, &place(reference.line));
+            self.follow(open, &reference, &place(reference.line));
         }
     }
 
-    fn follow(&mut self, source: &Source, reference: &Reference, level: usize, place: &Place) {
-        let path = source.folder.join(&reference.value);
-        let path = clean(&path);
+    fn follow(&mut self, open: &Open, reference: &Reference, place: &Place) {
+        let level = open.level;
+        let path = clean(&open.folder.join(&reference.value));
+        // Compose resolves these from the folder of its process there (seen on 2.26 and 2.40).
+        let is_of_include = matches!(
+            reference.kind,
+            ReferenceKind::ProjectDirectory | ReferenceKind::IncludeEnvFile
+        );
+        if is_of_include && level > 0 && Path::new(&reference.value).is_relative() {
+            let subject = format!("{} {}", reference.kind.key(), plain(&reference.value));
+            self.findings.refuse(&rule::NESTED_PATH, subject, place);
+            return;
+        }
         rights::file(&mut self.findings, &path, true, reference.kind.key(), place);
         let own_folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
         let folder = match reference.kind {
-            ReferenceKind::EnvFile | ReferenceKind::LabelFile => return,
-            ReferenceKind::ProjectDirectory => return self.settings_beside(&path, place),
+            ReferenceKind::EnvFile | ReferenceKind::IncludeEnvFile | ReferenceKind::LabelFile => {
+                return;
+            }
+            ReferenceKind::ProjectDirectory => {
+                // Compose takes the parent folder for what is no folder.
+                if self.files.locate(&path).kind != FileKind::Folder {
+                    let subject = format!("project_directory {}", plain(&reference.value));
+                    self.findings.refuse(&rule::NESTED_PATH, subject, place);
+                }
+                return self.settings_beside(&path, place);
+            }
             ReferenceKind::Extends => own_folder(),
             ReferenceKind::Include => match &reference.folder {
-                Some(folder) => clean(&source.folder.join(folder)),
+                Some(folder) => clean(&open.folder.join(folder)),
                 None => own_folder(),
             },
         };
@@ -138,7 +167,8 @@ impl Walk<'_> {
         match self.files.read(&located.path) {
             Ok(text) => {
                 let name = path.display().to_string();
-                self.open.push((Source { name, text, folder, path: None }, level + 1));
+                let source = Source { name, text, path: None };
+                self.open.push(Open { source, folder, level: level + 1 });
             }
             Err(problem) => {
                 let subject = format!("{}: {problem}", path.display());

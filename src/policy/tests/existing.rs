@@ -3,6 +3,11 @@ use serde_json::{Value, json};
 use crate::policy::testing::{Machine, rules, standard, unrestricted, with, with_paths};
 use crate::policy::{FileKind, Policy};
 
+/// As docker 20.10 and 28.5 both have them, and more.
+const MASKED: [&str; 4] = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/sys/firmware"];
+const READ_ONLY: [&str; 5] =
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
 /// What `inspect` says of a plain container (docker 26.1, cgroup v1), and more.
 fn container(more: &Value) -> Value {
     let mut document = json!({
@@ -10,7 +15,7 @@ fn container(more: &Value) -> Value {
         "HostConfig": {
             "Privileged": false, "NetworkMode": "shop_default", "PidMode": "", "IpcMode": "private",
             "UTSMode": "", "UsernsMode": "", "CgroupnsMode": "host", "CapAdd": null,
-            "SecurityOpt": null, "Devices": [], "DeviceCgroupRules": null, "DeviceRequests": null,
+            "SecurityOpt": null, "MaskedPaths": MASKED, "ReadonlyPaths": READ_ONLY, "Devices": [], "DeviceCgroupRules": null, "DeviceRequests": null,
             "Runtime": "runc", "Binds": null
         },
         "Mounts": [
@@ -48,6 +53,10 @@ fn a_container_that_controls_the_machine_is_not_entered() {
         json!({"CapAdd": ["CAP_SYS_ADMIN"]}),
         json!({"CapAdd": ["NET_ADMIN", "CHOWN"]}),
         json!({"SecurityOpt": ["seccomp=unconfined"]}),
+        json!({"MaskedPaths": []}),
+        json!({"MaskedPaths": ["/proc/acpi", "/sys/firmware"]}),
+        json!({"ReadonlyPaths": []}),
+        json!({"ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq"]}),
         json!({"Devices": [{"PathOnHost": "/dev/vda", "PathInContainer": "/dev/vda", "CgroupPermissions": "rwm"}]}),
         json!({"DeviceCgroupRules": ["b *:* rwm"]}),
         json!({"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]}),
@@ -67,6 +76,77 @@ fn what_the_operator_allows_may_be_entered() {
     assert_eq!(target(&with(&["cap:SYS_ADMIN"]), &json!({"CapAdd": ["CAP_SYS_ADMIN"]})), 0);
     let other = json!({"Mounts": [{"Type": "bind", "Source": "/home/ann/other", "Destination": "/h", "RW": false}]});
     assert_eq!(target(&with_paths(&["/home/ann/other:ro"]), &other), 0);
+}
+
+/// Made before 18.09, or by an engine that does not tell.
+#[test]
+fn system_paths_that_are_not_told_are_docker_s_own() {
+    assert_eq!(target(&standard(), &json!({"MaskedPaths": null, "ReadonlyPaths": null})), 0);
+}
+
+fn again(policy: &Policy, more: &Value, volumes: &[Value]) -> usize {
+    let result = policy.again(&[container(more)], volumes, &Machine::ann());
+    let count = result.as_ref().err().map_or(0, |refusal| refusal.violations.len());
+    assert_eq!(rules(result), ["target.host_powerful"][..usize::from(count > 0)]);
+    count
+}
+
+#[test]
+fn a_container_that_controls_the_machine_does_not_begin_anew_with_what_agents_write() {
+    let bind =
+        |source: &str| json!({"Type": "bind", "Source": source, "Destination": "/h", "RW": false});
+    let volume = json!({"Type": "volume", "Name": "data", "Destination": "/d", "RW": true});
+    let privileged = |mounts: Value| json!({"Privileged": true, "Mounts": mounts});
+    let count = |more: &Value| again(&standard(), more, &[]);
+    assert_eq!(count(&json!({})), 0, "it controls nothing");
+    assert_eq!(count(&privileged(json!([]))), 0);
+    for mounts in [
+        json!([bind("/home/ann/shop")]),
+        json!([bind("/home/ann/shop/sub")]),
+        json!([bind("/home/ann/shop/good")]),
+        json!([volume]),
+    ] {
+        assert_eq!(count(&privileged(mounts.clone())), 1, "{mounts}");
+        assert_eq!(again(&unrestricted(), &privileged(mounts.clone()), &[]), 0);
+        assert_eq!(again(&with(&["privileged"]), &privileged(mounts), &[]), 0);
+    }
+    // What holds the project holds its files; it is foreign besides.
+    for mounts in [json!([bind("/home/ann")]), json!([bind("/")])] {
+        assert_eq!(count(&privileged(mounts.clone())), 2, "{mounts}");
+    }
+    // Nobody can write there by way of this server.
+    for mounts in
+        [json!([bind("/etc")]), json!([bind("/run/docker.sock"), bind("/home/ann/other")])]
+    {
+        assert_eq!(count(&privileged(mounts.clone())), 0, "{mounts}");
+    }
+    let read_only = with_paths(&["/srv/ro:ro"]);
+    assert_eq!(again(&read_only, &privileged(json!([bind("/srv/ro")])), &[]), 0);
+    // A foreign folder is a reason beside the project, but not beside data.
+    let other = bind("/home/ann/other");
+    assert_eq!(count(&json!({"Mounts": [other, bind("/home/ann/shop")]})), 1);
+    assert_eq!(count(&json!({"Mounts": [other, volume]})), 0);
+    for power in ["/etc", "/run/docker.sock", "/home/ann/.ssh", "/home/bob"] {
+        assert_eq!(count(&json!({"Mounts": [bind(power), volume]})), 1, "{power}");
+    }
+    // A volume can be a folder of the project.
+    let device = json!({"Name": "data", "Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/home/ann/shop/data"}});
+    assert_eq!(again(&standard(), &json!({"Mounts": [other, volume]}), &[device]), 1);
+}
+
+#[test]
+fn who_shares_the_namespaces_of_a_powerful_container_has_its_power() {
+    let own = container(&json!({"PidMode": "container:1"}));
+    let other = container(&json!({"Privileged": true, "Mounts": []}));
+    let said = standard().again(&[own, other], &[], &Machine::ann()).unwrap_err();
+    insta::assert_snapshot!(crate::error::Error::from(said), @"
+    Error: DKR-014 refused_by_policy: target.host_powerful | Context: rule=target.host_powerful; where=HostConfig.Privileged
+      container web: privileged
+      why: it would run what is in /home/ann/shop, where an agent can write; what runs in it can control this machine: a privileged container is root on this machine.
+      instead: let the user start it, or look at it with inspect-container and get-logs.
+      The user can allow it by starting the server with --allow privileged. You cannot change this setting; ask the user.
+    hint: let the user start it, or look at it with inspect-container and get-logs.
+    ");
 }
 
 #[test]

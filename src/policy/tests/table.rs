@@ -46,8 +46,8 @@ impl Case {
             }
             Self::Model(model) => policy.vet(model, "shop", &machine).err(),
             Self::Text(text) => {
-                let (name, folder) = ("compose_yaml".to_owned(), "/home/ann/shop".into());
-                let source = Source { name, text: text.clone(), folder, path: None };
+                let name = "compose_yaml".to_owned();
+                let source = Source { name, text: text.clone(), path: None };
                 return policy.prescan(vec![source], "/home/ann/shop".as_ref(), &machine).err();
             }
             Self::Target(host) => {
@@ -186,6 +186,11 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
         ("compose.documents", text("a: 1\n---\na: 2"), &[]),
         ("compose.key", text("x: &k env_file\n? *k\n: /etc/passwd"), &[]),
         ("compose.variable_path", text("env_file: $HOME/x"), &[]),
+        (
+            "compose.nested_path",
+            text("include: [{path: Dockerfile, project_directory: nowhere}]"),
+            &[],
+        ),
         ("compose.remote_file", text("include: [https://example.com/x.git]"), &[]),
         ("compose.too_many_files", text(&bomb()), &[]),
         ("invocation.unrecorded_hazard", Options(&[("--volume", "a:b:c:d")]), &[]),

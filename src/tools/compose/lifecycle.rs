@@ -1,6 +1,6 @@
 //! compose-start, compose-stop, compose-restart: one shape, three verbs, no file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::sort;
-use crate::tools::protect::{judge_changes, judge_start};
+use crate::tools::protect::{judge_again, judge_changes, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -67,7 +67,11 @@ impl Request<'_> {
         if before.is_empty() {
             return Err(project::no_such_project(docker, self.project).await);
         }
+        let all = before.clone();
         choose(&mut before, self.services)?;
+        if self.verb != "stop" {
+            judge_again(docker, connected(&all, &before)).await?;
+        }
         let command = self.command(before.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
@@ -110,6 +114,27 @@ impl Request<'_> {
             services,
             command: command.to_string(),
         }))
+    }
+}
+
+/// Those that compose may start together with the chosen ones: what they depend on, and what
+/// depends on them.
+fn connected<'a>(all: &'a [Container], chosen: &[Container]) -> Vec<&'a Container> {
+    let mut names: BTreeSet<String> =
+        chosen.iter().map(|container| project::service(container).to_owned()).collect();
+    loop {
+        let known = names.len();
+        for container in all {
+            let (name, needs) = (project::service(container), project::depends_on(container));
+            if names.contains(name) {
+                names.extend(needs);
+            } else if needs.iter().any(|needed| names.contains(needed)) {
+                names.insert(name.to_owned());
+            }
+        }
+        if names.len() == known {
+            return all.iter().filter(|it| names.contains(project::service(it))).collect();
+        }
     }
 }
 
@@ -234,6 +259,31 @@ impl Tool for ComposeRestart {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_started_with_the_chosen_services() {
+        let container = |service: &str, needs: &str| -> Container {
+            serde_json::from_value(serde_json::json!({
+                "Id": service, "Name": service, "Config": {"Labels": {
+                    "com.docker.compose.service": service,
+                    "com.docker.compose.depends_on": needs,
+                }},
+            }))
+            .unwrap()
+        };
+        let all = [
+            container("proxy", "web:service_started:false"),
+            container("web", "db:service_healthy:true"),
+            container("db", ""),
+            container("monitor", ""),
+        ];
+        let with = |chosen: usize| {
+            let connected = connected(&all, &all[chosen..=chosen]);
+            connected.into_iter().map(project::service).collect::<Vec<_>>()
+        };
+        assert_eq!(with(1), ["proxy", "web", "db"]);
+        assert_eq!(with(3), ["monitor"]);
+    }
 
     #[test]
     fn argv_of_the_verbs() {

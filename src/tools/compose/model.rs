@@ -72,12 +72,19 @@ pub(super) fn judge(policy: &Policy, resolved: &Resolved) -> Result<Result<(), R
 
 /// The volumes and networks of the model that are there already.
 async fn existing(docker: &Docker, model: &Model) -> Result<(Vec<Value>, Vec<Value>), Error> {
-    let find = async |kind, named: &BTreeMap<String, Option<Named>>| {
-        let names = named.values().flatten().map(|named| named.name.clone()).collect();
-        let query = Documents::existing(kind, names);
+    let find = async |kind, named: &BTreeMap<String, Option<Named>>, modes: Vec<String>| {
+        let names = named.values().flatten().map(|named| named.name.clone());
+        let query = Documents::existing(kind, names.chain(modes).collect());
         if query.names.is_empty() { Ok(vec![]) } else { docker.run(&query).await }
     };
-    tokio::try_join!(find("volume", &model.volumes), find("network", &model.networks))
+    // A mode can be the name or the ID of any network, also of the host's own.
+    let is_network = |mode: &&String| !mode.is_empty() && !mode.contains(':') && *mode != "none";
+    let modes = model.services.values().filter_map(|service| service.network_mode.as_ref());
+    let modes = modes.filter(is_network).cloned().collect();
+    tokio::try_join!(
+        find("volume", &model.volumes, vec![]),
+        find("network", &model.networks, modes)
+    )
 }
 
 /// Asks compose what a source means, once it is certain that it reads nothing foreign for it.

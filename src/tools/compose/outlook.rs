@@ -41,7 +41,7 @@ pub(in crate::tools) async fn outlook(
 ) -> Option<Outlook> {
     let source = match containers {
         [] => Source::usual(&context.workspace)?,
-        containers => Source::of_project(&context.workspace, project, containers)?,
+        containers => Source::of_project(&context.workspace, project, containers).ok()??,
     };
     let files = source.name();
     let definitions = match containers {

@@ -81,6 +81,7 @@ impl Tool for ComposePs {
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
         let source = Source::of_project(&context.workspace, &self.project_name, &containers);
+        let source = source.ok().flatten();
         let (images, definitions, outdated) = tokio::join!(
             images_by_name(docker, names),
             Definitions::now(docker, &self.project_name, source.as_ref(), &containers),

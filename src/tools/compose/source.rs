@@ -12,7 +12,7 @@ use crate::command::containers::Container;
 use crate::command::labels;
 use crate::command::values::{HostPath, ProjectName};
 use crate::error::Error;
-use crate::policy::{self, Disk, Files as _};
+use crate::policy::{self, Disk, Files as _, Paths as _};
 use crate::workspace::Workspace;
 
 /// No compose file that a person wrote is larger.
@@ -168,7 +168,7 @@ impl Source {
     ) -> Result<Self, Error> {
         match (text, files) {
             (None, None) => {
-                Self::of_project(workspace, project, containers).ok_or_else(|| neither(workspace))
+                Self::of_project(workspace, project, containers)?.ok_or_else(|| neither(workspace))
             }
             _ => Self::read(workspace, text, files),
         }
@@ -185,16 +185,33 @@ impl Source {
     /// What it was deployed from: the files that its containers name, or what is remembered of a
     /// deployment by us; else the usual file in its folder. Nothing that is outside of the project
     /// folder. A project that is down is known by the folder we are in.
+    ///
+    /// # Errors
+    /// DKR-014 when the folder that its containers name may not be read: every relative path of the
+    /// files would begin there.
     pub(super) fn of_project(
         workspace: &Workspace,
         project: &ProjectName,
         containers: &[Container],
+    ) -> Result<Option<Self>, Error> {
+        let label = |key| containers.iter().find_map(|container| container.label(key));
+        let folder = match (containers, label(labels::PROJECT_FOLDER)) {
+            ([], _) => workspace.folder.clone(),
+            (_, Some(folder)) if Path::new(folder).is_absolute() => {
+                judged_folder(workspace, Path::new(folder))?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Self::in_folder(workspace, project, containers, folder))
+    }
+
+    fn in_folder(
+        workspace: &Workspace,
+        project: &ProjectName,
+        containers: &[Container],
+        folder: PathBuf,
     ) -> Option<Self> {
         let label = |key| containers.iter().find_map(|container| container.label(key));
-        let folder = match containers {
-            [] => workspace.folder.clone(),
-            _ => PathBuf::from(label(labels::PROJECT_FOLDER)?),
-        };
         let named: Vec<PathBuf> = label(labels::PROJECT_FILES)
             .unwrap_or_default()
             .split(',')
@@ -236,16 +253,12 @@ impl Source {
         let of_file = |path: &PathBuf, text: String| policy::Source {
             name: path.display().to_string(),
             text,
-            folder: path.parent().unwrap_or(&self.directory).to_owned(),
             path: Some(path.clone()),
         };
         match &self.from {
-            From::Text(text) => Ok(vec![policy::Source {
-                name: self.name(),
-                text: text.clone(),
-                folder: self.directory.clone(),
-                path: None,
-            }]),
+            From::Text(text) => {
+                Ok(vec![policy::Source { name: self.name(), text: text.clone(), path: None }])
+            }
             From::File(path, text) => Ok(vec![of_file(path, text.clone())]),
             From::Files(paths) => paths
                 .iter()
@@ -270,6 +283,17 @@ impl Source {
             }
         }
     }
+}
+
+/// The folder that a label names, which may be the word of anybody: labels of an image are labels of
+/// its containers. Canonical, so that no link leads elsewhere later.
+fn judged_folder(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Error> {
+    let located = Disk.locate(folder).path;
+    // Our own folder is not always one that may be read as a whole: it may be somebody's home.
+    if located != workspace.folder {
+        workspace.policy.file(&located, true, "project folder", &Disk)?;
+    }
+    Ok(located)
 }
 
 fn neither(workspace: &Workspace) -> Error {

@@ -33,6 +33,7 @@ pub(super) struct Named {
 pub(super) struct Service {
     pub(super) image: Option<String>,
     pub(super) build: Option<serde_json::Value>,
+    pub(super) network_mode: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<Port>,
     #[serde(deserialize_with = "or_default")]

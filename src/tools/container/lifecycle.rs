@@ -9,7 +9,7 @@ use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
-use crate::tools::protect::{judge_changes, judge_protection, judge_start};
+use crate::tools::protect::{judge_again, judge_changes, judge_protection, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -67,6 +67,12 @@ async fn act(
     let shown = invocation(before.name());
     if matches!(shown.verb(), "start" | "restart") {
         judge_start(&context.docker, std::slice::from_ref(&before)).await?;
+        judge_again(&context.docker, [&before]).await?;
+    }
+    // A signal can mean to read the files again, and docker restarts what ends by one.
+    let is_signal = |word: &String| word.starts_with("--signal=") && !word.ends_with("KILL");
+    if shown.argv().iter().any(is_signal) {
+        judge_again(&context.docker, [&before]).await?;
     }
     if matches!(shown.verb(), "stop" | "kill") {
         refuse_to_lose_volumes(context, &before)?;

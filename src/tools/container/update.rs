@@ -11,7 +11,7 @@ use crate::command::values::{Bounded, ContainerName, ContainerRef, Cpus, Memory,
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
-use crate::tools::protect::{judge_changes, judge_protection};
+use crate::tools::protect::{judge_again, judge_changes, judge_protection};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -64,6 +64,10 @@ impl Tool for UpdateContainer {
             let labels = &before.config.labels;
             judge_protection(&context.docker, "container", before.name(), labels)?;
         }
+        if self.is_update() {
+            // A limit can end it, and then docker starts it again.
+            judge_again(&context.docker, [&before]).await?;
+        }
         let shown = DryRun::new(self.steps(&before, before.name()));
         let steps = self.steps(&before, &before.id);
         if steps.is_empty() && self.new_name.is_none() {
@@ -107,16 +111,19 @@ impl UpdateContainer {
             .maybe("--pids-limit", self.pids_limit)
             .maybe("--restart", self.restart)
             .operands([container]);
-        let is_update = self.memory.is_some()
-            || self.cpus.is_some()
-            || self.pids_limit.is_some()
-            || self.restart.is_some();
         let new_name = self.new_name.as_ref().filter(|name| name.as_str() != before.name());
         let rename = new_name.map(|name| {
             Invocation::docker(Effect::Change, ["container", "rename"])
                 .operands([container, name.as_str()])
         });
-        is_update.then_some(update).into_iter().chain(rename).collect()
+        self.is_update().then_some(update).into_iter().chain(rename).collect()
+    }
+
+    fn is_update(&self) -> bool {
+        self.memory.is_some()
+            || self.cpus.is_some()
+            || self.pids_limit.is_some()
+            || self.restart.is_some()
     }
 
     /// Before anything is changed.

@@ -24,6 +24,7 @@ mod diagnose_stacks;
 mod escapes;
 mod events;
 mod exec;
+mod holes;
 mod images;
 mod life_cycle;
 mod logs;

@@ -50,6 +50,18 @@ fn builds_with_the_rights_of_the_host() {
         &at("file.outside_roots", "cache_from"),
         "",
     );
+    for unclear in [
+        "type=local,src=/etc, src=/home/ann/shop",
+        "type=local,src=/etc,src=/home/ann/shop",
+        "type=local,src=/etc,SRC=/home/ann/shop",
+        "type=local,\"src=/home/ann/shop\"",
+        "type=inline, type=local,src=/etc",
+    ] {
+        denied(&build("cache_from", json!([unclear])), &at("build.output", "cache_from"), "");
+    }
+    for unclear in ["type=local,dest=/x, type=inline", "type=local,dest=/x,type=inline"] {
+        denied(&build("cache_to", json!([unclear])), &at("build.output", "cache_to"), "");
+    }
     denied(&build("dockerfile", json!("/etc/shadow")), &at("file.outside_roots", "dockerfile"), "");
     denied(&build("dockerfile", json!("../../x")), &at("file.outside_roots", "dockerfile"), "");
     denied(

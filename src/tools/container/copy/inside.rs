@@ -12,8 +12,11 @@ use crate::tools::Context;
 pub(super) enum Kind {
     File,
     Folder,
+    Link,
 }
 
+/// A link to a folder is one, as it is to docker.
+///
 /// # Errors
 /// As [`crate::docker::Docker::run`].
 pub(super) async fn find(
@@ -21,9 +24,17 @@ pub(super) async fn find(
     container: &Container,
     path: &ContainerPath,
 ) -> Result<Option<Kind>, Error> {
-    let look = Look(format!("{}:{path}", container.id));
+    let place = format!("{}:{path}", container.id);
     // The first bytes say all; a large file is not read to its end.
-    context.docker.watch(&look, |_| ControlFlow::Break(())).await
+    let look = |place: String| async move {
+        context.docker.watch(&Look(place), |_| ControlFlow::Break(())).await
+    };
+    let found = look(place.clone()).await?;
+    if found != Some(Kind::Link) {
+        return Ok(found);
+    }
+    let behind = look(format!("{}/.", place.trim_end_matches('/'))).await;
+    Ok(Some(if matches!(behind, Ok(Some(Kind::Folder))) { Kind::Folder } else { Kind::Link }))
 }
 
 /// `docker container cp … -`, which prints an archive; its first block names the kind.
@@ -59,6 +70,7 @@ impl Command for Look {
         Ok(match kind {
             None => None,
             Some(b'5') => Some(Kind::Folder),
+            Some(b'2') => Some(Kind::Link),
             Some(_) => Some(Kind::File),
         })
     }
@@ -78,6 +90,7 @@ mod tests {
         };
         assert_eq!(look.parse(&output("5")).unwrap(), Some(Kind::Folder));
         assert_eq!(look.parse(&output("0")).unwrap(), Some(Kind::File));
+        assert_eq!(look.parse(&output("2")).unwrap(), Some(Kind::Link));
         let missing = Output {
             exit_code: 1,
             stderr: "Error response from daemon: Could not find the file /x in container abc"

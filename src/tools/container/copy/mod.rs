@@ -1,5 +1,6 @@
 //! copy-files: between this machine and a container.
 
+mod archive;
 mod disk;
 mod inside;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lifecycle::inspect;
 use crate::command::containers::Container;
+use crate::command::feed::Feed;
 use crate::command::values::{ContainerPath, HostPath, Place};
 use crate::command::{Act, Effect, Hazard, Invocation};
 use crate::error::{Code, Error};
@@ -167,11 +169,23 @@ impl In<'_> {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
         self.context.docker.progress().say(format!("copying {} bytes", found.bytes));
-        self.context
-            .docker
-            .run(&Act(inward(id, &from, self.path)))
-            .await
-            .map_err(|error| error.with("container", name).command(shown.to_string()))?;
+        let (folder, file) = destination.rsplit_once('/').unwrap_or(("", &destination));
+        let (reader, writer) = std::io::pipe().map_err(|error| disk::failed(&from, &error))?;
+        let copy = Act(fed(id, &from, &format!("{folder}/")).feed(Feed::new(reader)));
+        let (file, walked) = (std::ffi::OsString::from(file), from.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            archive::write(&walked, &file, std::io::BufWriter::with_capacity(1 << 16, writer))
+        });
+        let copied = self.context.docker.run(&copy).await;
+        // With it goes the other end of the pipe, and nobody waits for a reader.
+        drop(copy);
+        match written.await {
+            // Docker has stopped to read, and says why.
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            Ok(written) => written.map_err(|error| disk::failed(&from, &error))?,
+            Err(error) => return Err(Error::new(Code::Internal, error.to_string())),
+        }
+        copied.map_err(|error| error.with("container", name).command(shown.to_string()))?;
         Ok(Change::Done(reply(found, format!("{name}:{destination}"), &shown)))
     }
 
@@ -192,16 +206,45 @@ impl In<'_> {
             Some(inside::Kind::Folder) => found.notes.push(format!(
                 "the folder {path} was there: files of the same name in it were replaced, the others stay"
             )),
-            Some(inside::Kind::File) => found.overwritten.push(path.to_string()),
-            None => {}
+            Some(inside::Kind::File | inside::Kind::Link) => {
+                found.overwritten.push(path.to_string());
+            }
+            None => self.demand_folder_of(&path, from).await?,
         }
-        Ok(path.to_string())
+        Ok(path.as_str().trim_end_matches('/').to_owned())
+    }
+
+    async fn demand_folder_of(&self, path: &ContainerPath, from: &Path) -> Result<(), Error> {
+        let whole = path.as_str().trim_end_matches('/');
+        let folder = whole.rsplit_once('/').map_or("", |(folder, _)| folder);
+        // `/app/` wants a folder of that name, which a folder becomes and a file does not.
+        let folder = if whole == path.as_str() || from.is_dir() { folder } else { whole };
+        let is_there = match folder.parse::<ContainerPath>() {
+            Ok(folder) => {
+                let found = inside::find(self.context, self.container, &folder).await?;
+                found == Some(inside::Kind::Folder)
+            }
+            // The root.
+            Err(_) => folder.is_empty(),
+        };
+        if is_there {
+            return Ok(());
+        }
+        let name = self.container.name();
+        let message = format!("there is no folder {folder} in container {name}");
+        Err(Error::new(Code::ResourceNotFound, message).with("container", name))
     }
 }
 
 fn inward(container: &str, from: &Path, path: &ContainerPath) -> Invocation {
     copying(Hazard::HostPath { path: from.to_owned(), read_only: true })
         .operands([from.display().to_string(), format!("{container}:{path}")])
+}
+
+/// The same with an archive from standard input.
+fn fed(container: &str, from: &Path, folder: &str) -> Invocation {
+    copying(Hazard::HostPath { path: from.to_owned(), read_only: true })
+        .operands(["-".to_owned(), format!("{container}:{folder}")])
 }
 
 /// To a place that stands for the one that is judged.
@@ -258,6 +301,8 @@ mod tests {
         let out = outward("web", &path, &to, &to);
         assert_snapshot!(out, @r"docker container cp -- 'web:/var/log/it'\''s' '/etc/it'\''s'");
         assert_snapshot!(format!("{:?}", out.hazards()), @r#"[HostPath { path: "/etc/it's", read_only: false }]"#);
+        let copy = fed("web", Path::new("/etc/hosts"), "/var/log/");
+        assert_snapshot!(copy, @"docker container cp -- - web:/var/log/");
         let copy = inward("web", Path::new("/etc/hosts"), &path);
         assert_snapshot!(copy, @r"docker container cp -- /etc/hosts 'web:/var/log/it'\''s'");
         assert_snapshot!(format!("{:?}", copy.hazards()), @r#"[HostPath { path: "/etc/hosts", read_only: true }]"#);
