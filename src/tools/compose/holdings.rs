@@ -1,4 +1,4 @@
-//! Everything that a project has: containers, networks, volumes and the images of its containers.
+//! Everything that a project has: containers, networks and volumes; and looking at images by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::project::{self, Labelled, Object};
 use crate::command::containers::{Container, or_default};
 use crate::command::disk::bytes;
+use crate::command::images::full_name;
 use crate::command::values::ProjectName;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::docker::Docker;
@@ -22,8 +23,6 @@ pub(super) struct Holdings {
     pub(super) networks: Vec<Object>,
     /// Those of the file, and the nameless ones of its containers.
     pub(super) volumes: Vec<Volume>,
-    /// Names of the images of its containers, with their IDs.
-    pub(super) images: BTreeMap<String, String>,
 }
 
 impl Holdings {
@@ -45,11 +44,7 @@ impl Holdings {
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
-        let images = containers
-            .iter()
-            .map(|container| (container.config.image.clone(), container.image.clone()))
-            .collect();
-        Ok(Self { containers, networks, volumes, images })
+        Ok(Self { containers, networks, volumes })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -195,14 +190,6 @@ impl Image {
             || self.id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(name))
             || tags.any(|tag| full_name(tag) == full)
     }
-}
-
-/// The short form that docker shows: without its own registry, with a tag.
-fn full_name(name: &str) -> String {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    let name = name.strip_prefix("library/").unwrap_or(name);
-    let last = name.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
-use crate::tools::protect::{judge_changes, judge_start};
+use crate::tools::protect::{judge_changes, judge_end, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -67,6 +67,9 @@ impl Request<'_> {
             return Err(project::no_such_project(docker, self.project).await);
         }
         choose(&mut before, self.services)?;
+        if self.verb == "stop" {
+            before.iter().try_for_each(|container| judge_end(context, container))?;
+        }
         let command = self.command(before.len());
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));

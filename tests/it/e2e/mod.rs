@@ -27,6 +27,7 @@ mod exec;
 mod images;
 mod life_cycle;
 mod logs;
+mod losses;
 mod networks;
 mod person;
 mod processes;
