@@ -259,6 +259,12 @@ impl Image {
         named(&self.repo_digests)
     }
 
+    /// Whether no registry is known to have it, so that it cannot come back. In a containerd store
+    /// everything has a digest, also what was built here: its ID.
+    pub fn is_only_here(&self) -> bool {
+        self.digests().iter().all(|known| known.split_once('@').is_some_and(|it| it.1 == self.id))
+    }
+
     /// The name by which `reference` means this image; none when it is an ID.
     pub fn name_in(&self, reference: &ImageRef) -> Option<String> {
         let name = full_name(reference.as_str());
@@ -349,10 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_that_is_the_id_says_nothing_of_a_registry() {
+        let image = |digest: &str| Image {
+            id: A.into(),
+            repo_digests: vec![format!("app@{digest}")],
+            ..Image::default()
+        };
+        assert!(image(A).is_only_here());
+        assert!(!image(B).is_only_here());
+    }
+
+    #[test]
     fn an_image_without_names_and_settings_is_read() {
         let text = r#"{"Id":"sha256:a","RepoTags":["<none>:<none>"],"RepoDigests":null,"Os":"linux","Architecture":"arm","Variant":"v7","Config":null}"#;
         let image: Image = serde_json::from_str(text).unwrap();
-        assert!(image.tags().is_empty() && image.digests().is_empty());
+        assert!(image.tags().is_empty() && image.digests().is_empty() && image.is_only_here());
         assert_eq!(image.platform(), "linux/arm/v7");
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::paths::{Access, FileKind, Paths};
+use super::pattern::Pattern;
 use super::refusal::{Findings, Place, Refusal, Violation, plain};
 use super::{Policy, places, rights, rule};
 use crate::command::labels;
@@ -189,7 +190,12 @@ impl Policy {
     ) -> Result<(), Refusal> {
         let mut findings = Findings::new(self, &Nowhere);
         let has_label = object_labels.any(|pair| pair == (labels::PROTECT, "true"));
-        if has_label || self.protect.iter().any(|pattern| pattern.matches(name)) {
+        // An image is protected under all of its tags by its name without one.
+        let untagged = Some(name).filter(|_| kind == "image").and_then(repository);
+        let is_meant = |pattern: &Pattern| {
+            pattern.matches(name) || untagged.is_some_and(|name| pattern.matches(name))
+        };
+        if has_label || self.protect.iter().any(is_meant) {
             let subject = format!("{kind} {}", plain(name));
             findings.refuse(&rule::PROTECTED, subject, &Place::default());
         }
@@ -210,8 +216,14 @@ impl Policy {
         let mut findings = Findings::new(self, &Nowhere);
         // What compose has deployed from its standard input is ours too: a label of our own would
         // change the hash of the service, and make a person's own `up` recreate it.
-        let is_ours =
-            |(key, value)| key == labels::REQUEST || (key == labels::PROJECT_FILES && value == "-");
+        // Containers and further images inherit the label of an image, so it counts for its names.
+        let was_built = |value: &str| kind == "image" && value.split(' ').any(|it| it == name);
+        let is_ours = |(key, value): (&str, &str)| match key {
+            labels::REQUEST => true,
+            labels::PROJECT_FILES => value == "-",
+            labels::BUILT => was_built(value),
+            _ => false,
+        };
         if self.only_ours && !object_labels.any(is_ours) {
             let subject = format!("{kind} {}", plain(name));
             findings.refuse(&rule::NOT_OURS, subject, &Place::default());
@@ -296,6 +308,15 @@ fn powerful(mut refusal: Refusal, name: &str) -> Refusal {
         rule::TARGET.instead.clone_into(&mut violation.instead);
     }
     refusal
+}
+
+/// `reg.test:5000/app` of `reg.test:5000/app:1` or of `reg.test:5000/app@sha256:…`.
+fn repository(image: &str) -> Option<&str> {
+    if let Some((name, _)) = image.split_once('@') {
+        return Some(name);
+    }
+    let (name, tag) = image.rsplit_once(':')?;
+    (!tag.contains('/')).then_some(name)
 }
 
 /// Docker Desktop shows binds as its virtual machine sees them.

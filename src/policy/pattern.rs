@@ -40,10 +40,11 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_of_names = |c: char| c.is_ascii_alphanumeric() || "_.-*?".contains(c);
-        if text.is_empty() || !text.chars().all(is_of_names) {
+        // Names of images have registries, paths and tags.
+        let is_of_names = |c: char| c.is_ascii_alphanumeric() || "_.-*?:/".contains(c);
+        if text.is_empty() || text.contains("..") || !text.chars().all(is_of_names) {
             return Err(format!(
-                "{text:?} is no pattern of names: use letters, digits, \"_\", \".\", \"-\", and \"*\" or \"?\" for anything"
+                "{text:?} is no pattern of names: use letters, digits, \"_\", \".\", \"-\", \":\", \"/\", and \"*\" or \"?\" for anything"
             ));
         }
         Ok(Self(text.to_owned()))
@@ -72,6 +73,7 @@ mod tests {
             ("*aab", "aaab"),
             ("p?", "pg"),
             ("*", "anything"),
+            ("reg.test:5000/shop/*:1", "reg.test:5000/shop/app:1"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }

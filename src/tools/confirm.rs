@@ -32,10 +32,10 @@ pub enum When {
 /// One object that the call would remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Doomed {
-    /// `volume`, `container`, `image`, `network`.
+    /// `volume`, `container`, `image`, `network`, `file`.
     pub kind: &'static str,
     pub name: String,
-    /// The full ID. A volume has none.
+    /// The full ID. A volume has none; of a file what would not be the same of another one.
     pub id: String,
     /// Of a volume: a new one of the same name is another.
     pub created: String,

@@ -1,15 +1,18 @@
 //! The operator's words about single objects: what stays, and what is not ours to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Context;
+use super::batches::in_batches;
 use crate::command::containers::Container;
 use crate::command::documents::Documents;
-use crate::command::labels::REQUEST;
+use crate::command::images::{Image, InspectImages, full_name};
+use crate::command::labels::{self, BUILT, REQUEST};
 use crate::command::values::Labels;
 use crate::docker::Docker;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::policy::{Disk, Level};
 
 /// So many containers that share namespaces one after the other are looked at.
@@ -68,6 +71,45 @@ pub(super) fn judge_removal(
 ) -> Result<(), Error> {
     judge_protection(docker, kind, name, labels)?;
     judge_change(docker, kind, name, labels)
+}
+
+/// Refuses to take names from the images that have them: a protected one would be so no more, and
+/// one that has lost its last name goes with the next `prune`. `project` is that of a compose
+/// project, whose images may be followed by newer ones.
+///
+/// # Errors
+/// As [`judge_change`] and [`judge_protection`].
+pub(super) async fn judge_names(
+    docker: &Docker,
+    names: impl IntoIterator<Item = String>,
+    project: Option<&str>,
+) -> Result<(), Error> {
+    let names: BTreeSet<String> = names.into_iter().map(|name| full_name(&name)).collect();
+    let asked: Vec<String> = names.iter().cloned().collect();
+    for image in in_batches(docker, &asked, InspectImages::listed).await? {
+        for name in image.tags().iter().filter(|tag| names.contains(*tag)) {
+            judge_name(docker, name, &image, project)?;
+        }
+    }
+    Ok(())
+}
+
+/// [`judge_names`] of one name and the image that has it.
+///
+/// # Errors
+/// As [`judge_names`].
+pub(super) fn judge_name(
+    docker: &Docker,
+    name: &str,
+    holder: &Image,
+    project: Option<&str>,
+) -> Result<(), Error> {
+    let labels = &holder.config.labels;
+    judge_protection(docker, "image", name, labels)?;
+    if project.is_some() && labels.get(labels::PROJECT).map(String::as_str) == project {
+        return Ok(());
+    }
+    judge_change(docker, "image", name, labels)
 }
 
 fn pairs(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
@@ -177,6 +219,30 @@ pub(super) async fn judge_start(docker: &Docker, containers: &[Container]) -> Re
     Ok(docker.policy().start(binds, &Disk)?)
 }
 
+/// Refuses to end a `--rm` container that would be missed: it goes when it ends, and docker removes
+/// its nameless volumes with it. A restart keeps both.
+///
+/// # Errors
+/// As [`judge_protection`]; DKR-010 for volumes.
+pub(super) fn judge_end(context: &Context, container: &Container) -> Result<(), Error> {
+    if !container.host_config.auto_remove {
+        return Ok(());
+    }
+    let name = container.name();
+    judge_protection(&context.docker, "container", name, &container.config.labels)?;
+    let volumes = container.anonymous_volumes();
+    if volumes.is_empty() || !context.confirmations.asks_about_data() {
+        return Ok(());
+    }
+    let message = format!(
+        "{name} removes itself when it ends, and its volumes with it: {}",
+        volumes.join(", ")
+    );
+    Err(Error::new(Code::WrongState, message).with("container", name).hint(
+        "remove-container with force ends it and keeps the volumes; with volumes: true it shows a plan for them",
+    ))
+}
+
 /// [`judge_removal`] for what removes many things: it goes on without this one.
 pub(super) fn stays(
     docker: &Docker,
@@ -192,9 +258,11 @@ pub(super) fn stays(
 /// # Errors
 /// DKR-004.
 pub(super) fn refuse_own_label(labels: &Labels) -> Result<(), Error> {
-    if labels.iter().any(|(key, _)| key.as_str() == REQUEST) {
-        let message = format!("the label {REQUEST} is this server's own");
-        return Err(Error::invalid("labels", message));
+    match labels.iter().find(|(key, _)| [REQUEST, BUILT].contains(&key.as_str())) {
+        Some((key, _)) => {
+            let message = format!("the label {key} is this server's own");
+            Err(Error::invalid("labels", message))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -234,6 +234,18 @@ fn protected_and_foreign_objects() {
         |labels: &[(&str, &str)]| rules(policy.change("container", "web", labels.iter().copied()));
     assert_eq!(removal("data", &[]), [""; 0]);
     assert_eq!(removal("pgdata", &[]), ["object.protected"]);
+    let policy_of_app = Policy { protect: vec!["r:5/app".parse().unwrap()], ..unrestricted() };
+    for (kind, name, protected) in [
+        ("image", "r:5/app:1", true),
+        ("image", "r:5/app@sha256:ab", true),
+        ("image", "r:5/app", true),
+        ("image", "r:5/apps:1", false),
+        ("image", "r:5", false),
+        ("volume", "r:5/app:1", false),
+    ] {
+        let refused = policy_of_app.removal(kind, name, std::iter::empty()).is_err();
+        assert_eq!(refused, protected, "{kind} {name}");
+    }
     assert_eq!(removal("data", &[("docker-mcp-server.protect", "false")]), [""; 0]);
     assert_eq!(removal("data", &[("docker-mcp-server.protect", "true")]), ["object.protected"]);
     assert_eq!(change(&[("docker-mcp-server.request", "01ab")]), [""; 0]);
@@ -241,5 +253,11 @@ fn protected_and_foreign_objects() {
     assert_eq!(change(&[]), ["object.not_ours"]);
     let by_hand = ("com.docker.compose.project.config_files", "/home/ann/shop/compose.yaml");
     assert_eq!(change(&[by_hand]), ["object.not_ours"]);
+    // An image is ours under the names that it was built for; others inherit its label.
+    let built = ("docker-mcp-server.built", "app:1 app:latest");
+    let image = |kind: &str, name: &str| rules(policy.change(kind, name, std::iter::once(built)));
+    assert_eq!(image("image", "app:latest"), [""; 0]);
+    assert_eq!(image("image", "app:2"), ["object.not_ours"]);
+    assert_eq!(image("container", "app:1"), ["object.not_ours"]);
     assert_eq!(rules(standard().change("container", "web", std::iter::empty())), [""; 0]);
 }

@@ -6,13 +6,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
-use super::holdings::{Holdings, VolumeSizes, images_by_name, volumes_by_name};
+use super::holdings::{Holdings, VolumeSizes, volumes_by_name};
+use super::leaving::{self, Images, Leaving};
 use super::project;
 use crate::command::compose::Project;
-use crate::command::containers::ListContainers;
-use crate::command::images::{Image, InspectImages};
+use crate::command::containers::{Container, ListContainers};
+use crate::command::images::full_name;
 use crate::command::text::human_bytes;
 use crate::command::values::{Bounded, ProjectName};
+use crate::command::volumes::Volume;
 use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -44,14 +46,6 @@ pub(super) struct ComposeDown {
     dry_run: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Images {
-    #[default]
-    None,
-    Local,
-    All,
-}
-
 impl<'de> Deserialize<'de> for Images {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let sent = Value::deserialize(deserializer)?;
@@ -75,17 +69,6 @@ impl JsonSchema for Images {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string" })
-    }
-}
-
-impl Images {
-    /// The value of `--rmi`.
-    fn argument(self) -> Option<&'static str> {
-        match self {
-            Self::None => None,
-            Self::Local => Some("local"),
-            Self::All => Some("all"),
-        }
     }
 }
 
@@ -126,26 +109,38 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        let images = self.images(docker, &before).await?;
-        self.judge(docker, &before, &images)?;
+        let (which, orphans) = (self.remove_images, self.remove_orphans);
+        let images =
+            leaving::find(docker, &self.project_name, &before.containers, which, orphans).await?;
+        let volumes = self.volumes(&before);
+        Self::judge(docker, &before, &images, &volumes)?;
         let command = self.command(before.containers.len());
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([command])));
+        let mut commands = vec![command.clone()];
+        if !images.is_empty() {
+            commands.push(leaving::removal(images.iter().map(|image| &image.name)));
         }
-        let doomed = self.doomed(docker, &before, &images).await?;
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new(commands)));
+        }
+        let doomed = self.doomed(docker, &before, &images, &volumes).await?;
         let decision = context.confirmations.decide(
             Self::SPEC.name,
-            std::slice::from_ref(&command),
+            &commands,
             doomed,
             self.confirm.as_deref(),
         )?;
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan));
         }
-        docker.watch(&Act(command.clone()), |_| docker.progress().say("taking down")).await?;
+        docker.watch(&Act(command), |_| docker.progress().say("taking down")).await?;
+        if !self.remove_volumes && !volumes.is_empty() {
+            wait_for(docker, &volumes).await?;
+        }
         let after = Holdings::of(docker, &self.project_name).await?;
-        let mut reply = self.compare(docker, &before, &after).await?;
-        reply.command = command.to_string();
+        let (gone, kept) = leaving::remove(docker, &images).await?;
+        let mut reply = self.compare(docker, &before, &after, kept).await?;
+        reply.removed.images = gone;
+        reply.command = DryRun::new(commands).into_command();
         Ok(Change::Done(reply))
     }
 }
@@ -159,22 +154,22 @@ impl ComposeDown {
         Project::named(self.project_name.clone())
             .invocation(Effect::Destroy, "down")
             .flag("--volumes", self.remove_volumes)
-            .maybe("--rmi", self.remove_images.argument())
             .flag("--remove-orphans", self.remove_orphans)
             .maybe("--timeout", self.timeout_seconds.map(Bounded::get))
             .timeout(Duration::from_secs(seconds.min(1800)))
     }
 
-    /// What the operator wants to stay. The networks and volumes of a project are ours when its
-    /// containers are.
+    /// What the operator wants to stay. The networks and volumes of a project, and the images that
+    /// were built for it, are ours when its containers are.
     fn judge(
-        &self,
         docker: &Docker,
         before: &Holdings,
-        images: &[(String, Image)],
+        images: &[Leaving],
+        volumes: &[&Volume],
     ) -> Result<(), Error> {
-        for (name, image) in images {
-            judge_protection(docker, "image", name, &image.config.labels)?;
+        for Leaving { name, image, is_own, .. } in images {
+            let judge = if *is_own { judge_protection } else { judge_removal };
+            judge(docker, "image", name, &image.config.labels)?;
         }
         for network in &before.networks {
             judge_protection(docker, "network", &network.name, &BTreeMap::new())?;
@@ -182,47 +177,32 @@ impl ComposeDown {
         for container in &before.containers {
             judge_removal(docker, "container", container.name(), &container.config.labels)?;
         }
-        for volume in before.volumes.iter().filter(|_| self.remove_volumes) {
+        for volume in volumes {
             judge_protection(docker, "volume", &volume.name, &volume.labels)?;
         }
         Ok(())
     }
 
-    /// The images that would go, by the names that the containers have for them.
-    async fn images(
-        &self,
-        docker: &Docker,
-        before: &Holdings,
-    ) -> Result<Vec<(String, Image)>, Error> {
-        let project = self.project_name.as_str();
-        // Compose's own names are those of services that are built and have no `image`.
-        let is_local = |name: &str| {
-            name.strip_prefix(project).is_some_and(|service| service.starts_with(['-', '_']))
-        };
-        let goes = |name: &&String| match self.remove_images {
-            Images::None => false,
-            Images::Local => is_local(name),
-            Images::All => true,
-        };
-        let (names, ids): (Vec<String>, Vec<String>) = before
-            .images
+    /// The volumes that go: a container that removes itself when it ends takes its nameless ones
+    /// along, whatever was asked for.
+    fn volumes<'a>(&self, before: &'a Holdings) -> Vec<&'a Volume> {
+        let leaves = |container: &&Container| container.host_config.auto_remove;
+        let taken: BTreeSet<&str> = before
+            .containers
             .iter()
-            .filter(|(name, _)| goes(name))
-            .map(|(name, id)| (name.clone(), id.clone()))
-            .unzip();
-        if ids.is_empty() {
-            return Ok(vec![]);
-        }
-        let found = docker.run(&InspectImages::listed(ids.clone())).await?;
-        let image = |id: &String| found.iter().find(|image| image.id == *id).cloned();
-        Ok(names.into_iter().zip(&ids).filter_map(|(name, id)| Some((name, image(id)?))).collect())
+            .filter(leaves)
+            .flat_map(Container::anonymous_volumes)
+            .collect();
+        let goes = |volume: &&Volume| self.remove_volumes || taken.contains(volume.name.as_str());
+        before.volumes.iter().filter(goes).collect()
     }
 
     async fn doomed(
         &self,
         docker: &Docker,
         before: &Holdings,
-        images: &[(String, Image)],
+        images: &[Leaving],
+        volumes: &[&Volume],
     ) -> Result<Vec<Doomed>, Error> {
         let project = self.project_name.to_string();
         let going = before
@@ -245,20 +225,19 @@ impl ComposeDown {
             project: Some(project.clone()),
             ..Doomed::default()
         }));
-        doomed.extend(images.iter().map(|(name, image)| Doomed {
+        doomed.extend(images.iter().map(|Leaving { name, image, loses_data, .. }| Doomed {
             kind: "image",
             name: name.clone(),
             id: image.id.clone(),
             project: Some(project.clone()),
             size: Some(human_bytes(image.size)),
-            // Built here: no registry has it.
-            loses_data: image.digests().is_empty() && image.tags().len() <= 1,
+            loses_data: *loses_data,
             ..Doomed::default()
         }));
-        if self.remove_volumes && !before.volumes.is_empty() {
+        if !volumes.is_empty() {
             let users = docker.run(&ListContainers::everything()).await?;
             let sizes = docker.run(&VolumeSizes).await.unwrap_or_default();
-            doomed.extend(before.volumes.iter().map(|volume| {
+            doomed.extend(volumes.iter().map(|volume| {
                 Doomed {
                     kind: "volume",
                     name: volume.name.clone(),
@@ -283,6 +262,7 @@ impl ComposeDown {
         docker: &Docker,
         before: &Holdings,
         after: &Holdings,
+        kept_images: Vec<String>,
     ) -> Result<Reply, Error> {
         let names = |holdings: &Holdings| -> BTreeSet<String> {
             holdings.containers.iter().map(|container| container.name().to_owned()).collect()
@@ -296,6 +276,7 @@ impl ComposeDown {
             before.volume_names().into_iter().partition(|name| !left.contains(name));
         let mut still_in_use: Vec<String> =
             networks(after).into_iter().map(|name| format!("network {name}")).collect();
+        still_in_use.extend(kept_images.into_iter().map(|name| format!("image {name}")));
         let mut kept_volumes = vec![];
         if self.remove_volumes {
             still_in_use.extend(kept.into_iter().map(|name| format!("volume {name}")));
@@ -308,7 +289,11 @@ impl ComposeDown {
                 let name = entry.split_once(' ').map_or("", |(_, name)| name).to_owned();
                 let users: Vec<&str> = rows
                     .iter()
-                    .filter(|row| row.mounts.contains(&name) || row.networks.contains(&name))
+                    .filter(|row| {
+                        row.mounts.contains(&name)
+                            || row.networks.contains(&name)
+                            || full_name(&row.image) == name
+                    })
                     .map(|row| row.name.as_str())
                     .collect();
                 if !users.is_empty() {
@@ -317,19 +302,13 @@ impl ComposeDown {
                 }
             }
         }
-        let images = if self.remove_images == Images::None {
-            vec![]
-        } else {
-            let left = images_by_name(docker, before.images.keys().cloned().collect()).await?;
-            before.images.keys().filter(|name| !left.contains_key(*name)).cloned().collect()
-        };
         Ok(Reply {
             project: self.project_name.to_string(),
             removed: Removed {
                 containers: names(before).difference(&names(after)).cloned().collect(),
                 networks: networks(before).difference(&networks(after)).cloned().collect(),
                 volumes: gone,
-                images,
+                images: vec![],
             },
             still_in_use,
             kept_volumes,
@@ -338,12 +317,24 @@ impl ComposeDown {
     }
 }
 
+/// Docker removes the volumes of a container that removes itself a moment after it; some stay.
+async fn wait_for(docker: &Docker, volumes: &[&Volume]) -> Result<(), Error> {
+    let names: Vec<String> = volumes.iter().map(|volume| volume.name.clone()).collect();
+    for _ in 0..10 {
+        if volumes_by_name(docker, names.clone()).await?.is_empty() {
+            return Ok(());
+        }
+        docker.sleep(Duration::from_millis(200)).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
     use serde_json::json;
 
-    use super::ComposeDown;
+    use super::{ComposeDown, Images};
 
     fn argv(arguments: serde_json::Value) -> String {
         let tool: ComposeDown = serde_json::from_value(arguments).unwrap();
@@ -358,7 +349,7 @@ mod tests {
                 "project_name": "shop", "remove_volumes": true, "remove_images": "local",
                 "remove_orphans": true, "timeout_seconds": 0,
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down --volumes --rmi=local --remove-orphans --timeout=0"
+            @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down --volumes --remove-orphans --timeout=0"
         );
     }
 
@@ -366,12 +357,12 @@ mod tests {
     fn images_are_chosen_by_a_switch_or_a_word() {
         let images = |sent: serde_json::Value| {
             let tool = json!({"project_name": "shop", "remove_images": sent});
-            serde_json::from_value::<ComposeDown>(tool).map(|tool| tool.remove_images.argument())
+            serde_json::from_value::<ComposeDown>(tool).map(|tool| tool.remove_images)
         };
-        assert_eq!(images(json!(false)).unwrap(), None);
-        assert_eq!(images(json!("false")).unwrap(), None);
-        assert_eq!(images(json!(true)).unwrap(), Some("all"));
-        assert_eq!(images(json!("Local")).unwrap(), Some("local"));
+        assert_eq!(images(json!(false)).unwrap(), Images::None);
+        assert_eq!(images(json!("false")).unwrap(), Images::None);
+        assert_eq!(images(json!(true)).unwrap(), Images::All);
+        assert_eq!(images(json!("Local")).unwrap(), Images::Local);
         assert!(images(json!("some")).is_err());
     }
 }

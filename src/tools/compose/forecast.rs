@@ -1,20 +1,22 @@
 //! What a deployment would do, for `dry_run`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::holdings::images_by_name;
 use super::model::{self, Vetted};
 use super::project;
 use super::settle::Expected;
-use super::view::{Model, Port};
+use super::view::{Model, Port, Renewal, Service};
 use crate::command::containers::Container;
 use crate::command::labels;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::sort;
-use crate::tools::protect::judge_protection;
+use crate::tools::Context;
+use crate::tools::protect::{judge_end, judge_protection};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Planned {
@@ -23,24 +25,34 @@ pub(super) struct Planned {
     builds: Option<bool>,
     replicas: Option<u32>,
     ports: Vec<String>,
-    /// What `up` would do, judged by the definition alone: a new image recreates too.
+    /// What `up` would do with the images that are here: one that it builds or pulls recreates too.
     action: &'static str,
 }
 
-/// Refuses a deployment that would remove or replace what the operator has protected.
+/// What a deployment is told to do with containers that are there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Anew {
+    pub(super) recreates_all: bool,
+    pub(super) removes_orphans: bool,
+    pub(super) renewal: Renewal,
+}
+
+/// Refuses a deployment that would remove or replace what the operator has protected, or what
+/// takes its volumes along.
 ///
 /// # Errors
-/// DKR-014 with the rule `object.protected`.
+/// DKR-014 with the rule `object.protected`; as [`judge_end`].
 pub(super) async fn judge_protected(
-    docker: &Docker,
+    context: &Context,
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &[Container],
-    recreates_all: bool,
-    removes_orphans: bool,
+    anew: Anew,
 ) -> Result<(), Error> {
+    let docker = &context.docker;
     let judge = |container: &Container| {
-        judge_protection(docker, "container", container.name(), &container.config.labels)
+        judge_protection(docker, "container", container.name(), &container.config.labels)?;
+        judge_end(context, container)
     };
     if before.iter().all(|container| judge(container).is_ok()) {
         return Ok(());
@@ -48,17 +60,24 @@ pub(super) async fn judge_protected(
     let services = planned(docker, vetted, expected, before).await?;
     let goes = |container: &&Container| {
         let name = project::service(container);
-        if !vetted.model().services.contains_key(name) {
-            return removes_orphans;
-        }
+        let Some(service) = vetted.model().services.get(name) else {
+            return anew.removes_orphans;
+        };
         // A service that was not chosen stays as it is.
         let Some(expected) = expected.get(name) else { return false };
         let plan = services.iter().find(|planned| planned.service == name);
-        recreates_all
+        anew.recreates_all
+            // The image that comes may be another one.
+            || service.is_renewed(anew.renewal)
             || plan.is_some_and(|it| it.action == "recreate")
             || project::number(container) > expected.replicas
     };
-    before.iter().filter(goes).try_for_each(judge)
+    before.iter().filter(goes).try_for_each(judge).map_err(|error| {
+        if anew.renewal == Renewal::default() {
+            return error;
+        }
+        error.hint("if it is about the image: compose-build or compose-pull first, and deploy without build and pull; an unchanged image leaves the container as it is")
+    })
 }
 
 /// What `up` would do to each service.
@@ -72,12 +91,21 @@ pub(super) async fn planned(
     before: &[Container],
 ) -> Result<Vec<Planned>, Error> {
     let (hashes, _) = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
+    let image_name = |service: &Service, name: &str| service.image_name(&vetted.model().name, name);
+    let images = expected
+        .keys()
+        .filter_map(|name| Some(image_name(vetted.model().services.get(name)?, name)));
+    let images =
+        images_by_name(docker, images.collect::<BTreeSet<_>>().into_iter().collect()).await?;
     let services = expected.iter().filter_map(|(name, expected)| {
         let service = vetted.model().services.get(name)?;
+        // One that is not here is built or pulled.
+        let image = images.get(&image_name(service, name));
         let own: Vec<&Container> =
             before.iter().filter(|container| project::service(container) == name).collect();
         let changed = |container: &&Container| {
             container.label(labels::HASH) != hashes.get(name).map(String::as_str)
+                || image != Some(&container.image)
         };
         let action = if own.is_empty() {
             "create"

@@ -1,4 +1,4 @@
-//! Everything that a project has: containers, networks, volumes and the images of its containers.
+//! Everything that a project has: containers, networks and volumes; and looking at images by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,8 +26,6 @@ pub(super) struct Holdings {
     pub(super) networks: Vec<Object>,
     /// Those of the file, and the nameless ones of its containers.
     pub(super) volumes: Vec<Volume>,
-    /// Names of the images of its containers, with their IDs.
-    pub(super) images: BTreeMap<String, String>,
 }
 
 impl Holdings {
@@ -49,10 +47,7 @@ impl Holdings {
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
-        let image =
-            |container: &Container| (container.config.image.clone(), container.image.clone());
-        let images = sort::map(containers.iter().map(image));
-        Ok(Self { containers, networks, volumes, images })
+        Ok(Self { containers, networks, volumes })
     }
 
     pub(super) fn is_empty(&self) -> bool {

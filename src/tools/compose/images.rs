@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::failure;
 use super::holdings::images_by_name;
 use super::model::{Vetted, resolve_for, vet};
+use super::naming::judge_images;
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
+use super::view::Renewal;
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
@@ -116,6 +118,9 @@ impl Tool for ComposeBuild {
         let (vetted, warnings) =
             request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
         let images = request.images(&vetted, true)?;
+        let (docker, services) = (&context.docker, images.keys().map(String::as_str));
+        let renewal = Renewal { builds: true, pulls: false };
+        judge_images(docker, vetted.model(), services, renewal).await?;
         let build = request
             .command(&vetted, "build")
             .flag("--no-cache", self.no_cache)
@@ -123,7 +128,6 @@ impl Tool for ComposeBuild {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([build])));
         }
-        let docker = &context.docker;
         let started = Instant::now();
         let before = images_by_name(docker, images.values().cloned().collect()).await?;
         let mut log = BuildLog::default();
@@ -166,6 +170,9 @@ impl Tool for ComposePull {
         let (vetted, warnings) =
             request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
         let images = request.images(&vetted, false)?;
+        let (docker, services) = (&context.docker, images.keys().map(String::as_str));
+        let renewal = Renewal { builds: false, pulls: true };
+        judge_images(docker, vetted.model(), services, renewal).await?;
         // One image that cannot be had must not keep the others from being told.
         let pull = request
             .command(&vetted, "pull")
@@ -175,7 +182,6 @@ impl Tool for ComposePull {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([pull])));
         }
-        let docker = &context.docker;
         let started = Instant::now();
         let before = images_by_name(docker, images.values().cloned().collect()).await?;
         let failed = docker.watch(&Work(pull.clone()), |line| say(context, line)).await?;

@@ -17,7 +17,7 @@ use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::sort;
-use crate::tools::protect::{judge_again, judge_changes, judge_start};
+use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -69,7 +69,9 @@ impl Request<'_> {
         }
         let all = before.clone();
         choose(&mut before, self.services)?;
-        if self.verb != "stop" {
+        if self.verb == "stop" {
+            before.iter().try_for_each(|container| judge_end(context, container))?;
+        } else {
             judge_again(docker, connected(&all, &before)).await?;
         }
         let command = self.command(before.len());

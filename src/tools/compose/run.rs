@@ -1,14 +1,19 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::failure;
+use super::forecast::{Anew, judge_protected};
 use super::model::{Vetted, resolve_for, vet};
+use super::naming::judge_images;
 use super::project;
+use super::settle::Expected;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::PREPARATION;
 use super::values;
+use super::view::Renewal;
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
 use crate::command::{Act, Command, Effect, Invocation, Output, labels};
@@ -73,6 +78,10 @@ impl Tool for ComposeRun {
         let warnings = resolved.warnings.clone();
         let vetted = vet(docker, resolved).await?;
         judge_changes(docker, &running)?;
+        let expected = self.needed(&vetted)?;
+        judge_protected(context, &vetted, &expected, &running, Anew::default()).await?;
+        let images = expected.keys().map(String::as_str).chain([self.service.as_str()]);
+        judge_images(docker, vetted.model(), images, Renewal::default()).await?;
         if self.no_deps {
             self.judge_what_it_shares(docker, &vetted).await?;
         }
@@ -102,6 +111,18 @@ impl Tool for ComposeRun {
 }
 
 impl ComposeRun {
+    /// The services that compose brings up before, as `up` does it.
+    fn needed(&self, vetted: &Vetted) -> Result<BTreeMap<String, Expected>, Error> {
+        let model = vetted.model();
+        let mut needed = model.selected(std::slice::from_ref(&self.service))?;
+        needed.retain(|name| !self.no_deps && *name != self.service.as_str());
+        let expected = |name: &str| {
+            let replicas = model.services.get(name)?.replicas();
+            Some((name.to_owned(), Expected { replicas, depends_on: vec![] }))
+        };
+        Ok(needed.into_iter().filter_map(expected).collect())
+    }
+
     /// Without its dependencies being made anew, the containers whose volumes or namespaces it
     /// shares are those that run, and not what the model says.
     async fn judge_what_it_shares(&self, docker: &Docker, vetted: &Vetted) -> Result<(), Error> {

@@ -34,6 +34,7 @@ pub(super) struct Service {
     pub(super) image: Option<String>,
     pub(super) build: Option<serde_json::Value>,
     pub(super) network_mode: Option<String>,
+    pub(super) pull_policy: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<Port>,
     #[serde(deserialize_with = "or_default")]
@@ -59,7 +60,23 @@ pub(super) struct Port {
     protocol: String,
 }
 
+/// What a run of compose does to the images of its services, whatever their file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Renewal {
+    pub(super) builds: bool,
+    pub(super) pulls: bool,
+}
+
 impl Service {
+    /// Whether its image is built or asked for at its registry although it is here.
+    pub(super) fn is_renewed(&self, renewal: Renewal) -> bool {
+        let policy = self.pull_policy.as_deref().unwrap_or_default();
+        // `always`, `daily`, `every_12h` and what may come: whether it is due, compose knows.
+        let may_pull = !matches!(policy, "" | "missing" | "if_not_present" | "never" | "build");
+        let may_build = self.build.is_some() && (renewal.builds || policy == "build");
+        renewal.pulls || may_pull || may_build
+    }
+
     /// The name of its image; compose makes one up for what it builds.
     pub(super) fn image_name(&self, project: &str, service: &str) -> String {
         self.image.clone().unwrap_or_else(|| format!("{project}-{service}"))
@@ -68,6 +85,25 @@ impl Service {
     /// The folder that its image is built from, or a URL.
     pub(super) fn build_context(&self) -> Option<&str> {
         self.build.as_ref()?.get("context")?.as_str()
+    }
+
+    /// The further names that its image gets when it is built.
+    pub(super) fn build_tags(&self) -> Vec<String> {
+        let tags = self.build.as_ref().and_then(|build| build.get("tags")?.as_array());
+        tags.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
+    }
+
+    /// The services whose images its image is built from, written as a map or as a list.
+    pub(super) fn built_from(&self) -> Vec<&str> {
+        let contexts = self.build.as_ref().and_then(|build| build.get("additional_contexts"));
+        let values: Vec<&serde_json::Value> = match contexts {
+            Some(serde_json::Value::Object(map)) => map.values().collect(),
+            Some(serde_json::Value::Array(list)) => list.iter().collect(),
+            _ => vec![],
+        };
+        let texts = values.into_iter().filter_map(|value| value.as_str());
+        let places = texts.map(|text| text.rsplit_once('=').map_or(text, |(_, place)| place));
+        places.filter_map(|place| place.strip_prefix("service:")).collect()
     }
 
     pub(super) fn replicas(&self) -> u32 {

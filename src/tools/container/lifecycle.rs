@@ -9,7 +9,7 @@ use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
-use crate::tools::protect::{judge_again, judge_changes, judge_protection, judge_start};
+use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -75,7 +75,7 @@ async fn act(
         judge_again(&context.docker, [&before]).await?;
     }
     if matches!(shown.verb(), "stop" | "kill") {
-        refuse_to_lose_volumes(context, &before)?;
+        judge_end(context, &before)?;
     }
     if dry_run {
         return Ok(Change::DryRun(DryRun::new([shown])));
@@ -101,26 +101,6 @@ async fn act(
         }
     };
     Ok(Change::Done(done))
-}
-
-/// A `--rm` container goes when it ends, and docker removes its nameless volumes with it.
-fn refuse_to_lose_volumes(context: &Context, container: &Container) -> Result<(), Error> {
-    if !container.host_config.auto_remove {
-        return Ok(());
-    }
-    let name = container.name();
-    judge_protection(&context.docker, "container", name, &container.config.labels)?;
-    let volumes = container.anonymous_volumes();
-    if volumes.is_empty() || !context.confirmations.asks_about_data() {
-        return Ok(());
-    }
-    let message = format!(
-        "{name} removes itself when it ends, and its volumes with it: {}",
-        volumes.join(", ")
-    );
-    Err(Error::new(Code::WrongState, message).with("container", name).hint(
-        "remove-container with force ends it and keeps the volumes; with volumes: true it shows a plan for them",
-    ))
 }
 
 pub(super) async fn inspect(

@@ -1,5 +1,6 @@
 //! save-image and load-image: images as files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,13 +8,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
-use crate::command::images::InspectImages;
+use super::tag::Tagging;
+use crate::command::images::{InspectImages, ListImages};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, HostPath, ImageRef};
 use crate::command::{Command, Effect, Hazard, Invocation, Output};
+use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::policy::Disk;
+use crate::tools::batches::in_batches;
 use crate::tools::confirm::token;
+use crate::tools::protect::judge_name;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -137,10 +142,10 @@ impl Tool for LoadImage {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
         context.docker.progress().say(format!("loading {}", load.path.display()));
-        let (names, warnings) = context
-            .docker
-            .run(&load)
-            .await
+        let before = Names::look(&context.docker).await?;
+        let loaded = context.docker.run(&load).await;
+        before.give_back(&context.docker).await?;
+        let (names, warnings) = loaded
             .map_err(|error| explained(error).with("path", load.path.display().to_string()))?;
         let query = InspectImages { images: names, may_vanish: true };
         let mut images: Vec<LoadedImage> = vec![];
@@ -153,6 +158,46 @@ impl Tool for LoadImage {
             }
         }
         Ok(Change::Done(Loaded { images, warnings, command: shown }))
+    }
+}
+
+/// Which image has which name. What names a file brings is known only afterwards: it may be packed,
+/// and another one by the time docker reads it.
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    async fn look(docker: &Docker) -> Result<Self, Error> {
+        let images = docker.run(&ListImages::default()).await?;
+        let names = images
+            .iter()
+            .flat_map(|image| image.tags.iter().map(|name| (name.clone(), image.id.clone())));
+        Ok(Self(names.collect()))
+    }
+
+    /// Gives names that were taken and must not be back to their images, which docker has kept
+    /// without a name.
+    ///
+    /// # Errors
+    /// DKR-014 for such a name; what docker says when it cannot be given back.
+    async fn give_back(self, docker: &Docker) -> Result<(), Error> {
+        // Also when the call was cancelled in the midst of it.
+        let docker = &docker.for_cleanup();
+        let now = Self::look(docker).await?;
+        let has_lost = |(name, id): &(&String, &String)| now.0.get(*name) != Some(*id);
+        let lost: Vec<_> = self.0.iter().filter(has_lost).collect();
+        let ids: Vec<String> = lost.iter().map(|(_, id)| (*id).clone()).collect();
+        let images = in_batches(docker, &ids, InspectImages::listed).await?;
+        let mut refusal = Ok(());
+        for (name, id) in lost {
+            let Some(image) = images.iter().find(|image| image.id == *id) else { continue };
+            let Err(refused) = judge_name(docker, name, image, None) else { continue };
+            docker.run(&Tagging { image: id.clone(), tag: name.clone() }).await?;
+            let new = now.0.get(name).map_or("", |id| short_id(id));
+            refusal = Err(refused.hint(format!(
+                "the images were loaded, but {name} stands for its old image again: give the new one another name by its ID {new}"
+            )));
+        }
+        refusal
     }
 }
 

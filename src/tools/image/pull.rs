@@ -11,6 +11,7 @@ use crate::command::values::{Bounded, ImageRef, Platform};
 use crate::command::{Command, Effect};
 use crate::docker::Line;
 use crate::error::{Code, Error};
+use crate::tools::protect::judge_names;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -64,6 +65,7 @@ impl Tool for PullImage {
             timeout: Duration::from_secs(seconds),
         };
         let shown = pull.invocation().to_string();
+        judge_names(&context.docker, [pull.image.clone()], None).await?;
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }

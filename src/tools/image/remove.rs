@@ -9,7 +9,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
-use crate::tools::protect::judge_removal;
+use crate::tools::protect::{judge_change, judge_protection};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -69,8 +69,13 @@ impl Tool for RemoveImage {
             Target::OneOfItsNames(name) | Target::LastName(name) => vec![name.clone()],
             Target::Id => image.tags(),
         };
-        for name in going.iter().map(String::as_str).chain([self.image.as_str()]) {
-            judge_removal(&context.docker, "image", name, &image.config.labels)?;
+        for name in
+            going.iter().chain(&image.digests()).map(String::as_str).chain([self.image.as_str()])
+        {
+            judge_protection(&context.docker, "image", name, &image.config.labels)?;
+        }
+        for name in if going.is_empty() { vec![self.image.to_string()] } else { going } {
+            judge_change(&context.docker, "image", &name, &image.config.labels)?;
         }
         let users = match target {
             // Another tag keeps the image, so nobody loses anything.
@@ -90,7 +95,7 @@ impl Tool for RemoveImage {
             id: image.id.clone(),
             size: Some(human_bytes(image.size)),
             used_by: users.names(),
-            loses_data: !users.is_empty() || target.is_only_here(&image),
+            loses_data: !users.is_empty() || target.loses(&image),
             ..Doomed::default()
         };
         let decision = context.confirmations.decide(
@@ -138,10 +143,10 @@ impl Target {
         }
     }
 
-    /// The image goes with its names, and no registry is known to have it: it was built here.
-    fn is_only_here(&self, image: &Image) -> bool {
-        let goes = !matches!(self, Self::OneOfItsNames(_));
-        goes && !image.tags().is_empty() && image.digests().is_empty()
+    /// The image goes, and no registry is known to have it: it was built here. Whether it has a
+    /// name says nothing: a newer build, or `tag-image`, may have taken the last one.
+    fn loses(&self, image: &Image) -> bool {
+        !matches!(self, Self::OneOfItsNames(_)) && image.is_only_here()
     }
 
     /// Says before docker does, and with names, what is in the way.
@@ -277,16 +282,16 @@ mod tests {
 
     #[test]
     fn what_was_built_here_and_goes_cannot_come_back() {
-        let only_here = |reference: &str, tags: &[&str], digests: &[&str]| {
+        let loses = |reference: &str, tags: &[&str], digests: &[&str]| {
             let mut image = image(tags);
             image.repo_digests = digests.iter().map(ToString::to_string).collect();
-            Target::of(&reference.parse().unwrap(), &image).is_only_here(&image)
+            Target::of(&reference.parse().unwrap(), &image).loses(&image)
         };
-        assert!(only_here("app", &["app:latest"], &[]));
-        assert!(only_here("abab", &["app:latest"], &[]));
-        assert!(!only_here("app", &["app:latest", "app:1"], &[]), "another tag keeps it");
-        assert!(!only_here("app", &["app:latest"], &["reg.test/app@sha256:cafe"]));
-        assert!(!only_here("abab", &[], &[]), "what a newer build has left");
+        assert!(loses("app", &["app:latest"], &[]));
+        assert!(loses("abab", &["app:latest"], &[]));
+        assert!(!loses("app", &["app:latest", "app:1"], &[]), "another tag keeps it");
+        assert!(!loses("app", &["app:latest"], &["reg.test/app@sha256:cafe"]));
+        assert!(loses("abab", &[], &[]), "what a newer build has left");
     }
 
     #[test]

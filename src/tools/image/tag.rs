@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +7,7 @@ use crate::command::text::short_id;
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
-use crate::tools::protect::judge_protection;
+use crate::tools::protect::judge_name;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -58,11 +56,11 @@ impl Tool for TagImage {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
         let holder = InspectImages { images: vec![tag.clone()], may_vanish: true };
-        let holder = context.docker.run(&holder).await?.pop().map(|image| image.id);
-        let changed = holder.as_deref() != Some(image.id.as_str());
-        if holder.is_some() && changed {
-            // The name is taken from another image.
-            judge_protection(&context.docker, "image", &tag, &BTreeMap::new())?;
+        let holder = context.docker.run(&holder).await?.pop();
+        let moved_from = holder.as_ref().filter(|holder| holder.id != image.id);
+        let changed = holder.is_none() || moved_from.is_some();
+        if let Some(holder) = moved_from {
+            judge_name(&context.docker, &tag, holder, None)?;
         }
         if changed {
             let tagging = Tagging { image: image.id.clone(), tag: tag.clone() };
@@ -75,7 +73,7 @@ impl Tool for TagImage {
             tag,
             tags: after.tags(),
             changed,
-            moved_from: holder.filter(|_| changed).map(|id| short_id(&id).to_owned()),
+            moved_from: moved_from.map(|holder| short_id(&holder.id).to_owned()),
             command: shown,
         }))
     }
@@ -90,9 +88,9 @@ fn new_name(tag: &ImageRef) -> Result<String, Error> {
 }
 
 /// `docker image tag`, which prints nothing.
-struct Tagging {
-    image: String,
-    tag: String,
+pub(super) struct Tagging {
+    pub(super) image: String,
+    pub(super) tag: String,
 }
 
 impl Command for Tagging {

@@ -40,7 +40,7 @@ impl Tool for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove network",
-        description: "Remove an unused network. To take containers off it: disconnect-network. No data is destroyed.",
+        description: "Remove an unused network. To take containers off it: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: false,

@@ -34,7 +34,7 @@ impl Tool for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
         title: "Remove volume",
-        description: "Destroy a volume and its data: a plan first, then the same call with its confirm. Users: find-users.",
+        description: "Destroy a volume and its data, after a plan. Users: find-users.",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,

@@ -119,10 +119,27 @@ async fn files_go_in_and_come_out_and_what_they_replace_is_told() {
     assert_eq!(told["destination"], world.workspace().join("srv").display().to_string(), "{told}");
     assert_eq!(fs::read_to_string(world.workspace().join("srv/config.txt")).unwrap(), "changed\n");
     let back = call(&format!("{name}:/srv/config.txt"), "app");
-    let told = session.done("copy-files", back).await;
     let replaced = world.workspace().join("app/config.txt");
+    let confirmed = |token: &serde_json::Value| {
+        let mut again = back.clone();
+        again["confirm"] = token.clone();
+        again
+    };
+    let plan = session.done("copy-files", back.clone()).await;
+    let lost = &plan["plan"]["removes"];
+    assert_eq!(lost[0]["kind"], "file", "{plan}");
+    assert_eq!(lost[0]["name"], replaced.display().to_string(), "{plan}");
+    // Somebody writes to it meanwhile: the plan was for another file.
+    world.file("app/config.txt", "uno\n");
+    session.fails("DKR-027", "copy-files", confirmed(&plan["confirm"])).await;
+    assert_eq!(fs::read_to_string(&replaced).unwrap(), "uno\n");
+    let plan = session.done("copy-files", back.clone()).await;
+    let told = session.done("copy-files", confirmed(&plan["confirm"])).await;
     assert_eq!(told["overwritten"], json!([replaced.display().to_string()]), "{told}");
     assert_eq!(fs::read_to_string(&replaced).unwrap(), "changed\n");
+    // Nothing is lost where the same is there.
+    let told = session.done("copy-files", back.clone()).await;
+    assert!(told.get("overwritten").is_none(), "{told}");
     let entries = fs::read_dir(world.workspace()).unwrap().count();
     assert_eq!(entries, 2, "app and srv, and no folder that was only needed on the way");
 

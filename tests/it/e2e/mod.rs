@@ -28,6 +28,7 @@ mod holes;
 mod images;
 mod life_cycle;
 mod logs;
+mod losses;
 mod networks;
 mod person;
 mod processes;

@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure::what_stays;
-use super::forecast::{Planned, judge_protected, open_ports, planned};
+use super::forecast::{Anew, Planned, judge_protected, open_ports, planned};
 use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
+use super::naming::judge_images;
 use super::settle::{Expected, Memory};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, PREPARATION, Up};
-use super::view::Model;
+use super::view::{Model, Renewal};
 use super::{project, remembered};
 use crate::command::containers::Container;
 use crate::command::labels;
@@ -137,8 +138,10 @@ impl Tool for DeployCompose {
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted);
         judge_changes(docker, &before)?;
-        let (anew, orphans) = (self.force_recreate, self.remove_orphans);
-        judge_protected(docker, &vetted, &expected, &before, anew, orphans).await?;
+        let anew = self.anew();
+        judge_protected(context, &vetted, &expected, &before, anew).await?;
+        let services = expected.keys().map(String::as_str);
+        judge_images(docker, vetted.model(), services, anew.renewal).await?;
         notes.extend(of_another_folder(&source, &before));
         notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
         if self.dry_run {
@@ -165,6 +168,15 @@ impl Tool for DeployCompose {
 }
 
 impl DeployCompose {
+    fn anew(&self) -> Anew {
+        let pulls = matches!(self.pull, Some(Pull::Always));
+        Anew {
+            recreates_all: self.force_recreate,
+            removes_orphans: self.remove_orphans,
+            renewal: Renewal { builds: self.build, pulls },
+        }
+    }
+
     fn time_limit(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.map_or(120, |seconds| seconds.get().into()))
     }

@@ -1,12 +1,21 @@
 //! The side of this machine: counting, and putting into place what came.
 
 use std::fs;
-use std::io;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::NAMES;
 use crate::error::{Code, Error};
 use crate::sort;
-use crate::tools::confirm::token;
+use crate::tools::confirm::{Doomed, token};
+
+/// So many bytes of two files are compared at once.
+const PART: usize = 64 << 10;
 
 /// What was found or done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,22 +65,135 @@ impl Staging {
         self.0.join(target.file_name().unwrap_or_default())
     }
 
-    /// Moves what came to where it belongs; folders that are there keep what else is in them.
+    /// How what came gets to where it belongs; folders that are there keep what else is in them.
     ///
     /// # Errors
-    /// DKR-004 when a file would replace a folder or the other way round: nothing is moved then.
-    pub(super) fn put_in_place(&self, target: &Path) -> Result<Found, Error> {
-        let came = self.place(target);
-        let mut found = count(&came)?;
+    /// DKR-004 when a file would replace a folder or the other way round.
+    pub(super) fn moves(&self, target: &Path) -> Result<Vec<Move>, Error> {
         let mut moves = vec![];
-        plan(&came, target, &mut moves)?;
-        for (from, to) in moves {
-            if fs::symlink_metadata(&to).is_ok() {
-                found.overwritten.push(to.display().to_string());
+        plan(&self.place(target), target, &mut moves)?;
+        Ok(moves)
+    }
+
+    /// Moves what came. What is not as it was when the moves were planned stays.
+    ///
+    /// # Errors
+    /// DKR-010 for a file that has come or changed since: nothing more is moved then.
+    pub(super) fn put_in_place(&self, target: &Path, moves: &[Move]) -> Result<Found, Error> {
+        let mut found = count(&self.place(target))?;
+        for Move { from, to, replaces } in moves {
+            match replaces {
+                Some(old) => {
+                    let now = fs::symlink_metadata(to).map_err(|error| failed(to, &error))?;
+                    if Replaced::of(&now, old.is_lost) != *old {
+                        return Err(has_changed(to));
+                    }
+                    fs::rename(from, to).map_err(|error| failed(to, &error))?;
+                    found.overwritten.extend(old.is_lost.then(|| to.display().to_string()));
+                }
+                None => move_to_free_place(from, to)?,
             }
-            fs::rename(&from, &to).map_err(|error| failed(&to, &error))?;
         }
         Ok(found)
+    }
+}
+
+/// A file or a new folder, and what it replaces.
+#[derive(Debug)]
+pub(super) struct Move {
+    from: PathBuf,
+    to: PathBuf,
+    replaces: Option<Replaced>,
+}
+
+/// A file that is there. One that is written to or exchanged is another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Replaced {
+    bytes: u64,
+    identity: String,
+    /// What comes is not the same.
+    is_lost: bool,
+}
+
+impl Replaced {
+    fn of(file: &fs::Metadata, is_lost: bool) -> Self {
+        // Unlike the time of the content, that of the last change cannot be set.
+        let (seconds, nanoseconds) = (file.ctime(), file.ctime_nsec());
+        let identity =
+            format!("{}:{}:{}:{seconds}.{nanoseconds}", file.dev(), file.ino(), file.len());
+        Self { bytes: file.len(), identity, is_lost }
+    }
+}
+
+/// The files that would be lost, for a plan: the first by their names, the others as one.
+pub(super) fn lost(moves: &[Move]) -> Vec<Doomed> {
+    let lost = moves.iter().filter_map(|it| Some((&it.to, it.replaces.as_ref()?)));
+    let lost: Vec<_> = lost.filter(|(_, old)| old.is_lost).collect();
+    let doomed = |name: String, id: String, bytes: u64| {
+        Doomed { kind: "file", name, id, loses_data: true, ..Doomed::default() }
+            .of_size(Some(bytes))
+    };
+    let (shown, others) = lost.split_at(lost.len().min(NAMES));
+    let named = |(path, old): &(&PathBuf, &Replaced)| {
+        doomed(path.display().to_string(), old.identity.clone(), old.bytes)
+    };
+    let mut all: Vec<Doomed> = shown.iter().map(named).collect();
+    if !others.is_empty() {
+        let mut hasher = DefaultHasher::new();
+        for (path, old) in others {
+            (path, &old.identity).hash(&mut hasher);
+        }
+        let bytes = others.iter().map(|(_, old)| old.bytes).sum();
+        let name = format!("… {} more", others.len());
+        all.push(doomed(name, format!("{:016x}", hasher.finish()), bytes));
+    }
+    all
+}
+
+/// Never replaces anything, where the file system can do that in one step; some cannot.
+fn move_to_free_place(from: &Path, to: &Path) -> Result<(), Error> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(has_changed(to)),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(has_changed(to));
+            }
+            fs::rename(from, to).map_err(|error| failed(to, &error))
+        }
+        Err(errno) => Err(failed(to, &errno.into())),
+    }
+}
+
+fn has_changed(path: &Path) -> Error {
+    let message = format!("{} has come or changed just now, and stays as it is", path.display());
+    Error::new(Code::WrongState, message).hint("repeat the call to see what it would replace")
+}
+
+/// Whether a file that comes is the same as the one that is there.
+fn is_same(from: &Path, there: &Path) -> io::Result<bool> {
+    let (new, old) = (fs::symlink_metadata(from)?, fs::symlink_metadata(there)?);
+    if new.is_symlink() && old.is_symlink() {
+        return Ok(fs::read_link(from)? == fs::read_link(there)?);
+    }
+    if !new.is_file() || !old.is_file() || new.len() != old.len() {
+        return Ok(false);
+    }
+    let (mut new, mut old) = (fs::File::open(from)?, fs::File::open(there)?);
+    let mut parts = [vec![0; PART], vec![0; PART]];
+    loop {
+        let [one, two] = &mut parts;
+        let count = new.read(one)?;
+        let (Some(one), Some(two)) = (one.get(..count), two.get_mut(..count)) else {
+            return Ok(false);
+        };
+        old.read_exact(two)?;
+        if *one != *two {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(true);
+        }
     }
 }
 
@@ -84,10 +206,17 @@ impl Drop for Staging {
 }
 
 /// What is to be moved where, so that nothing is lost but files of the same name.
-fn plan(from: &Path, to: &Path, moves: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Error> {
-    let Ok(there) = fs::symlink_metadata(to) else {
-        moves.push((from.to_owned(), to.to_owned()));
-        return Ok(());
+fn plan(from: &Path, to: &Path, moves: &mut Vec<Move>) -> Result<(), Error> {
+    let mut push = |replaces| {
+        moves.push(Move { from: from.to_owned(), to: to.to_owned(), replaces });
+    };
+    let there = match fs::symlink_metadata(to) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            push(None);
+            return Ok(());
+        }
+        Err(error) => return Err(failed(to, &error)),
     };
     let is_folder = fs::symlink_metadata(from).map_err(|error| failed(from, &error))?.is_dir();
     match (is_folder, there.is_dir()) {
@@ -97,7 +226,10 @@ fn plan(from: &Path, to: &Path, moves: &mut Vec<(PathBuf, PathBuf)>) -> Result<(
                 plan(&entry, &to.join(name), moves)?;
             }
         }
-        (false, false) => moves.push((from.to_owned(), to.to_owned())),
+        // One that cannot be read is not known to be the same.
+        (false, false) => {
+            push(Some(Replaced::of(&there, !is_same(from, to).unwrap_or(false))));
+        }
         (true, false) => return Err(in_the_way(to, "a folder", "a file")),
         (false, true) => return Err(in_the_way(to, "a file", "a folder")),
     }
@@ -138,6 +270,11 @@ mod tests {
         folder
     }
 
+    /// As the tool does it.
+    fn put_in_place(staging: &Staging, target: &Path) -> Result<Found, Error> {
+        staging.put_in_place(target, &staging.moves(target)?)
+    }
+
     #[test]
     fn what_is_there_stays_unless_it_has_the_same_name() {
         let folder = folder("merge");
@@ -151,7 +288,7 @@ mod tests {
         fs::create_dir_all(came.join("sub")).unwrap();
         fs::write(came.join("same"), "new").unwrap();
         fs::write(came.join("sub/more"), "more!").unwrap();
-        let found = staging.put_in_place(&target).unwrap();
+        let found = put_in_place(&staging, &target).unwrap();
         drop(staging);
         assert_eq!((found.files, found.bytes), (2, 8));
         assert_eq!(found.overwritten, [target.join("same").display().to_string()]);
@@ -166,9 +303,49 @@ mod tests {
         // A file where a folder is: nothing is moved.
         let staging = Staging::beside(&target).unwrap();
         fs::write(staging.place(&target), "file").unwrap();
-        assert!(staging.put_in_place(&target).is_err());
+        assert!(put_in_place(&staging, &target).is_err());
         drop(staging);
         assert_eq!(fs::read_to_string(target.join("same")).unwrap(), "new");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_would_be_lost_is_named_and_what_has_changed_since_stays() {
+        let folder = folder("lost");
+        let target = folder.join("out");
+        let staging = Staging::beside(&target).unwrap();
+        let came = staging.place(&target);
+        for root in [&came, &target] {
+            fs::create_dir(root).unwrap();
+            fs::write(root.join("same"), "same").unwrap();
+        }
+        for number in 10..35 {
+            fs::write(came.join(format!("f{number}")), "new").unwrap();
+            fs::write(target.join(format!("f{number}")), "old!").unwrap();
+        }
+        fs::write(came.join("absent"), "new").unwrap();
+        let plan = || lost(&staging.moves(&target).unwrap());
+        let planned = plan();
+        assert_eq!(planned, plan());
+        let names: Vec<_> = planned.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names.len(), NAMES + 1);
+        assert_eq!(names[0], target.join("f10").display().to_string());
+        assert_eq!((names[NAMES], planned[NAMES].bytes()), ("… 5 more", 20));
+        assert!(planned.iter().all(|file| file.kind == "file" && file.loses_data));
+
+        // Also one that is not named.
+        fs::write(target.join("f34"), "OLD!").unwrap();
+        assert_ne!(planned, plan());
+
+        let moves = staging.moves(&target).unwrap();
+        for file in ["absent", "f20"] {
+            fs::write(target.join(file), "somebody's").unwrap();
+            let error = staging.put_in_place(&target, &moves).unwrap_err();
+            assert_eq!(error.code, Code::WrongState);
+            assert_eq!(fs::read_to_string(target.join(file)).unwrap(), "somebody's");
+            fs::remove_file(target.join(file)).unwrap();
+        }
+        drop(staging);
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -16,6 +16,7 @@ use crate::command::feed::Feed;
 use crate::command::values::{ContainerPath, HostPath, Place};
 use crate::command::{Act, Effect, Hazard, Invocation};
 use crate::error::{Code, Error};
+use crate::tools::confirm::Decision;
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -34,6 +35,8 @@ pub(super) struct CopyFiles {
     source: Place,
     /// Likewise.
     destination: Place,
+    /// From the plan.
+    confirm: Option<String>,
     /// Preview.
     #[serde(default)]
     dry_run: bool,
@@ -68,7 +71,8 @@ impl Tool for CopyFiles {
             (Place::Container(container, path), Place::Host(to)) => {
                 let container = inspect(context, container).await?;
                 judge_target(&context.docker, &container.id).await?;
-                Out { context, container: &container, path, to }.copy(self.dry_run).await
+                let confirm = self.confirm.as_deref();
+                Out { context, container: &container, path, to, confirm }.copy(self.dry_run).await
             }
             (Place::Host(from), Place::Container(container, path)) => {
                 let container = inspect(context, container).await?;
@@ -96,6 +100,7 @@ struct Out<'a> {
     container: &'a Container,
     path: &'a ContainerPath,
     to: &'a HostPath,
+    confirm: Option<&'a str>,
 }
 
 impl Out<'_> {
@@ -121,7 +126,20 @@ impl Out<'_> {
             .await
             .map_err(|error| error.with("container", name).command(shown.to_string()))?;
         let to = target.clone();
-        let found = in_background(move || staging.put_in_place(&to)).await?;
+        let planned = in_background(move || Ok((staging.moves(&to)?, staging)));
+        let (moves, staging) = planned.await?;
+        let lost = disk::lost(&moves);
+        if !lost.is_empty() || self.confirm.is_some() {
+            let (confirmations, commands) = (&self.context.confirmations, [shown.clone()]);
+            let tool = CopyFiles::SPEC.name;
+            if let Decision::Ask(plan) =
+                confirmations.decide(tool, &commands, lost, self.confirm)?
+            {
+                return Ok(Change::Plan(plan));
+            }
+        }
+        let to = target.clone();
+        let found = in_background(move || staging.put_in_place(&to, &moves)).await?;
         Ok(Change::Done(reply(found, target.display().to_string(), &shown)))
     }
 }

@@ -31,10 +31,12 @@ use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
 use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
+use crate::tools::protect::judge_names;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset, arguments, confirm, outcome, schema};
 use crate::workspace::Workspace;
+use parameters::PullPolicy;
 use resolved::Resolved;
 use steps::{Created, Steps};
 use undo::undo;
@@ -193,6 +195,12 @@ impl Order<'_> {
         let request = confirm::token()?;
         let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
         let pull = image::pull_needed(self.image, platform, self.settings.pull, local)?;
+        // What is missing has no name that could be taken.
+        if let Some(pull) =
+            pull.as_ref().filter(|_| self.settings.pull == PullPolicy::Always || local.is_some())
+        {
+            judge_names(&context.docker, [pull.image.clone()], None).await?;
+        }
         let mut steps = Steps::new(self, &resolved, pull, &request);
         for hazard in world.hazards() {
             steps.create.0 = steps.create.0.hazard(hazard);

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::images::{Image, InspectImages, full_name};
+use crate::command::labels::BUILT;
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{
     Bounded, Environment, HostPath, ImageRef, Labels, Platform, StageName,
@@ -18,7 +19,7 @@ use crate::command::{
 };
 use crate::error::{Code, Error};
 use crate::tools::build_log::{BuildLog, Counts};
-use crate::tools::protect::refuse_own_label;
+use crate::tools::protect::{judge_names, refuse_own_label};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 use source::Source;
@@ -96,8 +97,13 @@ impl Tool for BuildImage {
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
         // What it said is in the log, sorted, so a failure is not looked for in the streams.
-        let build = Attempt(self.invocation(&source, builder));
+        let mut build = Attempt(self.invocation(&source, builder));
         context.docker.permit(&build.0)?;
+        judge_names(&context.docker, self.names(), None).await?;
+        if context.docker.policy().only_ours {
+            let names = self.names().collect::<Vec<_>>().join(" ");
+            build.0 = build.0.option("--label", format!("{BUILT}={names}"));
+        }
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([build.0])));
         }
@@ -156,6 +162,10 @@ impl BuildImage {
         Ok(())
     }
 
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.tags.iter().map(|tag| full_name(tag.as_str()))
+    }
+
     fn invocation(&self, source: &Source, builder: Builder) -> Invocation {
         let mut build = match builder {
             Builder::RawJson | Builder::Plain => {
@@ -170,7 +180,7 @@ impl BuildImage {
             }
         };
         build = build
-            .each("--tag", self.tags.iter().map(|tag| full_name(tag.as_str())))
+            .each("--tag", self.names())
             .maybe("--file", source.file())
             .maybe("--target", self.target.as_ref())
             .maybe("--platform", self.platform.as_ref())
@@ -179,7 +189,7 @@ impl BuildImage {
         for (name, value) in &self.build_args {
             build = build.option("--build-arg", name).client_env(name.as_str(), value);
         }
-        // No label of ours: it would make every build a new image, whatever the cache holds.
+        // No label of this call: it would make every build a new image, whatever the cache holds.
         for (key, value) in &self.labels {
             build = build.option("--label", format!("{key}={value}"));
         }
@@ -198,8 +208,8 @@ impl BuildImage {
 
     /// The image, by what the builder called it, or else by its first name.
     async fn built(&self, context: &Context, log: &BuildLog) -> Result<Image, Error> {
-        let names = self.tags.first().map(|tag| full_name(tag.as_str()));
-        let images: Vec<String> = log.images().map(str::to_owned).chain(names).collect();
+        let name = self.names().next();
+        let images: Vec<String> = log.images().map(str::to_owned).chain(name).collect();
         let query = InspectImages { images, may_vanish: true };
         let found = if query.images.is_empty() {
             None

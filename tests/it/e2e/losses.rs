@@ -1,0 +1,275 @@
+//! Ways to lose what has a copy nowhere else, or what the operator has protected, that lead through
+//! something else: a name that moves, a label, a container that removes itself.
+
+use serde_json::{Value, json};
+
+use super::world::image;
+use super::{OBEDIENT, Session, World};
+
+/// An image that was made here; its ID.
+fn make(world: &World, name: &str, changes: &[&str]) -> String {
+    let maker = world.run(&format!("maker-{}", name.replace(['/', ':'], "-")), "date > /made");
+    world.docker(["wait", &maker]);
+    let label = format!("--change=LABEL {}", world.label);
+    let changes: Vec<String> = changes.iter().map(|change| format!("--change={change}")).collect();
+    let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
+    let words = [&["commit", &label], &changes[..], &[&maker, name]].concat();
+    let made = world.try_docker_with(&words);
+    assert!(made.status.success(), "{made:?}");
+    world.docker(["rm", &maker]);
+    id(world, name)
+}
+
+fn id(world: &World, image: &str) -> String {
+    world.docker(["image", "inspect", "--format={{.Id}}", image])
+}
+
+async fn with_flag(world: &World, flag: &str) -> Session {
+    let mut server = world.server();
+    server.arg(flag);
+    Session::open(server).await
+}
+
+fn with(arguments: &Value, key: &str, value: impl Into<Value>) -> Value {
+    let mut arguments = arguments.clone();
+    arguments[key] = value.into();
+    arguments
+}
+
+/// `docker run` of a container that looks like one of a project.
+fn pose(world: &World, project: &str, name: &str, options: &[&str]) {
+    let labels = [
+        format!("--label=com.docker.compose.project={project}"),
+        "--label=com.docker.compose.service=a".to_owned(),
+        "--label=com.docker.compose.oneoff=False".to_owned(),
+        "--label=com.docker.compose.container-number=1".to_owned(),
+        "--label=com.docker.compose.config-hash=0".to_owned(),
+    ];
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let image = image();
+    let command = [image.as_str(), "sh", "-c", OBEDIENT];
+    let words = [&["run", "--detach", "--name", name], &labels[..], options, &command].concat();
+    let made = world.try_docker_with(&words);
+    assert!(made.status.success(), "{made:?}");
+}
+
+#[tokio::test]
+async fn an_image_that_has_lost_its_name_is_still_the_only_copy() {
+    let Some(world) = World::enter("lastname") else { return };
+    let (precious, other) =
+        (format!("{}:precious", world.prefix), format!("{}:other", world.prefix));
+    let old = make(&world, &precious, &[]);
+    make(&world, &other, &[]);
+    let mut session = world.session().await;
+    session.done("tag-image", json!({"image": other, "tag": precious})).await;
+    let plan = session.done("remove-image", json!({"image": old})).await;
+    assert_eq!(plan["plan"]["removes"][0]["loses_data"], true, "{plan}");
+    assert!(world.exists("image", &old));
+    let confirmed = json!({"image": old, "confirm": plan["confirm"]});
+    session.done("remove-image", confirmed).await;
+    assert!(!world.exists("image", &old));
+}
+
+#[tokio::test]
+async fn an_image_goes_with_a_plan_when_a_project_has_all_of_its_names() {
+    let Some(world) = World::enter("twonames") else { return };
+    let names = ["one", "two"].map(|tag| format!("{}:{tag}", world.prefix));
+    let old = make(&world, &names[0], &[]);
+    world.docker(["tag", &names[0], &names[1]]);
+    let project = world.name("p");
+    let [one, two] = &names;
+    let yaml = format!(
+        "services:\n  a: {{image: '{one}', command: [sleep, '300'], stop_signal: SIGKILL}}\n  b: {{image: '{two}', command: [sleep, '300'], stop_signal: SIGKILL}}\n"
+    );
+    let mut session = world.session().await;
+    session.done("deploy-compose", json!({"project_name": project, "compose_yaml": yaml})).await;
+    let down = json!({"project_name": project, "remove_images": "all"});
+    let plan = session.done("compose-down", down.clone()).await;
+    let lost = plan["plan"]["removes"].as_array().unwrap().iter();
+    let lost: Vec<_> = lost.filter(|it| it["loses_data"] == true).map(|it| &it["name"]).collect();
+    assert_eq!(lost, [one, two], "{plan}");
+    assert!(world.exists("image", &old));
+    let gone = session.done("compose-down", with(&down, "confirm", plan["confirm"].clone())).await;
+    assert_eq!(gone["removed"]["images"], json!(names), "{gone}");
+    assert!(!world.exists("image", &old));
+}
+
+#[tokio::test]
+async fn images_of_a_project_that_no_container_uses_are_planned_and_protected_too() {
+    let Some(world) = World::enter("labelled") else { return };
+    let project = world.name("p");
+    let precious = format!("{}:precious", world.prefix);
+    let of_project = format!("LABEL com.docker.compose.project={project}");
+    make(&world, &precious, &[&of_project, "LABEL com.docker.compose.service=gone"]);
+    world.file("Dockerfile", &format!("FROM {}\nLABEL {} x=2\n", image(), world.label));
+    let app = format!("{}:app", world.prefix);
+    let yaml = format!(
+        "services: {{app: {{build: ., image: '{app}', command: [sleep, '300'], stop_signal: SIGKILL}}}}"
+    );
+    let mut session = world.session().await;
+    session.done("deploy-compose", json!({"project_name": project, "compose_yaml": yaml})).await;
+
+    let down = json!({"project_name": project, "remove_images": "local"});
+    let with_orphans = with(&down, "remove_orphans", true);
+    let mut guarded = with_flag(&world, &format!("--protect={precious}")).await;
+    let said = guarded.fails("DKR-014", "compose-down", with_orphans.clone()).await;
+    assert!(said.contains(&precious), "{said}");
+    let plan = session.done("compose-down", with_orphans).await.to_string();
+    assert!(plan.contains(&precious) && plan.contains(&app), "{plan}");
+    // Its own image has a name that the file gives, and goes too; the other one is not meant.
+    let plan = session.done("compose-down", down.clone()).await;
+    let told = plan["plan"].to_string();
+    assert!(told.contains(&app) && !told.contains(&precious), "{plan}");
+    assert!(world.exists("image", &app) && world.exists("image", &precious));
+    let gone = session.done("compose-down", with(&down, "confirm", plan["confirm"].clone())).await;
+    assert_eq!(gone["removed"]["images"], json!([app]), "{gone}");
+    assert!(!world.exists("image", &app) && world.exists("image", &precious));
+}
+
+#[tokio::test]
+async fn no_tool_takes_the_name_of_a_protected_image() {
+    let Some(world) = World::enter("nametaken") else { return };
+    // A registry where nobody is.
+    let precious = format!("127.0.0.1:9/{}:1", world.prefix);
+    make(&world, &precious, &[]);
+    // A file of another image with that name.
+    let other = make(&world, &format!("{}:other", world.prefix), &[]);
+    let old = id(&world, &precious);
+    world.docker(["tag", &other, &precious]);
+    let file = world.workspace().join("other.tar");
+    world.docker(["save", &format!("--output={}", file.display()), &precious]);
+    world.docker(["tag", &old, &precious]);
+    world.file("Dockerfile", &format!("FROM {}\nLABEL {} x=3\n", image(), world.label));
+    let project = world.name("p");
+    let yaml = |service: &str| {
+        let yaml = format!("services: {{app: {{{service}, command: [sleep, '300']}}}}");
+        json!({"project_name": project, "compose_yaml": yaml})
+    };
+    let tags = yaml(&format!("build: {{context: ., tags: ['{precious}']}}"));
+    let pulled = yaml(&format!("image: '{precious}'"));
+    let always = yaml(&format!("image: '{precious}', pull_policy: always"));
+    let run =
+        |arguments: &Value| with(&with(arguments, "service", "app"), "command", json!(["id"]));
+    let calls = [
+        ("tag-image", json!({"image": other, "tag": precious})),
+        ("build-image", json!({"context": ".", "tags": [precious]})),
+        ("load-image", json!({"path": "other.tar"})),
+        ("pull-image", json!({"image": precious})),
+        ("create-container", json!({"image": precious, "pull": "always", "name": world.name("c")})),
+        ("compose-build", tags.clone()),
+        ("compose-pull", pulled.clone()),
+        ("deploy-compose", tags.clone()),
+        ("deploy-compose", with(&pulled, "pull", "always")),
+        ("deploy-compose", always.clone()),
+        ("compose-run", run(&tags)),
+        ("compose-run", run(&always)),
+    ];
+    let mut guarded = with_flag(&world, &format!("--protect={precious}")).await;
+    let mut only_ours = with_flag(&world, "--only-ours").await;
+    for (tool, arguments) in calls {
+        let said = guarded.fails("DKR-014", tool, arguments.clone()).await;
+        assert!(said.contains("object.protected"), "{tool}: {said}");
+        assert_eq!(id(&world, &precious), old, "{tool}");
+        let said = only_ours.fails("DKR-014", tool, arguments).await;
+        assert!(said.contains("object.not_ours"), "{tool}: {said}");
+        assert_eq!(id(&world, &precious), old, "{tool}");
+    }
+    assert!(world.exists("image", &other), "what was loaded is here, without the name");
+    // The name that it has already may be given again, and others may be taken.
+    guarded.done("tag-image", json!({"image": old, "tag": precious})).await;
+    guarded.done("deploy-compose", pulled).await;
+    let free = format!("{}:free", world.prefix);
+    guarded.done("build-image", json!({"context": ".", "tags": [free]})).await;
+}
+
+#[tokio::test]
+async fn with_only_ours_an_image_is_built_again_and_removed_but_no_foreign_one() {
+    let Some(world) = World::enter("ownimage") else { return };
+    let app = format!("{}:app", world.prefix);
+    let mut session = with_flag(&world, "--only-ours").await;
+    let build = json!({"context": ".", "tags": [app]});
+    for version in ["1", "2"] {
+        let text = format!("FROM {}\nLABEL {} v={version}\n", image(), world.label);
+        world.file("Dockerfile", &text);
+        session.done("build-image", build.clone()).await;
+    }
+    let plan = session.done("remove-image", json!({"image": app})).await;
+    assert!(plan["confirm"].is_string(), "{plan}");
+    let foreign = format!("{}:foreign", world.prefix);
+    world.docker(["tag", &app, &foreign]);
+    for image in [&foreign, &id(&world, &app)] {
+        let force = json!({"image": image, "force": true});
+        session.fails("DKR-014", "remove-image", force).await;
+    }
+}
+
+#[tokio::test]
+async fn a_protected_container_is_not_replaced_because_its_image_or_a_run_is_new() {
+    let Some(world) = World::enter("newimage") else { return };
+    let (project, app) = (world.name("p"), format!("{}:app", world.prefix));
+    make(&world, &app, &[]);
+    let yaml = |seconds: u32| {
+        let command = format!("command: [sleep, '{seconds}'], stop_signal: SIGKILL");
+        format!(
+            "services:\n  db: {{image: '{app}', {command}}}\n  web: {{image: '{}', command: [id], depends_on: [db]}}\n",
+            image()
+        )
+    };
+    let deploy = |seconds| json!({"project_name": project, "compose_yaml": yaml(seconds), "services": ["db"]});
+    let mut session = world.session().await;
+    session.done("deploy-compose", deploy(300)).await;
+    let db = format!("{project}-db-1");
+    let old = world.look(&db, "{{.Id}}");
+    let mut guarded = with_flag(&world, &format!("--protect={db}")).await;
+    guarded.done("deploy-compose", deploy(300)).await;
+
+    let run =
+        |seconds| json!({"project_name": project, "compose_yaml": yaml(seconds), "service": "web"});
+    guarded.done("compose-run", run(300)).await;
+    guarded.fails("DKR-014", "compose-run", run(301)).await;
+    guarded.done("compose-run", with(&run(301), "no_deps", true)).await;
+
+    // Somebody builds it again, or the registry may have a newer one.
+    make(&world, &format!("{}:newer", world.prefix), &[]);
+    world.docker(["tag", &format!("{}:newer", world.prefix), &app]);
+    let said = guarded.fails("DKR-014", "deploy-compose", deploy(300)).await;
+    assert!(said.contains("object.protected"), "{said}");
+    let dry = session.done("deploy-compose", with(&deploy(300), "dry_run", true)).await;
+    assert_eq!(dry["services"][0]["action"], "recreate", "{dry}");
+    guarded.fails("DKR-014", "deploy-compose", with(&deploy(300), "pull", "always")).await;
+    assert_eq!(world.look(&db, "{{.Id}}"), old);
+}
+
+#[tokio::test]
+async fn a_project_does_not_lose_what_removes_itself() {
+    let Some(world) = World::enter("itself") else { return };
+    let (project, name) = (world.name("p"), world.name("a"));
+    pose(&world, &project, &name, &["--rm", "--volume=/data"]);
+    let volume = world.look(&name, "{{range .Mounts}}{{.Name}}{{end}}");
+    let mut session = world.session().await;
+    let mut guarded = with_flag(&world, &format!("--protect={name}")).await;
+    let call = json!({"project_name": project, "timeout_seconds": 1});
+    let said = session.fails("DKR-010", "compose-stop", call.clone()).await;
+    assert!(said.contains(&volume), "{said}");
+    for tool in ["compose-stop", "compose-down"] {
+        guarded.fails("DKR-014", tool, call.clone()).await;
+    }
+    let yaml = format!("services: {{b: {{image: '{}', command: [sleep, '300']}}}}", image());
+    let deploy = json!({"project_name": project, "compose_yaml": yaml, "remove_orphans": true});
+    session.fails("DKR-010", "deploy-compose", deploy).await;
+    assert_eq!(world.state(&name), "running");
+
+    session.done("compose-restart", call.clone()).await;
+    assert_eq!(world.state(&name), "running");
+    assert!(world.exists("volume", &volume));
+
+    let plan = session.done("compose-down", call.clone()).await;
+    assert!(plan["plan"].to_string().contains(&volume), "{plan}");
+    assert!(world.exists("volume", &volume) && world.state(&name) == "running");
+    let down = session.done("compose-down", with(&call, "confirm", plan["confirm"].clone())).await;
+    assert_eq!(down["removed"]["containers"], json!([name]), "{down}");
+    // Whoever removes the container first decides it: docker with its volume, or compose without.
+    let is_gone = down["removed"]["volumes"] == json!([volume]);
+    assert_eq!(is_gone, !world.exists("volume", &volume), "{down}");
+    world.try_docker(["volume", "rm", "--force", &volume]);
+}
