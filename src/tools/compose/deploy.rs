@@ -14,7 +14,7 @@ use super::settle::{self, Expected, Memory, Stand};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, Ended, PREPARATION, Settled, Up};
 use super::view::Model;
-use super::{project, remembered};
+use super::{project, remembered, removal};
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
@@ -149,9 +149,15 @@ impl Tool for DeployCompose {
         let (anew, orphans) = (self.force_recreate, self.remove_orphans);
         judge_protected(docker, &vetted, &expected, &before, anew, orphans).await?;
         notes.extend(of_another_folder(&source, &before));
-        notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
+        let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
+        if !self.remove_orphans {
+            notes.extend(removal::orphans_stay(&orphan_names));
+        } else if self.dry_run {
+            notes.extend(removal::forecast_of_orphans(&orphan_names));
+        }
         if self.dry_run {
-            let services = planned(docker, &vetted, &expected, &before).await?;
+            let services = planned(docker, &vetted, &expected, &before, anew).await?;
+            notes.extend(removal::forecast(services.iter().flat_map(Planned::removed)));
             return Ok(Reply::DryRun(Forecast {
                 dry_run: true,
                 project: self.project_name.to_string(),
@@ -288,6 +294,7 @@ impl DeployCompose {
             &Before { containers: before, stops: false },
             timed_out,
         );
+        notes.extend(removal::notes(before, &containers, &ascent.expected));
         report::add_logs(ascent.docker, &mut services, &containers).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,
@@ -336,25 +343,19 @@ impl DeployCompose {
         source: &Source,
         model: &Model,
         before: &[Container],
-    ) -> Option<String> {
+    ) -> Vec<String> {
         let mut orphans: Vec<&Container> = before
             .iter()
             .filter(|container| !model.services.contains_key(project::service(container)))
             .collect();
-        if orphans.is_empty() || self.remove_orphans {
-            return None;
+        if orphans.is_empty() {
+            return vec![];
         }
         if let Ok(all) = self.everything(docker, source).await {
             let known = &all.model().services;
             orphans.retain(|container| !known.contains_key(project::service(container)));
         }
-        let names: Vec<&str> = orphans.iter().map(|container| container.name()).collect();
-        (!names.is_empty()).then(|| {
-            format!(
-                "not in the file, but of this project: {}; remove_orphans: true removes them",
-                names.join(", ")
-            )
-        })
+        orphans.iter().map(|container| container.name().to_owned()).collect()
     }
 }
 

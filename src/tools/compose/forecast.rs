@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::model::{self, Vetted};
 use super::project;
+use super::removal::surplus;
 use super::settle::Expected;
 use super::view::{Model, Port};
 use crate::command::containers::Container;
@@ -23,6 +24,14 @@ pub(super) struct Planned {
     ports: Vec<String>,
     /// What `up` would do, judged by the definition alone: a new image recreates too.
     action: &'static str,
+    /// Its containers that are more than asked for.
+    removed: Vec<String>,
+}
+
+impl Planned {
+    pub(super) fn removed(&self) -> &[String] {
+        &self.removed
+    }
 }
 
 /// Refuses a deployment that would remove or replace what the operator has protected.
@@ -43,18 +52,17 @@ pub(super) async fn judge_protected(
     if before.iter().all(|container| judge(container).is_ok()) {
         return Ok(());
     }
-    let services = planned(docker, vetted, expected, before).await?;
+    let services = planned(docker, vetted, expected, before, recreates_all).await?;
     let goes = |container: &&Container| {
         let name = project::service(container);
         if !vetted.model().services.contains_key(name) {
             return removes_orphans;
         }
         // A service that was not chosen stays as it is.
-        let Some(expected) = expected.get(name) else { return false };
         let plan = services.iter().find(|planned| planned.service == name);
-        recreates_all
-            || plan.is_some_and(|it| it.action == "recreate")
-            || project::number(container) > expected.replicas
+        plan.is_some_and(|it| {
+            it.action == "recreate" || it.removed.iter().any(|name| name == container.name())
+        })
     };
     before.iter().filter(goes).try_for_each(judge)
 }
@@ -68,6 +76,7 @@ pub(super) async fn planned(
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &[Container],
+    recreates_all: bool,
 ) -> Result<Vec<Planned>, Error> {
     let (hashes, _) = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
     let services = expected.iter().filter_map(|(name, expected)| {
@@ -77,10 +86,15 @@ pub(super) async fn planned(
         let changed = |container: &&Container| {
             container.label(project::HASH_LABEL) != hashes.get(name).map(String::as_str)
         };
-        let action = if own.is_empty() {
+        let is_changed = recreates_all || own.iter().any(changed);
+        let action = if expected.replicas == 0 {
+            if own.is_empty() { "unchanged" } else { "remove" }
+        } else if own.is_empty() {
             "create"
-        } else if own.iter().any(changed) {
+        } else if is_changed {
             "recreate"
+        } else if own.len() < expected.replicas as usize {
+            "create"
         } else if own.iter().all(|container| container.state.running) {
             "unchanged"
         } else {
@@ -93,6 +107,7 @@ pub(super) async fn planned(
             replicas: (expected.replicas != 1).then_some(expected.replicas),
             ports: service.ports.iter().filter_map(Port::published).collect(),
             action,
+            removed: surplus(&own, expected.replicas, is_changed),
         })
     });
     Ok(services.collect())

@@ -17,6 +17,7 @@ pub(super) mod outlook;
 mod project;
 mod ps;
 mod remembered;
+mod removal;
 mod report;
 mod run;
 mod settle;
