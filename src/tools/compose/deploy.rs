@@ -166,7 +166,8 @@ impl Tool for DeployCompose {
                 command: up.to_string(),
             }));
         }
-        remembered::remember(&context.workspace, &self.project_name, &source);
+        let (name, given) = (&self.project_name, &self.environment);
+        remembered::remember(&context.workspace, name, &source, given);
         let ascent = Ascent {
             docker,
             project: &self.project_name,
