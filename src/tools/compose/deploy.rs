@@ -21,6 +21,7 @@ use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::filters::word;
+use crate::tools::ports::with_holder;
 use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -283,6 +284,7 @@ impl DeployCompose {
                 if is_ours_to_pass_on(&error) || containers.is_empty() {
                     return Err(error);
                 }
+                let error = with_holder(ascent.docker, error).await;
                 blame(&error, &ascent.expected, &containers, &mut stands);
                 (Settled { containers, stands, timed_out: false }, Some(error))
             }

@@ -78,7 +78,8 @@ services:
     let down = session.done("deploy-compose", arguments).await;
     assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("web")), "{down}");
     assert_eq!(down["error"]["code"], "DKR-006", "{down}");
-    assert!(down["error"].to_string().contains(&port.to_string()), "{down}");
+    let hint = down["error"]["hint"].to_string();
+    assert!(hint.contains(&port.to_string()) && hint.contains(&holder), "{down}");
 }
 
 #[tokio::test]
