@@ -310,7 +310,7 @@ fn files_that_include_each_other() {
 
 #[test]
 fn text_that_is_no_yaml_is_an_ordinary_error() {
-    assert_snapshot!(prescan(&Machine::ann(), "services:\n  a: [\n"), @"Error: DKR-004 invalid_configuration: compose_yaml: line 3, column 1: while parsing a node, did not find expected node content | Context: parameter=compose_file; file=compose_yaml");
+    assert_snapshot!(prescan(&Machine::ann(), "services:\n  a: [\n"), @"Error: DKR-004 invalid_configuration: compose_yaml: line 3, column 1: while parsing a node, did not find expected node content | Context: parameter=compose_file; file=compose_yaml; line=3");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod list;
 mod logs;
 mod model;
 pub(super) mod outlook;
+mod place;
 mod project;
 mod ps;
 mod remembered;
