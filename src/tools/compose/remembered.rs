@@ -87,6 +87,13 @@ pub(super) fn recall(
     Some(Source { directory: own, from })
 }
 
+/// The files that a project of this folder was deployed from by us, as far as there were any.
+pub(super) fn files(workspace: &Workspace, project: &ProjectName, directory: &Path) -> Vec<String> {
+    let record = read(workspace, project, directory);
+    let files = record.map(|record| record.files).unwrap_or_default();
+    files.iter().map(|file| file.display().to_string()).collect()
+}
+
 /// Of the deployment that these containers are from, if it was ours.
 pub(super) fn variables(
     workspace: &Workspace,
