@@ -41,7 +41,7 @@ impl Holdings {
         let nameless = containers
             .iter()
             .flat_map(|container| &container.mounts)
-            .filter(|mount| mount.kind == "volume" && is_nameless(&mount.name))
+            .filter(|mount| mount.kind == "volume" && is_id(&mount.name))
             .map(|mount| mount.name.clone());
         let names: BTreeSet<String> = named.chain(nameless).collect();
         let volumes = volumes_by_name(docker, names.into_iter().collect()).await?;
@@ -61,8 +61,8 @@ impl Holdings {
     }
 }
 
-/// Docker names a volume that nobody named with 64 hexadecimal digits.
-fn is_nameless(name: &str) -> bool {
+/// Docker's IDs have 64 hexadecimal digits; so has the name of a volume that nobody named.
+pub(super) fn is_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

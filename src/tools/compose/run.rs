@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failure;
+use super::holdings::is_id;
 use super::model::{Vetted, resolve_for, vet};
 use super::project;
 use super::source::{ComposeFiles, ComposeText, Source};
@@ -86,7 +87,13 @@ impl Tool for ComposeRun {
         let resolved =
             resolve_for(docker, &self.project_name, &source, vec![], &self.environment, services)
                 .await
-                .map_err(|error| error.with("file", source.name()))?;
+                .map_err(|error| match error.context.as_slice() {
+                    // The call has one service, where others have several.
+                    [("parameter", parameter), ..] if parameter == "services" => {
+                        error.with("parameter", "service").with("file", source.name())
+                    }
+                    _ => error,
+                })?;
         let warnings = resolved.warnings.clone();
         let vetted = vet(docker, resolved).await?;
         judge_changes(docker, &running)?;
@@ -170,7 +177,9 @@ impl OneOff<'_> {
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
             let (Line::Stdout(text) | Line::Stderr(text)) = line;
-            docker.progress().say(text.trim().chars().take(200).collect::<String>());
+            // At its end compose prints the ID of what it has made.
+            let text = if is_id(text.trim()) { &self.name } else { text.trim() };
+            docker.progress().say(text.chars().take(200).collect::<String>());
             log.hear(line);
         };
         let made = docker.watch(run, listen).await;
