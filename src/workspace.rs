@@ -74,7 +74,8 @@ impl Workspace {
     /// Reads a text file once, so that what is checked is what is used.
     ///
     /// # Errors
-    /// As [`Self::existing`]; DKR-014 outside of the operator's folders; DKR-004 for what is not a regular file, too large or not UTF-8.
+    /// DKR-014 outside of the operator's folders; DKR-004 for what does not exist, is not a regular
+    /// file, too large or not UTF-8.
     pub fn read_compose_file(
         &self,
         parameter: &str,
@@ -127,7 +128,11 @@ impl Workspace {
     }
 
     fn read_text_file(&self, parameter: &str, path: &HostPath) -> Result<(PathBuf, String), Error> {
-        let path = self.existing(parameter, path)?;
+        // A file that is missing is a wrong argument here.
+        let path = self.existing(parameter, path).map_err(|mut error| {
+            error.code = Code::InvalidConfiguration;
+            error
+        })?;
         // Before it is read: a complaint about what is wrong in a file tells what is in it.
         self.policy.file(&path, true, parameter, &Disk)?;
         let text = read_text(&path, TEXT_FILE_MAX).map_err(|problem| {

@@ -40,7 +40,7 @@ pub use allow::{Allow, KNOWN as KNOWN_EXCEPTIONS};
 pub use disk::Disk;
 pub use paths::{Access, FileKind, Located, Paths, Root, Use};
 pub use pattern::Pattern;
-pub use prescan::{Files, Reference, ReferenceKind, Scan, ScanError, Source, scan};
+pub use prescan::{Files, Lines, Reference, ReferenceKind, Scan, ScanError, Source, scan};
 pub use refusal::{Refusal, Violation};
 pub use rule::{ALL as RULES, Rule, Switch};
 

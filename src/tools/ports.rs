@@ -2,11 +2,31 @@
 
 use std::fs;
 
-use crate::command::containers::Row;
+use crate::command::containers::{ListContainers, Row};
+use crate::docker::Docker;
+use crate::error::{Code, Error};
 
 /// The running container that publishes this port of the host.
 pub(super) fn holder<'a>(rows: &'a [Row], port: u16, protocol: &str) -> Option<&'a Row> {
     rows.iter().find(|row| publishes(row, port, protocol))
+}
+
+/// Adds to a failure for a port that is taken who holds it. Other failures stay as they are.
+pub(super) async fn with_holder(docker: &Docker, error: Error) -> Error {
+    let port = error.context.iter().find(|(key, _)| *key == "port");
+    let port = port.and_then(|(_, port)| port.parse::<u16>().ok());
+    let Some(port) = port.filter(|_| error.code == Code::PortInUse) else { return error };
+    let Ok(rows) = docker.run(&ListContainers::default()).await else { return error };
+    let protocol = if error.message.contains("udp") { "udp" } else { "tcp" };
+    let who = match (holder(&rows, port, protocol), protocol) {
+        (Some(row), _) => format!("stop container {}, which holds {port}", row.name),
+        (None, "tcp") => match programs(port).as_slice() {
+            [] => format!("end the program outside of docker that holds {port}"),
+            programs => format!("end {}, which holds {port}", programs.join(", ")),
+        },
+        (None, _) => format!("end the program outside of docker that holds {port}"),
+    };
+    error.hint(format!("choose another host port, or {who}"))
 }
 
 /// Whether a running container publishes this port of the host.

@@ -9,12 +9,14 @@
 //! Where YAML readers disagree about a text it is refused: compose's reader (YAML 1.1 in Go) must
 //! not see a key that ours (YAML 1.2) does not.
 
+mod lines;
 mod references;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod walk;
 
+pub use lines::Lines;
 pub use references::{Reference, ReferenceKind, Scan, scan};
 pub use tree::ScanError;
 pub use walk::{Files, Source};

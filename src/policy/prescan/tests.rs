@@ -355,7 +355,7 @@ fn relative_paths_begin_where_compose_begins() {
 
 #[test]
 fn text_that_is_no_yaml_is_an_ordinary_error() {
-    assert_snapshot!(prescan(&Machine::ann(), "services:\n  a: [\n"), @"Error: DKR-004 invalid_configuration: compose_yaml: line 3, column 1: while parsing a node, did not find expected node content | Context: parameter=compose_file; file=compose_yaml");
+    assert_snapshot!(prescan(&Machine::ann(), "services:\n  a: [\n"), @"Error: DKR-004 invalid_configuration: compose_yaml: line 3, column 1: while parsing a node, did not find expected node content | Context: parameter=compose_file; file=compose_yaml; line=3");
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn not_yaml(name: &str, error: &ScanError) -> Error {
     let ScanError { line, column, problem } = error;
     Error::invalid("compose_file", format!("{name}: line {line}, column {column}: {problem}"))
         .with("file", name)
+        .with("line", line.to_string())
 }
 
 struct Walk<'a> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::holdings::images_by_name;
 use super::model::{self, Vetted};
 use super::project;
+use super::removal::surplus;
 use super::settle::Expected;
 use super::view::{Model, Port, Renewal, Service};
 use crate::command::containers::Container;
@@ -27,6 +28,14 @@ pub(super) struct Planned {
     ports: Vec<String>,
     /// What `up` would do with the images that are here: one that it builds or pulls recreates too.
     action: &'static str,
+    /// Its containers that are more than asked for.
+    removed: Vec<String>,
+}
+
+impl Planned {
+    pub(super) fn removed(&self) -> &[String] {
+        &self.removed
+    }
 }
 
 /// What a deployment is told to do with containers that are there.
@@ -57,20 +66,20 @@ pub(super) async fn judge_protected(
     if before.iter().all(|container| judge(container).is_ok()) {
         return Ok(());
     }
-    let services = planned(docker, vetted, expected, before).await?;
+    let services = planned(docker, vetted, expected, before, anew.recreates_all).await?;
     let goes = |container: &&Container| {
         let name = project::service(container);
         let Some(service) = vetted.model().services.get(name) else {
             return anew.removes_orphans;
         };
         // A service that was not chosen stays as it is.
-        let Some(expected) = expected.get(name) else { return false };
         let plan = services.iter().find(|planned| planned.service == name);
-        anew.recreates_all
+        plan.is_some_and(|it| {
             // The image that comes may be another one.
-            || service.is_renewed(anew.renewal)
-            || plan.is_some_and(|it| it.action == "recreate")
-            || project::number(container) > expected.replicas
+            service.is_renewed(anew.renewal)
+                || matches!(it.action, "recreate" | "remove")
+                || it.removed.iter().any(|name| name == container.name())
+        })
     };
     before.iter().filter(goes).try_for_each(judge).map_err(|error| {
         if anew.renewal == Renewal::default() {
@@ -89,6 +98,7 @@ pub(super) async fn planned(
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &[Container],
+    recreates_all: bool,
 ) -> Result<Vec<Planned>, Error> {
     let (hashes, _) = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
     let image_name = |service: &Service, name: &str| service.image_name(&vetted.model().name, name);
@@ -107,10 +117,15 @@ pub(super) async fn planned(
             container.label(labels::HASH) != hashes.get(name).map(String::as_str)
                 || image != Some(&container.image)
         };
-        let action = if own.is_empty() {
+        let is_changed = recreates_all || own.iter().any(changed);
+        let action = if expected.replicas == 0 {
+            if own.is_empty() { "unchanged" } else { "remove" }
+        } else if own.is_empty() {
             "create"
-        } else if own.iter().any(changed) {
+        } else if is_changed {
             "recreate"
+        } else if own.len() < expected.replicas as usize {
+            "create"
         } else if own.iter().all(|container| container.state.running) {
             "unchanged"
         } else {
@@ -123,6 +138,7 @@ pub(super) async fn planned(
             replicas: (expected.replicas != 1).then_some(expected.replicas),
             ports: service.ports.iter().filter_map(Port::published).collect(),
             action,
+            removed: surplus(&own, expected.replicas, is_changed),
         })
     });
     Ok(services.collect())

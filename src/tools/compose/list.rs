@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::remembered;
 use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
@@ -30,6 +32,7 @@ struct Project {
     status: String,
     services: BTreeSet<String>,
     unhealthy: BTreeSet<String>,
+    /// Those that compose was given, or that we read for it.
     config_files: Vec<String>,
     working_dir: String,
 }
@@ -48,7 +51,14 @@ impl Tool for ListComposeProjects {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = context.docker.run(&Labels).await?;
-        Ok(Structured(Reply { projects: grouped(&rows, self.all) }))
+        let mut projects = grouped(&rows, self.all);
+        for project in projects.iter_mut().filter(|project| project.config_files.is_empty()) {
+            let directory = Path::new(&project.working_dir);
+            if let Ok(name) = project.name.parse() {
+                project.config_files = remembered::files(&context.workspace, &name, directory);
+            }
+        }
+        Ok(Structured(Reply { projects }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compose projects: deploy, look, take down.
 
 mod config;
+mod definitions;
 mod deploy;
 mod down;
 mod exec;
@@ -16,9 +17,11 @@ mod logs;
 mod model;
 mod naming;
 pub(super) mod outlook;
+mod place;
 mod project;
 mod ps;
 mod remembered;
+mod removal;
 mod report;
 mod run;
 mod settle;

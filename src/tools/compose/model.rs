@@ -9,6 +9,7 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use super::place::placed;
 use super::source::{From, Source};
 use super::values;
 use super::view::{Model, Named};
@@ -98,7 +99,8 @@ pub(super) async fn resolve(
     profiles: &[String],
     environment: &Environment,
 ) -> Result<Resolved, Error> {
-    let question = Config::new(docker.policy(), project_name, source, profiles, environment)?;
+    let question = Config::new(docker.policy(), project_name, source, profiles, environment)
+        .map_err(|error| placed(error, source))?;
     let (model_text, warnings) =
         docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
     let mut document: Value = json::document(&model_text)?;
@@ -290,10 +292,10 @@ pub(super) fn about_the_source(mut error: Error, source: &Source) -> Error {
         error.message = error.message.replace(&format!("{word} -:"), &format!("{word} {name}:"));
     }
     // Whatever compose says about a file is about the caller's file.
-    if error.code == Code::DockerFailed {
+    if matches!(error.code, Code::DockerFailed | Code::ResourceNotFound) {
         error.code = Code::InvalidConfiguration;
     }
-    error.with("file", name)
+    placed(error.with("file", name), source)
 }
 
 #[cfg(test)]

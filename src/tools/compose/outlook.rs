@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::definitions::{Definitions, drift};
 use super::model::{self, Resolved};
 pub(in crate::tools) use super::project::{depends_on, is_one_off, no_such_project, service};
-use super::ps::{Definitions, drift};
 use super::source::Source;
 use crate::command::containers::Container;
 use crate::command::values::{Environment, ProjectName};
@@ -46,7 +46,7 @@ pub(in crate::tools) async fn outlook(
     let files = source.name();
     let definitions = match containers {
         [] => None,
-        containers => Definitions::now(&context.docker, project, Some(&source), containers).await,
+        containers => Definitions::now(context, project, Some(&source), containers).await,
     };
     if let Some(definitions) = &definitions
         && definitions.are_all_of(containers)
@@ -99,7 +99,7 @@ fn wanted(resolved: &Resolved, project: &ProjectName) -> Vec<Wanted> {
 }
 
 /// `The "DB_PASSWORD" variable is not set. Defaulting to a blank string.`
-fn unset(warnings: &[String]) -> Vec<String> {
+pub(super) fn unset(warnings: &[String]) -> Vec<String> {
     let names = warnings.iter().filter_map(|warning| {
         let (name, rest) = warning.strip_prefix("The \"")?.split_once('"')?;
         rest.starts_with(" variable is not set").then(|| name.to_owned())

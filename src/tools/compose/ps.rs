@@ -3,20 +3,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::forecast::Hashes;
+use super::definitions::{Definitions, drift};
 use super::freshness::Images;
 use super::holdings::images_by_name;
-use super::model::{Config, resolve};
+use super::model::resolve;
 use super::project;
-use super::source::{From, Source};
+use super::source::Source;
 use super::view::no_such_service;
 use crate::command::Effect;
 use crate::command::containers::{Container, exit_meaning};
-use crate::command::labels;
-use crate::command::text::short_id;
 use crate::command::values::{Environment, ProjectName, ServiceName};
-use crate::command::version::ComposeVersionQuery;
-use crate::docker::Docker;
 use crate::error::Error;
 use crate::sort;
 use crate::tools::reply::Structured;
@@ -84,7 +80,7 @@ impl Tool for ComposePs {
         let source = source.ok().flatten();
         let (images, definitions, outdated) = tokio::join!(
             images_by_name(docker, names),
-            Definitions::now(docker, &self.project_name, source.as_ref(), &containers),
+            Definitions::now(context, &self.project_name, source.as_ref(), &containers),
             outdated(context, &self.project_name, source.as_ref(), &containers),
         );
         // Drift is an extra; without it the rest of the answer is still right.
@@ -139,42 +135,6 @@ fn listed(container: &Container, drift: Vec<String>) -> Listed {
     }
 }
 
-pub(super) fn drift(
-    container: &Container,
-    images: &BTreeMap<String, String>,
-    definitions: Option<&Definitions>,
-) -> Vec<String> {
-    let mut drift = vec![];
-    let name = &container.config.image;
-    match images.get(name) {
-        Some(current) if *current != container.image => drift.push(format!(
-            "{name} is now {}, it runs {}: deploy again",
-            short_id(current),
-            short_id(&container.image)
-        )),
-        None if !images.is_empty() => {
-            drift.push(format!("{name} no longer stands for an image here"));
-        }
-        _ => {}
-    }
-    let Some(definitions) = definitions else { return drift };
-    // Each version of compose computes another hash.
-    let comparable =
-        container.label(labels::VERSION).is_some_and(|own| core(own) == core(&definitions.version));
-    let hash = definitions.hashes.get(project::service(container));
-    if let (true, Some(hash), Some(own)) = (comparable, hash, container.label(labels::HASH))
-        && hash != own
-    {
-        drift.push(definitions.text.clone());
-    }
-    drift
-}
-
-/// `2.26.1` of `v2.26.1-4`: packages add to the number, the label does not have it.
-fn core(version: &str) -> &str {
-    version.trim_start_matches('v').split(['-', '+', '~']).next().unwrap_or_default()
-}
-
 /// By service: which file is newer than the image that was built from it.
 async fn outdated(
     context: &Context,
@@ -191,69 +151,5 @@ async fn outdated(
     match Images::of(context, resolved.model(), services).await {
         Ok(images) => images.outdated(context, source).await,
         Err(_) => BTreeMap::new(),
-    }
-}
-
-/// What the files of a project say now.
-pub(super) struct Definitions {
-    version: String,
-    hashes: BTreeMap<String, String>,
-    /// What to say of a service whose hash is another.
-    text: String,
-}
-
-impl Definitions {
-    /// Nothing unless the files are in the project folder and compose can read them without
-    /// values that only a deployment knew.
-    pub(super) async fn now(
-        docker: &Docker,
-        project: &ProjectName,
-        source: Option<&Source>,
-        containers: &[Container],
-    ) -> Option<Self> {
-        let source = source?;
-        let everything = ["*".to_owned()];
-        let none = Environment::default();
-        let config =
-            Config::new(docker.policy(), Some(project), source, &everything, &none).ok()?;
-        let hashes = Hashes(config.question());
-        let (hashes, warnings) = docker.run(&hashes).await.ok()?;
-        // The version only matters where a hash is another.
-        let is_same = |container: &Container| {
-            let own = container.label(labels::HASH);
-            own == hashes.get(project::service(container)).map(String::as_str)
-        };
-        let version = if containers.iter().all(is_same) {
-            String::new()
-        } else {
-            docker.run(&ComposeVersionQuery).await.ok()?
-        };
-        if warnings.iter().any(|warning| warning.contains("variable is not set")) {
-            return None;
-        }
-        let has_variables = match &source.from {
-            From::Text(text) | From::File(_, text) => text.contains('$'),
-            From::Files(_) => true,
-        };
-        let text = format!(
-            "its definition in {} {}: deploy again",
-            source.name(),
-            if has_variables {
-                "has changed, or it was deployed with other values for its variables"
-            } else {
-                "has changed"
-            }
-        );
-        Some(Self { version, hashes, text })
-    }
-
-    /// Whether these containers are those of the files, all of them and no others.
-    pub(super) fn are_all_of(&self, containers: &[Container]) -> bool {
-        let own: BTreeSet<&str> = containers
-            .iter()
-            .filter(|container| !project::is_one_off(container))
-            .map(project::service)
-            .collect();
-        own.len() == self.hashes.len() && own.iter().all(|it| self.hashes.contains_key(*it))
     }
 }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::source::{From, Source};
-use crate::command::json;
-use crate::command::values::{HostPath, ProjectName};
+use crate::command::containers::Container;
+use crate::command::values::{Environment, HostPath, ProjectName};
+use crate::command::{json, labels};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,17 +23,33 @@ struct Record {
     text: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<PathBuf>,
+    /// Names of the variables that the caller gave, without their values. Older records have none.
+    #[serde(default)]
+    given: Option<Vec<String>>,
+}
+
+/// What is known of the variables of a deployment by us.
+#[derive(Debug)]
+pub(super) struct Variables {
+    /// Names of those that its caller gave a value.
+    pub(super) given: Vec<String>,
 }
 
 /// Keeps the source of a project. Not to be able to is no reason to fail a deployment.
-pub(super) fn remember(workspace: &Workspace, project: &ProjectName, source: &Source) {
+pub(super) fn remember(
+    workspace: &Workspace,
+    project: &ProjectName,
+    source: &Source,
+    environment: &Environment,
+) {
     let Some(path) = path(workspace, project) else { return };
     let (text, files) = match &source.from {
         From::Text(text) => (Some(text.clone()), vec![]),
         From::File(path, _) => (None, vec![path.clone()]),
         From::Files(paths) => (None, paths.clone()),
     };
-    let record = Record { directory: source.directory.clone(), text, files };
+    let given = Some(environment.iter().map(|(name, _)| name.to_string()).collect());
+    let record = Record { directory: source.directory.clone(), text, files, given };
     if let Err(error) = write(&path, &record) {
         tracing::debug!(%error, path = %path.display(), "the source of a project is not remembered");
     }
@@ -57,12 +74,7 @@ pub(super) fn recall(
     project: &ProjectName,
     directory: &Path,
 ) -> Option<Source> {
-    let text = fs::read_to_string(path(workspace, project)?).ok()?;
-    let Record { directory: own, text, files } = json::document(&text).ok()?;
-    // Another project of this name, from another folder.
-    if own != directory {
-        return None;
-    }
+    let Record { directory: own, text, files, .. } = read(workspace, project, directory)?;
     let from = match (text, files.as_slice()) {
         (Some(text), _) => From::Text(text),
         (None, [file]) => {
@@ -73,6 +85,34 @@ pub(super) fn recall(
         (None, _) => From::Files(files),
     };
     Some(Source { directory: own, from })
+}
+
+/// The files that a project of this folder was deployed from by us, as far as there were any.
+pub(super) fn files(workspace: &Workspace, project: &ProjectName, directory: &Path) -> Vec<String> {
+    let record = read(workspace, project, directory);
+    let files = record.map(|record| record.files).unwrap_or_default();
+    files.iter().map(|file| file.display().to_string()).collect()
+}
+
+/// Of the deployment that these containers are from, if it was ours.
+pub(super) fn variables(
+    workspace: &Workspace,
+    project: &ProjectName,
+    containers: &[Container],
+) -> Option<Variables> {
+    let label = |key| containers.iter().find_map(|container| container.label(key));
+    // A file that compose was given by its path was deployed by somebody else.
+    let is_ours = |it: &Container| it.label(labels::PROJECT_FILES).is_none_or(|it| it == "-");
+    let directory = label(labels::PROJECT_FOLDER).filter(|_| containers.iter().all(is_ours))?;
+    let given = read(workspace, project, Path::new(directory))?.given?;
+    Some(Variables { given })
+}
+
+fn read(workspace: &Workspace, project: &ProjectName, directory: &Path) -> Option<Record> {
+    let text = fs::read_to_string(path(workspace, project)?).ok()?;
+    let record: Record = json::document(&text).ok()?;
+    // Another project of this name, from another folder.
+    (record.directory == directory).then_some(record)
 }
 
 fn path(workspace: &Workspace, project: &ProjectName) -> Option<PathBuf> {
@@ -95,7 +135,7 @@ mod tests {
         let text = From::Text("services: {}".into());
         let source = Source { directory: "/srv/shop".into(), from: text };
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), None);
-        remember(&workspace, &project, &source);
+        remember(&workspace, &project, &source, &Environment::default());
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(source));
         assert_eq!(recall(&workspace, &project, Path::new("/srv/other")), None);
         let path = path(&workspace, &project).unwrap();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::project;
+use super::removal::gone;
 use super::settle::{self, Expected, Stand};
 use crate::command::containers::{Container, exit_meaning};
 use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, text};
@@ -28,6 +29,8 @@ pub(super) struct Report {
     action: Option<Action>,
     /// What is wrong with it.
     problem: Option<String>,
+    /// Containers that the call took away without a successor.
+    removed: Vec<String>,
     /// When there are several.
     replicas: Option<usize>,
     ports: Vec<String>,
@@ -84,7 +87,10 @@ pub(super) fn reports(
     before: &Before<'_>,
     timed_out: bool,
 ) -> Vec<Report> {
+    let gone = gone(before.containers, containers);
     let report = |name: &String| {
+        let removed = gone.iter().filter(|container| project::service(container) == name);
+        let removed = removed.map(|container| container.name().to_owned()).collect();
         let own: Vec<&Container> =
             containers.iter().filter(|container| project::service(container) == name).collect();
         let problem = match stands.get(name) {
@@ -102,6 +108,7 @@ pub(super) fn reports(
                 service: name.clone(),
                 state: state.to_owned(),
                 problem,
+                removed,
                 ..Report::default()
             };
         };
@@ -118,6 +125,7 @@ pub(super) fn reports(
             exit_meaning: exit_code.and_then(|code| exit_meaning(code, shown.state.oom_killed)),
             action: own.iter().map(|container| before.action(container)).max(),
             problem,
+            removed,
             replicas: (own.len() > 1).then_some(own.len()),
             urls: ports.iter().filter_map(|port| url(port)).collect(),
             ports: ports.into_iter().collect(),

@@ -16,6 +16,7 @@ use super::values;
 use super::view::Renewal;
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::values::{Bounded, CommandLine, Environment, ProjectName, ServiceName};
+use crate::command::volumes::is_random;
 use crate::command::{Act, Command, Effect, Invocation, Output, labels};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
@@ -74,7 +75,13 @@ impl Tool for ComposeRun {
         let resolved =
             resolve_for(docker, &self.project_name, &source, vec![], &self.environment, services)
                 .await
-                .map_err(|error| error.with("file", source.name()))?;
+                .map_err(|error| match error.context.as_slice() {
+                    // The call has one service, where others have several.
+                    [("parameter", parameter), ..] if parameter == "services" => {
+                        error.with("parameter", "service").with("file", source.name())
+                    }
+                    _ => error,
+                })?;
         let warnings = resolved.warnings.clone();
         let vetted = vet(docker, resolved).await?;
         judge_changes(docker, &running)?;
@@ -174,7 +181,9 @@ impl OneOff<'_> {
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
             let (Line::Stdout(text) | Line::Stderr(text)) = line;
-            docker.progress().say(text.trim().chars().take(200).collect::<String>());
+            // At its end compose prints the ID of what it has made.
+            let text = if is_random(text.trim()) { &self.name } else { text.trim() };
+            docker.progress().say(text.chars().take(200).collect::<String>());
             log.hear(line);
         };
         let made = docker.watch(run, listen).await;

@@ -167,9 +167,9 @@ impl Source {
         containers: &[Container],
     ) -> Result<Self, Error> {
         match (text, files) {
-            (None, None) => {
-                Self::of_project(workspace, project, containers)?.ok_or_else(|| neither(workspace))
-            }
+            (None, None) => Self::of_project(workspace, project, containers)?.ok_or_else(|| {
+                elsewhere(workspace, containers).unwrap_or_else(|| neither(workspace))
+            }),
             _ => Self::read(workspace, text, files),
         }
     }
@@ -296,6 +296,22 @@ fn judged_folder(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Error>
     Ok(located)
 }
 
+/// A project whose files are not in our folder, where another one's may be.
+fn elsewhere(workspace: &Workspace, containers: &[Container]) -> Option<Error> {
+    let label = |key| containers.iter().find_map(|container| container.label(key));
+    let folder = label(labels::PROJECT_FOLDER)?;
+    let is_ours = Path::new(folder).starts_with(&workspace.folder);
+    let from =
+        label(labels::PROJECT_FILES).filter(|files| files.starts_with('/')).unwrap_or(folder);
+    let error = Error::invalid("compose_file", "give compose_yaml or compose_file");
+    (!is_ours).then(|| {
+        error.hint(format!(
+            "the project was deployed from {from}, which is outside of the project folder {}; the text of its file can be sent as compose_yaml",
+            workspace.folder.display()
+        ))
+    })
+}
+
 fn neither(workspace: &Workspace) -> Error {
     let error = Error::invalid("compose_file", "give compose_yaml or compose_file");
     match USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file()) {
@@ -336,6 +352,22 @@ mod tests {
         {
             assert!(text(wrong.clone()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_project_of_another_folder_is_not_told_to_take_the_file_of_this_one() {
+        let workspace = Workspace::new("/srv/shop".into(), Arc::default());
+        let container = |folder: &str| -> Container {
+            serde_json::from_value(json!({"Config": {"Labels": {
+                "com.docker.compose.project.working_dir": folder,
+                "com.docker.compose.project.config_files": format!("{folder}/mine.yml"),
+            }}}))
+            .unwrap()
+        };
+        let hint = elsewhere(&workspace, &[container("/home/her")]).unwrap().hint.clone().unwrap();
+        assert!(hint.contains("/home/her/mine.yml"), "{hint}");
+        assert_eq!(elsewhere(&workspace, &[container("/srv/shop/sub")]), None);
+        assert_eq!(elsewhere(&workspace, &[]), None);
     }
 
     #[test]

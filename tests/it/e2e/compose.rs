@@ -221,6 +221,60 @@ services:
     assert!(up["warnings"].to_string().contains("three-1"), "{up}");
     assert_eq!(containers(&world).len(), 4);
     arguments["remove_orphans"] = true.into();
-    session.done("deploy-compose", arguments).await;
+    let mut dry = arguments.clone();
+    dry["dry_run"] = true.into();
+    for arguments in [dry, arguments] {
+        let answer = session.done("deploy-compose", arguments).await;
+        let warnings = answer["warnings"].to_string();
+        assert!(warnings.contains("removed, as not in the file: "), "{answer}");
+        assert!(warnings.contains("-three-1"), "{answer}");
+    }
     assert_eq!(containers(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_smaller_scale_removes_is_told_before_and_after() {
+    let Some(world) = World::enter("less") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        "services: {{ a: {{ image: '{}', command: [sleep, '600'], stop_signal: SIGKILL }} }}",
+        image()
+    );
+    let deploy = |more: Value| {
+        let mut arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        arguments
+    };
+    let name = |number| format!("{}-a-{number}", world.prefix);
+    session.done("deploy-compose", deploy(json!({"scale": {"a": 3}}))).await;
+
+    let forecast = session.done("deploy-compose", deploy(json!({"dry_run": true}))).await;
+    assert_eq!(containers(&world).len(), 3, "{forecast}");
+    let up = session.done("deploy-compose", deploy(json!({}))).await;
+    assert_eq!(containers(&world).len(), 1, "{up}");
+    for answer in [&forecast, &up] {
+        let entry = service(answer, "a");
+        assert_eq!(entry["action"], "unchanged", "{answer}");
+        assert_eq!(entry["removed"], json!([name(2), name(3)]), "{answer}");
+        let warnings = answer["warnings"].to_string();
+        assert!(warnings.contains("removed") && warnings.contains(&name(3)), "{answer}");
+    }
+
+    // Of containers that are all replaced, compose keeps any.
+    session.done("deploy-compose", deploy(json!({"scale": {"a": 2}}))).await;
+    let anew = json!({"force_recreate": true, "dry_run": true});
+    let forecast = session.done("deploy-compose", deploy(anew)).await;
+    assert_eq!(service(&forecast, "a")["action"], "recreate", "{forecast}");
+    let one_of = format!("1 of {}, {}", name(1), name(2));
+    assert_eq!(service(&forecast, "a")["removed"], json!([one_of]), "{forecast}");
+    let up = session.done("deploy-compose", deploy(json!({"force_recreate": true}))).await;
+    let left = containers(&world);
+    assert_eq!(left.len(), 1, "{up}");
+    let gone = if left[0].starts_with(&name(1)) { name(2) } else { name(1) };
+    assert_eq!(service(&up, "a")["removed"], json!([gone]), "{up}");
+
+    let none = session.done("deploy-compose", deploy(json!({"scale": {"a": 0}}))).await;
+    assert_eq!(service(&none, "a")["removed"].as_array().unwrap().len(), 1, "{none}");
+    let still = session.done("deploy-compose", deploy(json!({"scale": {"a": 0}}))).await;
+    assert!(!still.to_string().contains("removed"), "{still}");
 }

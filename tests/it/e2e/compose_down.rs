@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::compose::deploy;
+use super::session::entry;
 use super::world::image;
 use super::{Session, World};
 
@@ -131,6 +132,10 @@ async fn a_project_is_deployed_again_by_its_name_alone_from_what_it_was_deployed
     let arguments = json!({"project_name": by_file, "compose_file": "deploy/mine.yml"});
     session.done("deploy-compose", arguments).await;
     session.done("compose-down", json!({"project_name": inline})).await;
+    let listed = session.done("list-compose-projects", json!({"all": true})).await;
+    let file = world.workspace().canonicalize().unwrap().join("deploy/mine.yml");
+    let files = &entry(&listed["projects"], "name", &by_file)["config_files"];
+    assert_eq!(files, &json!([file]), "{listed}");
 
     let mut later = world.session().await;
     for (project, who) in [(&inline, "inline"), (&by_file, "from-the-file")] {

@@ -119,6 +119,46 @@ async fn a_newer_image_of_the_same_name_is_told() {
 }
 
 #[tokio::test]
+async fn a_changed_file_is_told_although_a_variable_has_no_value() {
+    let Some(world) = World::enter("unset") else { return };
+    let mut session = world.session().await;
+    let yaml = |seconds: u32| {
+        format!(
+            r#"
+services:
+  app:
+    image: {image}
+    command: ["sleep", "{seconds}"]
+    stop_signal: SIGKILL
+    environment: {{ PW: "${{DB_PASSWORD}}" }}
+  plain: {{ image: {image}, command: ["sleep", "{seconds}"], stop_signal: SIGKILL }}
+"#,
+            image = image(),
+        )
+    };
+    let deploy = json!({"project_name": world.prefix, "compose_file": "compose.yaml"});
+    world.file("compose.yaml", &yaml(1000));
+    session.done("deploy-compose", deploy.clone()).await;
+    assert_eq!(drift(&mut session, &world, "app").await, Value::Null);
+    world.file("compose.yaml", &yaml(2000));
+    let told = drift(&mut session, &world, "app").await.to_string();
+    assert!(told.contains("its definition in"), "{told}");
+    let up = session.done("deploy-compose", deploy.clone()).await;
+    assert_eq!(service(&up, "app")["action"], "recreated", "{up}");
+
+    // With a value that only its caller knew nothing can be said of what uses it.
+    let mut with_value = deploy.clone();
+    with_value["environment"] = json!({"DB_PASSWORD": "pippo"});
+    session.done("deploy-compose", with_value).await;
+    let told = drift(&mut session, &world, "app").await.to_string();
+    assert!(told.contains("not compared") && told.contains("DB_PASSWORD"), "{told}");
+    assert_eq!(drift(&mut session, &world, "plain").await, Value::Null);
+    world.file("compose.yaml", &yaml(3000));
+    let told = drift(&mut session, &world, "plain").await.to_string();
+    assert!(told.contains("its definition in"), "{told}");
+}
+
+#[tokio::test]
 async fn what_a_deployment_should_warn_of_is_told() {
     let Some(world) = World::enter("warnings") else { return };
     let mut session = world.session().await;

@@ -8,9 +8,11 @@ use super::DeployCompose;
 use crate::command::containers::Container;
 use crate::error::Error;
 use crate::tools::compose::failure::{Failure, blame, is_ours_to_pass_on};
+use crate::tools::compose::removal;
 use crate::tools::compose::report::{self, Before, Report};
 use crate::tools::compose::settle::{self, Stand};
 use crate::tools::compose::up::{Ascent, Ended, Settled, Up};
+use crate::tools::ports::with_holder;
 
 #[derive(Debug, Default, Serialize)]
 pub(in crate::tools::compose) struct Deployed {
@@ -57,6 +59,7 @@ impl DeployCompose {
                 if is_ours_to_pass_on(&error) || containers.is_empty() {
                     return Err(error);
                 }
+                let error = with_holder(ascent.docker, error).await;
                 blame(&error, &ascent.expected, &containers, &mut stands);
                 (Settled { containers, stands, timed_out: false }, Some(error))
             }
@@ -69,6 +72,7 @@ impl DeployCompose {
             &Before { containers: before, stops: false },
             timed_out,
         );
+        notes.extend(removal::notes(before, &containers, &ascent.expected));
         report::add_logs(ascent.docker, &mut services, &containers).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,

@@ -16,7 +16,7 @@ use super::settle::{Expected, Memory};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::up::{Ascent, PREPARATION, Up};
 use super::view::{Model, Renewal};
-use super::{project, remembered};
+use super::{project, remembered, removal};
 use crate::command::containers::Container;
 use crate::command::labels;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
@@ -143,9 +143,15 @@ impl Tool for DeployCompose {
         let services = expected.keys().map(String::as_str);
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
         notes.extend(of_another_folder(&source, &before));
-        notes.extend(self.orphans(docker, &source, vetted.model(), &before).await);
+        let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
+        if !self.remove_orphans {
+            notes.extend(removal::orphans_stay(&orphan_names));
+        } else if self.dry_run {
+            notes.extend(removal::forecast_of_orphans(&orphan_names));
+        }
         if self.dry_run {
-            let services = planned(docker, &vetted, &expected, &before).await?;
+            let services = planned(docker, &vetted, &expected, &before, anew.recreates_all).await?;
+            notes.extend(removal::forecast(services.iter().flat_map(Planned::removed)));
             return Ok(Reply::DryRun(Forecast {
                 dry_run: true,
                 project: self.project_name.to_string(),
@@ -154,7 +160,8 @@ impl Tool for DeployCompose {
                 command: up.to_string(),
             }));
         }
-        remembered::remember(&context.workspace, &self.project_name, &source);
+        let (name, given) = (&self.project_name, &self.environment);
+        remembered::remember(&context.workspace, name, &source, given);
         let ascent = Ascent {
             docker,
             project: &self.project_name,
@@ -275,25 +282,19 @@ impl DeployCompose {
         source: &Source,
         model: &Model,
         before: &[Container],
-    ) -> Option<String> {
+    ) -> Vec<String> {
         let mut orphans: Vec<&Container> = before
             .iter()
             .filter(|container| !model.services.contains_key(project::service(container)))
             .collect();
-        if orphans.is_empty() || self.remove_orphans {
-            return None;
+        if orphans.is_empty() {
+            return vec![];
         }
         if let Ok(all) = self.everything(docker, source).await {
             let known = &all.model().services;
             orphans.retain(|container| !known.contains_key(project::service(container)));
         }
-        let names: Vec<&str> = orphans.iter().map(|container| container.name()).collect();
-        (!names.is_empty()).then(|| {
-            format!(
-                "not in the file, but of this project: {}; remove_orphans: true removes them",
-                names.join(", ")
-            )
-        })
+        orphans.iter().map(|container| container.name().to_owned()).collect()
     }
 }
 
