@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::containers::PROJECT_LABEL;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,11 +43,11 @@ impl Tool for ListComposeProjects {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = context.docker.run(&Labels).await?;
-        Ok(Structured(Reply { projects: grouped(&rows, self.all) }))
+        Ok(Listing { list: "projects", reply: Reply { projects: grouped(&rows, self.all) } })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::command::values::{NetworkDriver, ProjectName};
 use crate::error::Error;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited};
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -64,7 +64,7 @@ impl Tool for ListNetworks {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = self.command();
@@ -75,7 +75,10 @@ impl Tool for ListNetworks {
         let mut found = in_batches(&context.docker, &ids, InspectNetworks::listed).await?;
         found.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let listed = |network: Network| listed(&network, &users);
-        Ok(Structured(Reply { networks: found.into_iter().map(listed).collect(), total }))
+        Ok(Listing {
+            list: "networks",
+            reply: Reply { networks: found.into_iter().map(listed).collect(), total },
+        })
     }
 }
 
