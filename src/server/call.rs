@@ -131,7 +131,10 @@ impl Dispatcher {
         if let Some(audit) = &self.audit {
             audit.record(tool, &result, trail, duration);
         }
-        self.renderer.render(result)
+        // The form is one: what fails without a context of its own names the tool.
+        self.renderer.render(result.map_err(|error| {
+            if error.context.is_empty() { error.with("tool", tool) } else { error }
+        }))
     }
 
     /// The answer to a call whose plan the person did not agree to.

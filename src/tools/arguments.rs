@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::synonyms::nearest;
 use crate::command::json;
 use crate::error::{Code, Error};
 use crate::redact;
@@ -51,7 +52,7 @@ pub fn fit(schema: &Arguments, mut arguments: Arguments) -> Result<Arguments, Er
 /// `path` stands before the names of members in an error, such as `filters.`.
 fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result<(), Error> {
     if let Some(name) = members.keys().find(|name| !known.contains_key(*name)) {
-        return Err(unknown(name, known, path));
+        return Err(unknown(name, known, members, path));
     }
     members.retain(|_, value| !value.is_null());
     for (name, value) in members {
@@ -61,11 +62,34 @@ fn fit_members(known: &Arguments, members: &mut Arguments, path: &str) -> Result
         }
         // An object without properties, such as labels, has names of the caller's own.
         let within = property.get("properties").and_then(Value::as_object);
+        if property.get("type").is_some_and(|wanted| wanted == "object") && !value.is_object() {
+            return Err(no_object(&format!("{path}{name}"), property, value));
+        }
         if let (Some(within), Some(members)) = (within, value.as_object_mut()) {
             fit_members(within, members, &format!("{path}{name}."))?;
         }
     }
     Ok(())
+}
+
+fn no_object(name: &str, property: &Value, came: &Value) -> Error {
+    let message = |right: &str| format!("`{name}` has to be {right}, and not {}", shorten(came));
+    let members = property.get("properties").and_then(Value::as_object);
+    if let Some((first, member)) = members.and_then(|members| members.iter().next()) {
+        let value = match member.get("type").and_then(Value::as_str) {
+            Some("boolean") => "true",
+            Some("object") => "{…}",
+            _ => "\"…\"",
+        };
+        let names: Vec<&str> = members.into_iter().flatten().map(|it| it.0.as_str()).collect();
+        return Error::invalid(
+            name,
+            message(&format!("an object such as {{\"{first}\": {value}}}")),
+        )
+        .hint(format!("known: {}", names.join(", ")));
+    }
+    let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
+    Error::invalid(name, message("an object")).hint(format!("about it: {about}"))
 }
 
 /// Makes the parameter struct.
@@ -93,7 +117,7 @@ fn explained(arguments: &Value, error: &serde_json::Error, complaint: Complaint)
     let message = if of_serde {
         format!("`{name}` cannot be {}: {}", shorten(came), in_words(&message))
     } else {
-        format!("`{name}`: {message}")
+        format!("`{name}`: {}", in_words(&message))
     };
     Error::invalid(&name, message)
 }
@@ -144,23 +168,25 @@ fn in_words(message: &str) -> String {
         ("expected u64", "expected a whole number, not negative"),
         ("expected i64", "expected a whole number"),
         ("expected f64", "expected a number"),
-        ("invalid type: sequence", "invalid type: a list"),
+        ("expected string or map", "expected text"),
+        ("expected map with a single key", "expected one of the choices"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected an object"),
+        (": sequence", ": a list"),
+        (": map", ": an object"),
+        (": floating point", ": number"),
+        ("unknown variant `", "there is no choice `"),
     ];
     types.iter().fold(message.to_owned(), |message, (rust, plain)| message.replace(rust, plain))
 }
 
-fn unknown(name: &str, known: &Arguments, path: &str) -> Error {
-    let nearest = known
-        .keys()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+fn unknown(name: &str, known: &Arguments, sent: &Arguments, path: &str) -> Error {
     let names: Vec<_> = known.keys().map(String::as_str).collect();
     let shown: String = name.chars().take(60).collect();
     let shown = format!("{path}{shown}");
     let error = Error::invalid(&shown, format!("there is no parameter `{shown}`"));
-    match nearest {
-        Some((_, nearest)) => {
+    match nearest(name, known, sent) {
+        Some(nearest) => {
             error.hint(format!("did you mean `{nearest}`? known: {}", names.join(", ")))
         }
         None if names.is_empty() => error.hint("this tool takes no parameters"),

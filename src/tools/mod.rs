@@ -18,6 +18,7 @@ mod ports;
 mod protect;
 pub mod reply;
 mod schema;
+mod synonyms;
 mod system;
 mod users;
 mod volume;

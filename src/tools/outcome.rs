@@ -79,21 +79,33 @@ pub(super) fn learn(docker: &Docker, environment: &Environment) {
     secrets.for_each(|(_, value)| docker.redactor().learn(value));
 }
 
-/// Whether docker complains itself: on standard error, and the runtime also on standard output.
-/// Otherwise the exit code is that of the program.
+/// Whether docker itself speaks, and not the program: as exactly as docker lets it be told apart.
+///
+/// The client has refused it: on standard error, with 1, and nothing else was printed. Or the
+/// daemon could not start the program: one line on the program's standard output, which ends with
+/// `\r\n`, and 126 or 127 (20.10 to 28.5; see `state.exec-*` in `fixtures/errors/docker.json`).
 pub(super) fn is_dockers_own(output: &Output) -> bool {
-    const VOICES: [&str; 6] = [
+    const CLIENT: [&str; 7] = [
         "Error response from daemon: ",
         "Error: No such ",
         "Cannot connect to the Docker daemon",
         "failed to connect to the docker API",
         "error during connect: ",
         "permission denied while trying to connect",
+        "Got permission denied while trying to connect", // 20.10
     ];
-    let stderr = output.stderr.trim_start();
-    VOICES.iter().any(|voice| stderr.starts_with(voice))
-        || output.stdout.trim_start().starts_with("OCI runtime exec failed: ")
-        || stderr.starts_with("OCI runtime exec failed: ")
+    const DAEMON: [&str; 3] =
+        ["OCI runtime exec failed: ", "unable to find user ", "unable to find group "];
+    let (stdout, stderr) = (output.stdout.as_str(), output.stderr.as_str());
+    match output.exit_code {
+        1 => stdout.is_empty() && CLIENT.iter().any(|voice| stderr.starts_with(voice)),
+        126 | 127 => {
+            let line = stdout.strip_suffix("\r\n").filter(|line| !line.contains('\n'));
+            let is_voice = |line: &str| DAEMON.iter().any(|voice| line.starts_with(voice));
+            stderr.is_empty() && line.is_some_and(is_voice)
+        }
+        _ => false,
+    }
 }
 
 /// Lines around the first one that looks like a failure: it is seldom the last one.
@@ -132,14 +144,27 @@ mod tests {
             stderr: stderr.into(),
             ..Output::default()
         };
-        assert!(!is_dockers_own(&output(7, "", "curl: (7) failed")));
-        assert!(!is_dockers_own(&output(127, "", "sh: x: not found")));
-        assert!(is_dockers_own(&output(126, "OCI runtime exec failed: exec failed: …", "")));
-        assert!(is_dockers_own(&output(
-            1,
-            "",
-            "Error response from daemon: container x is not running"
-        )));
+        let is_own = |code, stdout, stderr| is_dockers_own(&output(code, stdout, stderr));
+        assert!(is_own(126, "OCI runtime exec failed: exec failed: …\r\n", ""));
+        assert!(is_own(127, "OCI runtime exec failed: exec failed: …\r\n", ""));
+        assert!(is_own(
+            126,
+            "unable to find user nouser: no matching entries in passwd file\r\n",
+            ""
+        ));
+        assert!(is_own(126, "unable to find group x: no matching entries in group file\r\n", ""));
+        assert!(is_own(1, "", "Error response from daemon: unable to find user nouser: …\n"));
+        assert!(is_own(1, "", "Error response from daemon: container x is not running\n"));
+
+        assert!(!is_own(7, "", "curl: (7) failed\n"));
+        assert!(!is_own(127, "", "sh: x: not found\n"));
+        // A program may use docker's words.
+        assert!(!is_own(126, "unable to find user nouser: no matching entries\n", ""));
+        assert!(!is_own(126, "x\r\nunable to find user nouser\r\n", ""));
+        assert!(!is_own(0, "OCI runtime exec failed: exec failed: …\r\n", ""));
+        assert!(!is_own(127, "OCI runtime exec failed: …\r\n", "and more\n"));
+        assert!(!is_own(5, "", "Error response from daemon: no such thing\n"));
+        assert!(!is_own(1, "begun\n", "Error response from daemon: no such thing\n"));
     }
 
     #[test]

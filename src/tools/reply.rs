@@ -123,6 +123,9 @@ impl IntoAnswer for super::confirm::Plan {
     }
 }
 
+/// What a program has printed is the answer proper, also when it is nothing.
+const OUTPUT: [&str; 2] = ["stdout", "stderr"];
+
 /// Takes out what says nothing: nulls, empty texts, empty lists and maps. When nothing would be
 /// left, the first list stays: an empty list is an answer too.
 fn lean(value: &mut Value, top: bool) {
@@ -131,9 +134,9 @@ fn lean(value: &mut Value, top: bool) {
             members.values_mut().for_each(|member| lean(member, false));
             let answer =
                 members.iter().find(|(_, member)| member.is_array()).map(|(name, _)| name.clone());
-            members.retain(|_, member| match member {
+            members.retain(|name, member| match member {
                 Value::Null => false,
-                Value::String(text) => !text.is_empty(),
+                Value::String(text) => !text.is_empty() || (top && OUTPUT.contains(&name.as_str())),
                 Value::Array(items) => !items.is_empty(),
                 Value::Object(members) => !members.is_empty(),
                 Value::Bool(_) | Value::Number(_) => true,
@@ -163,5 +166,10 @@ mod tests {
             answer(json!({"name": "web", "ports": [], "x": {"a": "", "ok": false}})),
             json!({"name": "web", "x": {"ok": false}})
         );
+        let silent = json!({"exit_code": 0, "stdout": "", "stderr": "", "notes": []});
+        assert_eq!(answer(silent), json!({"exit_code": 0, "stdout": "", "stderr": ""}));
+        let none = Listing { list: "images", reply: json!({"images": [], "total": 1}) };
+        let Answer::Structured(none) = none.into_answer() else { unreachable!("it is structured") };
+        assert_eq!(none, json!({"images": [], "total": 1}));
     }
 }

@@ -104,7 +104,8 @@ impl Failure<'_> {
 
 /// `docker exec` prints the runtime's complaint on standard output, and nothing on standard error.
 static RUNTIME_ON_STDOUT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^\s*(OCI runtime exec failed: |unable to find user )").expect("a valid pattern")
+    Regex::new(r"^\s*(OCI runtime exec failed: |unable to find (user|group) )")
+        .expect("a valid pattern")
 });
 
 /// How docker begins when it is docker that refuses to run a program.
@@ -119,7 +120,7 @@ static DOCKERS_VOICE: LazyLock<Regex> = LazyLock::new(|| {
         r"permission denied while trying to connect to the docker ",
         r"(failed to initialize: )?unable to resolve docker endpoint",
         r"oci runtime ",
-        r"unable to find user ",
+        r"unable to find (user|group) ",
         r"unexpected eof$",
         r"the input device is not a tty",
         r"(you )?cannot attach ",

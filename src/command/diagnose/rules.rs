@@ -491,9 +491,13 @@ static RULES: &[Rule] = &[
         .hint("the program is for another platform, or a script without its #! line"),
     rule(Code::CommandFailed, &[r"unable to find user"])
         .hint("the image has no such user; give a numeric user ID"),
+    rule(Code::CommandFailed, &[r"unable to find group"])
+        .hint("the image has no such group; give a numeric group ID"),
     rule(Code::CommandFailed, &[r"\bexec: .*permission denied"])
         .hint("that file of the image is a directory or not executable"),
     rule(Code::CommandFailed, &[r"chdir to cwd"]).hint("the image has no such working directory"),
+    rule(Code::CommandFailed, &[r#"\bexec: "[^"]*": stat .*no such file or directory"#])
+        .hint("there is no such file in the container; check the path of the program"),
     rule(
         Code::CommandFailed,
         &[r"oci runtime (create|exec) failed", r"unable to start container process"],

@@ -9,7 +9,7 @@ use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
 use crate::sort;
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ impl Tool for ListComposeProjects {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = context.docker.run(&Labels).await?;
@@ -58,7 +58,7 @@ impl Tool for ListComposeProjects {
                 project.config_files = remembered::files(&context.workspace, &name, directory);
             }
         }
-        Ok(Structured(Reply { projects }))
+        Ok(Listing { list: "projects", reply: Reply { projects } })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::command::labels;
 use crate::command::text::short_id;
 use crate::error::Error;
 use crate::tools::filters::{Choices, Texts, limited};
-use crate::tools::reply::{Answer, IntoAnswer, Structured};
+use crate::tools::reply::{Answer, IntoAnswer, Listing};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,7 +98,7 @@ const LEFT_OUT: [(&str, LeaveOut); 5] = [
 
 impl IntoAnswer for Reply {
     fn into_answer(self) -> Answer {
-        match Structured(self).into_answer() {
+        match (Listing { list: "containers", reply: self }).into_answer() {
             Answer::Structured(value) => Answer::Structured(small(value)),
             other => other,
         }

@@ -7,7 +7,7 @@ use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::filters::limited;
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ impl Tool for ContainerStats {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let container = match &self.container_name {
@@ -67,7 +67,7 @@ impl Tool for ContainerStats {
         }
         let query = Stats { container: container.map(|container| container.id) };
         let (stats, total) = limited(context.docker.run(&query).await?, None);
-        Ok(Structured(Reply { stats, total }))
+        Ok(Listing { list: "stats", reply: Reply { stats, total } })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::users::{Users, few};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -63,7 +63,7 @@ impl Tool for ListImages {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let [named, unnamed] = self.commands();
@@ -86,7 +86,10 @@ impl Tool for ListImages {
         sort::by(&mut images, |a, b| created(b).cmp(&created(a)));
         let used_by = used_by(&images, &users);
         let listed = |row: &Row| Some(listed(row, exact.get(&row.id)?, used_by.get(&row.id)));
-        Ok(Structured(Reply { images: images.iter().filter_map(listed).collect(), total }))
+        Ok(Listing {
+            list: "images",
+            reply: Reply { images: images.iter().filter_map(listed).collect(), total },
+        })
     }
 }
 

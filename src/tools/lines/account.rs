@@ -29,6 +29,8 @@ impl fmt::Display for Account<'_> {
                 "no output in that time, among the last {} lines",
                 thousands(self.tail.into())
             ),
+            (0, _) if self.tail == 0 && self.followed.is_some() => "no new output".to_owned(),
+            (0, _) if self.tail == 0 => "no line was read, because tail is 0".to_owned(),
             (0, _) => "no output yet".to_owned(),
             (_, Some(0)) => {
                 format!("no line matches of {} read ((?i) ignores case)", count(read, "line"))
@@ -41,7 +43,7 @@ impl fmt::Display for Account<'_> {
                 .map(|matched| format!("{} matched", thousands(matched as u64))),
         );
         if repeated > 0 {
-            parts.push(format!("{} repeated", thousands(repeated as u64)));
+            parts.push(format!("{} left out", count(repeated, "repetition")));
         }
         let cut = cut as u64 + self.cut;
         if cut > 0 {
@@ -124,6 +126,7 @@ mod tests {
             account.to_string()
         };
         assert_snapshot!(account(Selected::default(), 0, 100), @"[no output yet; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
+        assert_snapshot!(account(Selected::default(), 0, 0), @"[no line was read, because tail is 0; for older lines raise tail; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
         let selected = Selected {
             text: "a [REDACTED]".into(),
             shown: 100,
@@ -132,6 +135,6 @@ mod tests {
             repeated: 3,
             cut: 12_000,
         };
-        assert_snapshot!(account(selected, 345, 10_000), @"[100 lines shown of 10,000 read; 1,234 matched; 3 repeated; 12,345 bytes cut: for less use grep, since or a smaller tail; 1 secret hidden; older lines were not read; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
+        assert_snapshot!(account(selected, 345, 10_000), @"[100 lines shown of 10,000 read; 1,234 matched; 3 repetitions left out; 12,345 bytes cut: for less use grep, since or a smaller tail; 1 secret hidden; older lines were not read; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
     }
 }

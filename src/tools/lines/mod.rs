@@ -46,12 +46,12 @@ pub(crate) struct Selection {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selected {
     pub(crate) text: String,
-    /// Lines of the container that are shown, repeated ones included.
+    /// Lines that are shown; repetitions of one that is shown are not among them.
     pub(crate) shown: usize,
     pub(crate) read: usize,
     /// Lines that fit `grep`, shown or not.
     pub(crate) matched: Option<usize>,
-    /// Lines that stand for themselves no more, because they repeat the one before.
+    /// Lines that are not shown, because they repeat the shown one before.
     pub(crate) repeated: usize,
     /// Bytes of chosen lines that are not shown.
     pub(crate) cut: usize,
@@ -75,9 +75,8 @@ impl Selection {
         };
         let matches: Vec<bool> = lines.iter().map(fits).collect();
         let mut chosen = self.choose(&lines, &matches);
-        let repeated = chosen.iter().map(|line| line.times - 1).sum();
         self.keep_the_last(&mut chosen);
-        let (text, shown, cut) = self.text(&chosen);
+        let (text, shown, repeated, cut) = self.text(&chosen);
         Selected {
             text,
             shown,
@@ -133,15 +132,18 @@ impl Selection {
     /// The last matches, with what stands before the first of them.
     fn keep_the_last(&self, chosen: &mut Vec<Chosen<'_>>) {
         let Some(most) = self.most else { return };
+        if most == 0 {
+            chosen.clear();
+        }
         let matches = chosen.iter().rev().filter(|line| line.is_match);
         let first = matches.take(most).last().map_or(0, |line| line.first);
         chosen.retain(|line| line.last + self.context_lines >= first);
     }
 
     /// From the last line backwards, until there is no more room.
-    fn text(&self, chosen: &[Chosen<'_>]) -> (String, usize, usize) {
+    fn text(&self, chosen: &[Chosen<'_>]) -> (String, usize, usize, usize) {
         let mut pieces: Vec<Cow<'_, str>> = vec![];
-        let (mut room, mut shown, mut cut) = (TEXT_MAX, 0, 0);
+        let (mut room, mut shown, mut repeated, mut cut) = (TEXT_MAX, 0, 0, 0);
         let mut below: Option<&Chosen<'_>> = None;
         for line in chosen.iter().rev() {
             let (text, lost) = shown_line(line);
@@ -159,12 +161,13 @@ impl Selection {
             }
             room = room.saturating_sub(text.len() + 1);
             cut += lost;
-            shown += line.times;
+            shown += 1;
+            repeated += line.times - 1;
             below = Some(line);
             pieces.push(text);
         }
         pieces.reverse();
-        (pieces.join("\n"), shown, cut)
+        (pieces.join("\n"), shown, repeated, cut)
     }
 }
 
@@ -221,13 +224,17 @@ mod tests {
         assert_eq!(selected.matched, Some(2));
         let last = Selection { most: Some(2), ..Selection::default() }.of(LOG);
         assert_eq!(last.text, "six error\nseven");
+        let none = Selection { most: Some(0), ..Selection::default() }.of(LOG);
+        assert_eq!((none.text.as_str(), none.shown, none.read), ("", 0, 9));
     }
 
     #[test]
     fn repeated_lines_are_told_once() {
         let selected = Selection { dedupe: true, ..Selection::default() }.of(LOG);
         assert_eq!(selected.text, "one\ntwo error\nthree\nfour\nfive [3 times]\nsix error\nseven");
-        assert_eq!((selected.shown, selected.repeated), (9, 2));
+        assert_eq!((selected.shown, selected.repeated, selected.read), (7, 2, 9));
+        let last = Selection { dedupe: true, most: Some(2), ..Selection::default() }.of(LOG);
+        assert_eq!((last.text.as_str(), last.shown, last.repeated), ("six error\nseven", 2, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited};
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -65,7 +65,7 @@ impl Tool for ListNetworks {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let rows = self.command();
@@ -76,7 +76,10 @@ impl Tool for ListNetworks {
         let mut found = in_batches(&context.docker, &ids, InspectNetworks::listed).await?;
         sort::by(&mut found, |a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let listed = |network: Network| listed(&network, &users);
-        Ok(Structured(Reply { networks: found.into_iter().map(listed).collect(), total }))
+        Ok(Listing {
+            list: "networks",
+            reply: Reply { networks: found.into_iter().map(listed).collect(), total },
+        })
     }
 }
 

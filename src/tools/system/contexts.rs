@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
 use crate::sort;
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,11 +37,11 @@ impl Tool for ListContexts {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let (contexts, note) = context.docker.run(&ContextList).await?;
-        Ok(Structured(Reply { contexts, note }))
+        Ok(Listing { list: "contexts", reply: Reply { contexts, note } })
     }
 }
 

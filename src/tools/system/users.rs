@@ -9,7 +9,7 @@ use crate::command::values::{ImageRef, NetworkName, VolumeName};
 use crate::command::volumes::InspectVolumes;
 use crate::error::Error;
 use crate::tools::ports;
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::users::Users;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -52,6 +52,10 @@ struct User {
     ports: Vec<String>,
 }
 
+fn listing(reply: Reply) -> Listing<Reply> {
+    Listing { list: "users", reply }
+}
+
 impl Tool for FindUsers {
     const SPEC: Spec = Spec {
         name: "find-users",
@@ -62,19 +66,19 @@ impl Tool for FindUsers {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let Self { kind, name } = self;
         let users = match kind {
-            Kind::Port => return port(context, &name).await.map(Structured),
+            Kind::Port => return port(context, &name).await.map(listing),
             Kind::Image => image(context, &checked(&name)?).await?,
             Kind::Volume => volume(context, &checked(&name)?).await?,
             Kind::Network => network(context, &checked(&name)?).await?,
         };
         let free = users.is_empty().then_some(true);
         let users = users.rows().iter().map(|row| user(row, vec![])).collect();
-        Ok(Structured(Reply { kind, name, users, programs: vec![], free }))
+        Ok(listing(Reply { kind, name, users, programs: vec![], free }))
     }
 }
 

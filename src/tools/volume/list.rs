@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::sort;
 use crate::tools::batches::in_batches;
 use crate::tools::filters::{Texts, limited, yes_or_no};
-use crate::tools::reply::Structured;
+use crate::tools::reply::Listing;
 use crate::tools::users::{Users, few};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -76,7 +76,7 @@ impl Tool for ListVolumes {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Structured<Reply>;
+    type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let names = self.command();
@@ -93,7 +93,10 @@ impl Tool for ListVolumes {
         let mut found = in_batches(&context.docker, &names, InspectVolumes::listed).await?;
         sort::by(&mut found, |a, b| a.name.cmp(&b.name));
         let listed = |volume: Volume| listed(&volume, &users, sizes.remove(&volume.name));
-        Ok(Structured(Reply { volumes: found.into_iter().map(listed).collect(), total }))
+        Ok(Listing {
+            list: "volumes",
+            reply: Reply { volumes: found.into_iter().map(listed).collect(), total },
+        })
     }
 }
 

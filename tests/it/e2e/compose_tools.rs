@@ -110,6 +110,12 @@ async fn a_command_runs_in_a_service_and_beside_it() {
     }
     assert!(told.contains("exit_code\\\":4") || told.contains("exit code 4"), "{told}");
 
+    let nobody = json!({
+        "project_name": world.prefix, "service": "web", "command": "true", "user": "nouser",
+    });
+    let told = session.fails("DKR-023", "compose-exec", nobody).await;
+    assert!(told.contains("hint: the image has no such user"), "{told}");
+
     let containers =
         || world.docker(["ps", "--all", "--quiet", "--filter", &format!("name={}", world.prefix)]);
     let before = containers();

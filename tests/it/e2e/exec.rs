@@ -38,10 +38,6 @@ async fn a_command_says_what_it_has_to_say_on_both_streams() {
     let stdout = told["stdout"].as_str().unwrap();
     assert!(stdout.contains("A=1\n") && !stdout.contains("DOCKER_MCP"), "{told}");
 
-    let missing = json!({"container_name": name, "command": "no-such-program"});
-    let told = session.wire.call("exec-container", missing).await.to_string();
-    assert!(told.contains("no-such-program"), "{told}");
-
     let much = json!({"container_name": name, "command": ["seq", "100000"]});
     let told = session.done("exec-container", much).await;
     let stdout = told["stdout"].as_str().unwrap();
@@ -64,6 +60,42 @@ async fn a_command_says_what_it_has_to_say_on_both_streams() {
     let told = session.done("exec-container", dry).await;
     assert!(told["command"].as_str().unwrap().ends_with("touch /dry"), "{told}");
     assert!(!world.try_docker(["exec", &name, "test", "-f", "/dry"]).status.success());
+}
+
+#[tokio::test]
+async fn a_command_that_docker_cannot_start_is_an_error_and_what_a_program_says_is_not() {
+    let Some(world) = World::enter("exec-start") else { return };
+    let mut session = world.session().await;
+    let name = world.run("main", OBEDIENT);
+    for (arguments, hint) in [
+        (json!({"command": "true", "user": "nouser"}), "no such user"),
+        (json!({"command": "true", "user": "0:nogroup9"}), "no such group"),
+        (json!({"command": "true", "user": "nouser", "detach": true}), "no such user"),
+        (json!({"command": "true", "working_dir": "/no-such-folder"}), "no such working directory"),
+        (json!({"command": "no-such-program"}), "no such program"),
+        (json!({"command": "no-such-program", "detach": true}), "no such program"),
+        (json!({"command": "no-such-program", "stdin": "fed"}), "no such program"),
+        (json!({"command": "/etc"}), "not executable"),
+        (json!({"command": "/no/such/file"}), "no such file"),
+    ] {
+        let mut call = arguments.clone();
+        call["container_name"] = name.as_str().into();
+        let told = session.fails("DKR-023", "exec-container", call).await;
+        assert!(told.contains(&format!("container={name}")), "{arguments}: {told}");
+        let told_hint = told.lines().find(|line| line.starts_with("hint: "));
+        assert!(told_hint.is_some_and(|told| told.contains(hint)), "{arguments}: {told}");
+    }
+    for (script, code) in [
+        ("no-such-program", 127),
+        ("/etc", 126),
+        ("echo 'unable to find user x: no matching entries in passwd file'; exit 126", 126),
+        ("echo 'OCI runtime exec failed: exec failed'; exit 127", 127),
+        ("echo 'Error response from daemon: no such thing' >&2; exit 5", 5),
+    ] {
+        let call = json!({"container_name": name, "command": ["sh", "-c", script]});
+        let told = session.done("exec-container", call).await;
+        assert_eq!(told["exit_code"], code, "{script}: {told}");
+    }
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ pub(super) struct Healthcheck {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it must be a shell command, or a list of words")]
 enum Test {
     Shell(String),
     Words(Vec<String>),

@@ -55,6 +55,12 @@ enum Until {
     Port,
 }
 
+impl Until {
+    fn word(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Reply {
     container: String,
@@ -111,12 +117,17 @@ impl Tool for WaitContainer {
 
 impl WaitContainer {
     fn check(&self) -> Result<(), Error> {
-        let needs = |name, until, given: bool| match (self.until == until, given) {
-            (true, false) => Err(Error::invalid(name, format!("until needs `{name}` here"))),
-            (false, true) => {
-                Err(Error::invalid(name, format!("`{name}` says nothing with this until")))
+        let needs = |name, until: Until, given: bool| {
+            match (self.until == until, given) {
+                (true, false) => {
+                    Err(format!("with `until` {:?} `{name}` is required", until.word()))
+                }
+                (false, true) => {
+                    Err(format!("`{name}` belongs to `until` {:?} alone", until.word()))
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
+            .map_err(|message| Error::invalid(name, message))
         };
         needs("pattern", Until::Log, self.pattern.is_some())?;
         needs("port", Until::Port, self.port.is_some())
@@ -126,7 +137,7 @@ impl WaitContainer {
         match (self.until, self.port, &self.pattern) {
             (Until::Port, Some(port), _) => format!("listening on {}", port.get()),
             (Until::Log, _, Some(pattern)) => format!("logging {pattern:?}"),
-            (until, ..) => format!("{until:?}").to_lowercase(),
+            (until, ..) => until.word(),
         }
     }
 }
@@ -391,8 +402,9 @@ mod tests {
             let tool: WaitContainer = serde_json::from_value(arguments).unwrap();
             tool.check().map_err(|error| error.message.clone())
         };
-        assert!(check(json!({"container_name": "a", "until": "log"})).is_err());
-        assert!(check(json!({"container_name": "a", "until": "port", "pattern": "x"})).is_err());
+        let told = |arguments| check(arguments).unwrap_err();
+        assert_snapshot!(told(json!({"container_name": "a", "until": "log"})), @r#"with `until` "log" `pattern` is required"#);
+        assert_snapshot!(told(json!({"container_name": "a", "until": "running", "port": 80})), @r#"`port` belongs to `until` "port" alone"#);
         assert!(check(json!({"container_name": "a", "until": "port", "port": 80})).is_ok());
     }
 }
