@@ -358,7 +358,11 @@ impl fmt::Display for Error {
             write!(f, "\ncommand: {command}")?;
         }
         if let Some(stderr) = &self.stderr {
-            write!(f, "\nstderr:\n{stderr}")?;
+            write!(f, "\nstderr:")?;
+            // A program in a container wrote it: no line of its may pass for one of the above.
+            for line in stderr.lines() {
+                write!(f, "\n  {line}")?;
+            }
         }
         Ok(())
     }

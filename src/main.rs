@@ -41,7 +41,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
-    for secret in config::secrets_of_the_environment() {
+    for secret in config::secrets_of_the_environment(&cli.settings.pass_env) {
         redactor.learn(&secret);
     }
     logging::start(&cli.settings, Arc::clone(&redactor))?;

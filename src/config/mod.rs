@@ -108,7 +108,7 @@ pub struct Settings {
     /// Do not hide secrets in answers and logs.
     #[arg(long, env = "DOCKER_MCP_NO_REDACT", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub no_redact: bool,
-    /// A further environment variable that docker gets; may be repeated.
+    /// A further environment variable that docker gets, and compose files can name; may be repeated
     #[arg(
         long,
         env = "DOCKER_MCP_PASS_ENV",
@@ -280,11 +280,12 @@ fn search_path() -> OsString {
     std::env::join_paths(folders).unwrap_or(own)
 }
 
-/// Values of our own environment that must never leave: those of variables named like a secret.
-pub fn secrets_of_the_environment() -> Vec<String> {
+/// Values of our own environment that must never leave: those of variables named like a secret, and
+/// those that the operator passes on, which a compose file of the project could name.
+pub fn secrets_of_the_environment(passed_on: &[String]) -> Vec<String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| crate::redact::is_secret_key(name))
+        .filter(|(name, _)| crate::redact::is_secret_key(name) || passed_on.contains(name))
         .map(|(_, value)| value)
         .collect()
 }

@@ -122,6 +122,7 @@ fn judge_option(
             let (key, value) = value.split_once('=').unwrap_or((value, ""));
             rights::driver_option(findings, key, value, &place);
         }
+        "--tmpfs" => rights::tmpfs(findings, value, &place),
         "--mount" => judge_mount(findings, value, mounted, &place),
         "--volume" | "-v" => judge_volume(findings, value, mounted, &place),
         "--ssh" | "--allow" if is_build => {
@@ -159,6 +160,7 @@ fn judge_mount(
             "bind-propagation" if !["private", "rprivate"].contains(&value) => {
                 findings.refuse(&rule::PROPAGATION, format!("propagation {}", plain(value)), place);
             }
+            "tmpfs-size" => rights::tmpfs_size(findings, value, place),
             "volume-driver" => rights::driver(findings, value, place),
             "volume-opt" => {
                 let (key, value) = value.split_once('=').unwrap_or((value, ""));

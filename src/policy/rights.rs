@@ -8,9 +8,13 @@ use super::allow::Allow;
 use super::paths::{Access, Use};
 use super::refusal::{Findings, Place, plain, shown};
 use super::rule;
+use crate::command::values::ByteSize;
 
 /// A port each costs a process of docker and a place in the firewall.
 pub(super) const PORTS_MAX: u64 = 64;
+
+/// It is memory of the host that a container can fill whatever its own limit is.
+const TMPFS_MAX: u64 = 1 << 30;
 
 /// What docker gives to every container (`oci/caps/defaults.go` of moby), and three that reach
 /// nothing outside of it.
@@ -33,6 +37,21 @@ const CAPABILITIES: [&str; 17] = [
     "SYS_NICE",
     "SYS_PTRACE",
 ];
+
+/// `/run:size=64m,mode=755`.
+pub(super) fn tmpfs(findings: &mut Findings<'_>, mount: &str, place: &Place) {
+    let options = mount.split_once(':').map_or("", |(_, options)| options);
+    for size in options.split(',').filter_map(|option| option.strip_prefix("size=")) {
+        tmpfs_size(findings, size, place);
+    }
+}
+
+pub(super) fn tmpfs_size(findings: &mut Findings<'_>, size: &str, place: &Place) {
+    if !size.parse::<ByteSize>().is_ok_and(|size| size.bytes() <= TMPFS_MAX) {
+        let subject = format!("tmpfs of {}, more than 1 GiB", plain(size));
+        findings.refuse(&rule::LIMIT, subject, place);
+    }
+}
 
 pub(super) fn privileged(findings: &mut Findings<'_>, place: &Place) {
     findings.refuse(&rule::PRIVILEGED, "privileged", place);

@@ -13,6 +13,7 @@ mod extents;
 mod headers;
 mod judgement;
 mod keys;
+mod lines;
 mod scan;
 mod shapes;
 mod taint;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub use keys::is_secret_key;
+pub use lines::Lines;
 use taint::Taint;
 use values::is_harmless;
 

@@ -271,13 +271,13 @@ fn is_shown_on_purpose(password: &str) -> bool {
 }
 
 /// The last word of a line, without quotes, commas and `\n` around it.
-fn last_word(line: &str) -> Option<&str> {
+pub(super) fn last_word(line: &str) -> Option<&str> {
     let word = line.split_whitespace().next_back()?;
     let word = word.trim_matches(['"', '\'', ',']);
     Some(word.strip_suffix("\\n").unwrap_or(word))
 }
 
-fn is_base64(word: &str) -> bool {
+pub(super) fn is_base64(word: &str) -> bool {
     // `\n` between the lines of a key that is one JSON string.
     !word.is_empty()
         && word

@@ -14,6 +14,7 @@ use crate::docker::Trail;
 use crate::error::{Code, Error};
 use crate::progress::Progress;
 use crate::sort;
+use crate::tools::confirm::Confirmations;
 use crate::tools::reply::Answer;
 use crate::tools::{Context, Entry, Toolset};
 
@@ -138,6 +139,10 @@ impl Dispatcher {
         self.context.confirmations.forget(token);
         let error = Error::new(Code::Declined, "the person did not agree; nothing was done");
         self.finish(tool, Err(error), &Trail::default(), Instant::now())
+    }
+
+    pub(super) fn confirmations(&self) -> &Confirmations {
+        &self.context.confirmations
     }
 
     pub(super) fn renderer(&self) -> Renderer {

@@ -122,7 +122,8 @@ impl ServerHandler for Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let mut arguments = request.arguments.unwrap_or_default();
         // The second call of a client that has asked the person.
-        if let Some(token) = request.request_state {
+        if let Some(state) = request.request_state {
+            let token = self.dispatcher.confirmations().recall(&state);
             if !person::has_agreed(request.input_responses.as_ref()) {
                 return Ok(result(self.dispatcher.declined(&request.name, &token)).into());
             }
@@ -133,7 +134,10 @@ impl ServerHandler for Server {
             return Ok(result(rendered).into());
         };
         if person::calls_again(&context) {
-            return Ok(person::first_answer(asked).into());
+            let state = self.dispatcher.confirmations().entrust(&asked.token);
+            let state =
+                state.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+            return Ok(person::first_answer(asked, state).into());
         }
         if !person::agrees(&context, asked).await {
             return Ok(result(self.dispatcher.declined(&request.name, &asked.token)).into());

@@ -40,12 +40,12 @@ pub(super) async fn agrees(context: &RequestContext<RoleServer>, asked: &Asked) 
     matches!(answer, Ok(ClientResult::ElicitResult(result)) if is_yes(&result))
 }
 
-/// The question as the answer to the first call. The token is the state: it cannot be guessed, is
-/// bound to the call and its objects on our side, and works once.
-pub(super) fn first_answer(asked: &Asked) -> InputRequiredResult {
+/// The question as the answer to the first call. The state cannot be guessed and is bound to the call
+/// and its objects on our side.
+pub(super) fn first_answer(asked: &Asked, state: String) -> InputRequiredResult {
     let request = InputRequest::Elicitation(question(asked));
     let requests = BTreeMap::from([(QUESTION.to_owned(), request)]);
-    InputRequiredResult::new(Some(requests), Some(asked.token.clone()))
+    InputRequiredResult::new(Some(requests), Some(state))
 }
 
 /// Whether the answers that come with the second call hold a yes.

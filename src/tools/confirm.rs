@@ -135,6 +135,8 @@ struct Waiting {
     /// Everything the plan is bound to: tool, command lines, objects and who uses them.
     bound_to: String,
     since: Instant,
+    /// What stands for the token at a client that calls again with the person's answer.
+    state: Option<String>,
 }
 
 impl Confirmations {
@@ -205,6 +207,26 @@ impl Confirmations {
         self.when != When::Never
     }
 
+    /// A state to give to the client that asks the person: it leads back to the token, and is none.
+    ///
+    /// # Errors
+    /// DKR-019 when the system gives no random numbers.
+    pub fn entrust(&self, token: &str) -> Result<String, Error> {
+        let state = self::token()?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = waiting.get_mut(token) {
+            plan.state = Some(state.clone());
+        }
+        Ok(state)
+    }
+
+    /// The token that was entrusted with this state; empty, which confirms nothing, when there is none.
+    pub fn recall(&self, state: &str) -> String {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = waiting.iter().find(|(_, plan)| plan.state.as_deref() == Some(state));
+        found.map(|(token, _)| token.clone()).unwrap_or_default()
+    }
+
     /// Nobody has said yes: the plan cannot be confirmed any more.
     pub fn forget(&self, token: &str) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
@@ -219,7 +241,7 @@ impl Confirmations {
                 waiting.iter().min_by_key(|(_, plan)| plan.since).map(|(token, _)| token.clone());
             oldest.and_then(|token| waiting.remove(&token));
         }
-        waiting.insert(token.clone(), Waiting { bound_to, since: Instant::now() });
+        waiting.insert(token.clone(), Waiting { bound_to, since: Instant::now(), state: None });
         Ok(token)
     }
 

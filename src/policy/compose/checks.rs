@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use super::Shape::{Pairs, Scalar, Words};
 use super::{Vetting, word, words};
-use crate::command::values::{ByteSize, ContainerName, VolumeName};
+use crate::command::values::{ContainerName, VolumeName};
 use crate::policy::refusal::{Place, plain, shown};
 use crate::policy::{rights, rule};
 
 const REPLICAS_MAX: u64 = 20;
-const TMPFS_MAX: u64 = 1 << 30;
 const STOP_GRACE_MAX_SECONDS: f64 = 600.0;
 
 /// Runs `judge` on each word, with its place.
@@ -279,22 +278,14 @@ fn seconds(text: &str) -> Option<f64> {
 /// `/run:size=64m,mode=755`.
 pub(super) fn tmpfs(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     each(vetting, value, place, |vetting, mount, at| {
-        let options = mount.split_once(':').map_or("", |(_, options)| options);
-        for size in options.split(',').filter_map(|option| option.strip_prefix("size=")) {
-            judge_tmpfs_size(vetting, size, at);
-        }
+        rights::tmpfs(&mut vetting.findings, mount, at);
     });
 }
 
 pub(super) fn tmpfs_size(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
-    each(vetting, value, place, judge_tmpfs_size);
-}
-
-fn judge_tmpfs_size(vetting: &mut Vetting<'_>, size: &str, place: &Place) {
-    if !size.parse::<ByteSize>().is_ok_and(|size| size.bytes() <= TMPFS_MAX) {
-        let subject = format!("tmpfs of {}, more than 1 GiB", plain(size));
-        vetting.findings.refuse(&rule::LIMIT, subject, place);
-    }
+    each(vetting, value, place, |vetting, size, at| {
+        rights::tmpfs_size(&mut vetting.findings, size, at);
+    });
 }
 
 pub(super) fn number_of_ports(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {

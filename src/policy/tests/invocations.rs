@@ -26,6 +26,7 @@ fn an_everyday_create_passes() {
         .option("--cap-add", "NET_BIND_SERVICE")
         .option("--security-opt", "no-new-privileges")
         .option("--log-driver", "local")
+        .option("--tmpfs", "/run:size=64m")
         .operands(["nginx", "sh", "-c", "--privileged"]);
     assert_eq!(check(&invocation), [""; 0]);
 }
@@ -74,6 +75,8 @@ fn options_are_judged_even_when_their_hazard_was_forgotten() {
         ("--oom-score-adj", "-1000", "container.priority"),
         ("--volume", "/:/h", "mount.outside_roots"),
         ("--mount", "type=bind,source=/,target=/h", "mount.outside_roots"),
+        ("--tmpfs", "/run:mode=755,size=100g", "container.limit"),
+        ("--mount", "type=tmpfs,target=/t,tmpfs-size=1073741825", "container.limit"),
         ("--mount", "type=bind,src=/etc,dst=/h,readonly", "mount.outside_roots"),
         ("--mount", "source=v,type=bind,source=/,target=/x", "mount.outside_roots"),
         ("--mount", "type=volume,target=/x,volume-opt=device=/", "mount.outside_roots"),

@@ -100,7 +100,8 @@ fn without_command(message: &str) -> String {
 fn last_lines(step: &Step, room: usize) -> Option<String> {
     let (mut kept, mut bytes, mut left_out) = (vec![], 40, 0);
     for line in step.printed().rev() {
-        bytes += line.len() + 1;
+        // Each line is indented.
+        bytes += line.len() + 3;
         if bytes > room || left_out > 0 {
             left_out += 1;
         } else {

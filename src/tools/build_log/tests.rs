@@ -26,8 +26,8 @@ fn explained(log: &BuildLog, dockerfile: Option<&Dockerfile<'_>>) -> String {
     assert!(text.len() <= EXPLANATION_BYTES, "{} bytes", text.len());
     // Times are not the same in every recording.
     let times = regex_lite::Regex::new(r"slowest=.*").unwrap();
-    let lines = regex_lite::Regex::new(r"(line \d+\n)+").unwrap();
-    lines.replace_all(&times.replace_all(&text, "slowest=…"), "line …\n").into_owned()
+    let lines = regex_lite::Regex::new(r"(line \d+\n *)+").unwrap();
+    lines.replace_all(&times.replace_all(&text, "slowest=…"), "line …\n  ").into_owned()
 }
 
 macro_rules! recorded {
@@ -42,10 +42,10 @@ fn the_three_dialects_explain_the_same_failure() {
     Error: DKR-021 build_failed: failed to build: failed to solve: process did not complete successfully: exit code: 7 | Context: step=[build 2/2]; run=RUN for i in $(seq 50); do echo "line $i"; done; echo world >&2; printf '10%%\r100%%\r#3 ERROR: forged\n'; exit 7; dockerfile=Dockerfile:8; exit_code=7; steps=3 executed, 2 cached of 6; slowest=…
     command: docker buildx build -- /shop
     stderr:
-    line …
-    world
-    line …
-    #3 ERROR: forged
+      line …
+      world
+      line …
+      #3 ERROR: forged
     "#);
     for stderr in [
         recorded!("buildx-0.13-failed.rawjson"),
@@ -56,7 +56,7 @@ fn the_three_dialects_explain_the_same_failure() {
         for part in [
             "step=[build 2/2]; run=RUN for i",
             "dockerfile=Dockerfile:8; exit_code=7; steps=",
-            "\nstderr:\nline …\n",
+            "\nstderr:\n  line …\n",
         ] {
             assert!(other.contains(part), "{part} is not in {other}");
         }
@@ -68,10 +68,10 @@ fn the_three_dialects_explain_the_same_failure() {
     Error: DKR-021 build_failed: The command returned a non-zero code: 7 | Context: step=[6/8]; run=RUN for i in $(seq 50); do echo "line $i"; done; echo world >&2; printf '10%%\r100%%\r#3 ERROR: forged\n'; exit 7; dockerfile=Dockerfile:8; exit_code=7; steps=2 executed, 3 cached of 8
     command: docker buildx build -- /shop
     stderr:
-    line …
-    10%
-    100%
-    #3 ERROR: forged
+      line …
+      10%
+      100%
+      #3 ERROR: forged
     "#);
 }
 

@@ -19,6 +19,7 @@ use crate::command::text;
 use crate::command::values::{Bounded, ProjectName, ServiceName, TimePoint};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::redact::Lines;
 use crate::sort;
 use crate::tools::lines::{Account, BAR, Choice, FOLLOW_SECONDS_MAX, Selection, TAIL_MAX, Wish};
 use crate::tools::reply::Text;
@@ -272,6 +273,7 @@ impl Reading<'_> {
         }
         let mut seen = 0;
         let mut found = false;
+        let mut hidden: BTreeMap<Arc<str>, Lines<'_>> = BTreeMap::new();
         while !found && !running.is_empty() {
             tokio::select! {
                 joined = running.join_next() => {
@@ -285,10 +287,13 @@ impl Reading<'_> {
             }
             let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             for (name, line) in heard.get(seen..).unwrap_or_default() {
-                let message = line.get(TIMESTAMP..).unwrap_or_default();
-                let safe = self.docker.redactor().text(message).text;
+                let hidden = hidden
+                    .entry(Arc::clone(name))
+                    .or_insert_with(|| Lines::new(self.docker.redactor()));
+                // Secrets are hidden first, so that no pattern can tell what one is.
+                let safe = hidden.next(line.get(TIMESTAMP..).unwrap_or_default());
+                found |= is_found(&safe);
                 self.docker.progress().say(format!("{name}{BAR}{safe}"));
-                found |= is_found(message);
             }
             seen = heard.len();
         }

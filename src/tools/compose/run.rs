@@ -67,7 +67,7 @@ pub(super) struct Reply {
 impl Tool for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
-        title: "Run one-off command",
+        title: "Run one-off",
         description: "Run tests or a one-off command of a service. In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,

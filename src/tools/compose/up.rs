@@ -14,6 +14,7 @@ use crate::command::{Command, Invocation, Output};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
 use crate::tools::build_log::BuildLog;
+use crate::tools::lines::Listener;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -90,8 +91,9 @@ impl Ascent<'_> {
     pub(super) async fn run_up(&mut self, up: &Up) -> (Ended, Option<Instant>) {
         let told = Mutex::new(Told::default());
         let docker = self.docker;
+        let mut listener = Listener::new(docker);
         let run = docker.watch(up, |line| {
-            listen(&mut told.lock().unwrap_or_else(PoisonError::into_inner), line, docker);
+            listen(&mut told.lock().unwrap_or_else(PoisonError::into_inner), line, &mut listener);
         });
         let containers_since =
             || told.lock().unwrap_or_else(PoisonError::into_inner).first_container;
@@ -182,7 +184,7 @@ impl Ascent<'_> {
 }
 
 /// Follows what compose says: for the person who waits, and to know when containers are made.
-fn listen(told: &mut Told, line: Line<'_>, docker: &Docker) {
+fn listen(told: &mut Told, line: Line<'_>, listener: &mut Listener<'_>) {
     let (Line::Stdout(text) | Line::Stderr(text)) = line;
     let text = text.trim();
     if text.is_empty() || text.starts_with("time=") {
@@ -195,7 +197,7 @@ fn listen(told: &mut Told, line: Line<'_>, docker: &Docker) {
         told.errors.push(text.to_owned());
     }
     told.build.hear(line);
-    docker.progress().say(text.chars().take(200).collect::<String>());
+    listener.hear(text);
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ impl Tool for KillContainer {
     const SPEC: Spec = Spec {
         name: "kill-container",
         title: "Signal container",
-        description: "Signal a container at once. To let it finish: stop-container.",
+        description: "Signal a container at once. Gently: stop-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,

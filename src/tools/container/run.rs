@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
 use crate::command::containers::{Container, InspectContainers, exit_meaning, short_id};
 use crate::command::values::{Bounded, ContainerName, ImageRef};
-use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, text, time};
+use crate::command::{Act, Command, Effect, Invocation, Output, Program, diagnose, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
+use crate::tools::lines::Listener;
 use crate::tools::outcome::{SHOWN, both_ends, first_failure, milliseconds};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
-
-const LINE_CHARS: usize = 200;
 
 pub(super) type RunContainer = With<Own, Settings>;
 
@@ -56,7 +55,7 @@ pub(super) struct Reply {
 impl Tool for RunContainer {
     const SPEC: Spec = Spec {
         name: "run-container",
-        title: "Run new container",
+        title: "Run container",
         description: "Run a command in a new container to its end. To leave it running: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
@@ -163,7 +162,15 @@ impl RunContainer {
         let docker = &context.docker;
         let started = Instant::now();
         let attach = Attach(self.attach(id));
-        let output = docker.watch(&attach, |line| say(docker, line)).await;
+        let mut listener = Listener::new(docker);
+        let listens = docker.progress().is_heard();
+        let listen = |line: Line<'_>| {
+            let (Line::Stdout(line) | Line::Stderr(line)) = line;
+            if listens {
+                listener.hear(line);
+            }
+        };
+        let output = docker.watch(&attach, listen).await;
         let elapsed = started.elapsed();
         let output = output.map_err(Ending::Broken)?;
         let container = state(docker, id).await.map_err(Ending::Broken)?;
@@ -220,16 +227,6 @@ async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {
     container.ok_or_else(|| {
         Error::new(Code::ContainerNotFound, "somebody removed the new container at once")
     })
-}
-
-fn say(docker: &Docker, line: Line<'_>) {
-    if !docker.progress().is_heard() {
-        return;
-    }
-    let (Line::Stdout(line) | Line::Stderr(line)) = line;
-    let line = text::clean(line).text;
-    let safe = docker.redactor().text(&line).text;
-    docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
 }
 
 /// `docker container start --attach`, whose exit code is that of the container. Whether docker

@@ -45,7 +45,7 @@ enum Scope {
 impl Tool for Diagnose {
     const SPEC: Spec = Spec {
         name: "diagnose",
-        title: "Why something fails",
+        title: "Diagnose",
         description: "Why a container, a project or anything fails: root cause, evidence, next calls.",
         toolset: Toolset::System,
         effect: Effect::Read,

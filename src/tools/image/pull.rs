@@ -48,7 +48,7 @@ impl Tool for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
         title: "Pull image",
-        description: "Download or update an image. Logins are the person's. What is here: list-images.",
+        description: "Download or update an image. Logins are the person's. Local: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

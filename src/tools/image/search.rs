@@ -37,7 +37,7 @@ impl Tool for SearchImages {
     const SPEC: Spec = Spec {
         name: "search-images",
         title: "Search images",
-        description: "Search Docker Hub for images. What is here: list-images.",
+        description: "Search Docker Hub. Local: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -41,7 +41,7 @@ impl Tool for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
         title: "Tag image",
-        description: "Give a local image a further name. To take one away: remove-image.",
+        description: "Give a local image a further name. Undo: remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -3,22 +3,17 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use regex_lite::Regex;
-
-use super::TAIL_MAX;
+use super::listen::{LINE_CHARS, Listener};
+use super::{Pattern, TAIL_MAX};
 use crate::command::logs::Logs;
-use crate::command::text;
 use crate::command::values::TimePoint;
 use crate::docker::Line;
 use crate::error::Error;
 use crate::tools::Context;
 
-/// More of a line would not help to recognise it.
-const LINE_CHARS: usize = 300;
-
 pub(crate) struct Follow<'a> {
     pub(crate) context: &'a Context,
-    pub(crate) pattern: &'a Regex,
+    pub(crate) pattern: &'a Pattern,
 }
 
 impl Follow<'_> {
@@ -33,13 +28,10 @@ impl Follow<'_> {
         let docker = &self.context.docker;
         let logs = Logs { since, follow: Some(limit), ..Logs::last(container, TAIL_MAX) };
         let mut found = None;
+        let mut listener = Listener::new(docker);
         let fits = |line: Line<'_>| {
             let (Line::Stdout(line) | Line::Stderr(line)) = line;
-            let line = text::clean(line).text;
-            let safe = docker.redactor().text(&line).text;
-            if docker.progress().is_heard() {
-                docker.progress().say(safe.chars().take(LINE_CHARS).collect::<String>());
-            }
+            let safe = listener.hear(line);
             if !self.pattern.is_match(&safe) {
                 return ControlFlow::Continue(());
             }

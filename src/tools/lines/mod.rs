@@ -3,16 +3,18 @@
 
 mod account;
 mod follow;
+mod listen;
+mod pattern;
 mod wish;
 
 pub(crate) use account::Account;
 pub(crate) use follow::Follow;
-pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, pattern, up_to};
+pub(crate) use listen::Listener;
+pub(crate) use pattern::Pattern;
+pub(crate) use wish::{Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-
-use regex_lite::Regex;
 
 /// A line longer than this is cut.
 const LINE_MAX: usize = 8 << 10;
@@ -27,7 +29,7 @@ pub(crate) const BAR: &str = " | ";
 /// What the caller wants to see.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    pub(crate) grep: Option<Regex>,
+    pub(crate) grep: Option<Pattern>,
     pub(crate) invert: bool,
     pub(crate) context_lines: usize,
     pub(crate) dedupe: bool,
@@ -190,7 +192,7 @@ mod tests {
     const LOG: &str = "one\ntwo error\nthree\nfour\nfive\nfive\nfive\nsix error\nseven\n";
 
     fn grep(pattern: &str) -> Selection {
-        Selection { grep: Some(Regex::new(pattern).unwrap()), ..Selection::default() }
+        Selection { grep: Some(Pattern::new("grep", pattern).unwrap()), ..Selection::default() }
     }
 
     #[test]

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use regex_lite::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Selection;
+use super::{Pattern, Selection};
 use crate::command::logs::{Logs, Stream};
 use crate::command::values::{Bounded, TimePoint};
 use crate::docker::Line;
@@ -18,8 +17,6 @@ const TAIL: u32 = 100;
 pub(crate) const TAIL_MAX: u32 = 10_000;
 const FOLLOW_SECONDS: u32 = 10;
 pub(crate) const FOLLOW_SECONDS_MAX: u32 = 60;
-/// A compiled pattern; more is an attack or a mistake.
-const PATTERN_BYTES: usize = 1 << 20;
 
 /// The parameters of the tools that read logs.
 #[derive(Debug, Default)]
@@ -51,7 +48,7 @@ impl Wish {
     /// # Errors
     /// DKR-004 for a pattern that is none, or has nothing to invert.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
-        let grep = self.grep.as_deref().map(|grep| pattern("grep", grep)).transpose()?;
+        let grep = self.grep.as_deref().map(|grep| Pattern::new("grep", grep)).transpose()?;
         if self.invert && grep.is_none() {
             return Err(Error::invalid("invert", "`invert` needs a pattern in `grep`"));
         }
@@ -79,8 +76,8 @@ impl Wish {
     ///
     /// # Errors
     /// DKR-004 for a pattern that is none.
-    pub(crate) fn until_match(&self) -> Result<Option<Regex>, Error> {
-        self.until_match.as_deref().map(|text| pattern("until_match", text)).transpose()
+    pub(crate) fn until_match(&self) -> Result<Option<Pattern>, Error> {
+        self.until_match.as_deref().map(|text| Pattern::new("until_match", text)).transpose()
     }
 
     pub(crate) fn logs(&self, container: &str) -> Logs {
@@ -125,17 +122,6 @@ impl Wish {
             _ => None,
         }
     }
-}
-
-/// # Errors
-/// DKR-004 with the place of the mistake in the pattern.
-pub(crate) fn pattern(parameter: &str, pattern: &str) -> Result<Regex, Error> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|error| {
-        let shown: String = pattern.chars().take(80).collect();
-        let message = format!("`{parameter}` is no regular expression: {shown:?}: {error}");
-        Error::invalid(parameter, message)
-            .hint("put \\ before . * + ? ( ) [ ] { } | ^ $ that stand for themselves")
-    })
 }
 
 /// What comes after the first line that fits was printed before the reading ended.

@@ -50,7 +50,7 @@ pub(super) struct ConnectNetwork {
 impl Tool for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
-        title: "Connect container",
+        title: "Join network",
         description: "Put a container on a further network. Undo: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
@@ -97,7 +97,7 @@ pub(super) struct DisconnectNetwork {
 impl Tool for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
-        title: "Disconnect container",
+        title: "Leave network",
         description: "Take a container off a network. Undo: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,

@@ -50,7 +50,7 @@ impl Tool for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create network",
-        description: "Create a network for containers. Then: connect-network.",
+        description: "Create a network. Then: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::progress::Call;
 use super::{OBEDIENT, World};
 use crate::processes::eventually;
 
@@ -104,6 +105,39 @@ async fn following_ends_in_time_and_at_a_match() {
         json!({"container_name": name, "until_match": "never said", "follow_seconds": 1});
     let text = session.unfenced("get-logs", arguments).await;
     assert!(text.contains("until_match not found"), "{text}");
+}
+
+#[tokio::test]
+async fn a_secret_is_no_match_and_no_progress() {
+    let Some(world) = World::enter("logs-secret") else { return };
+    let mut session = world.session().await;
+    // Sixty-four characters, as in the body of a key.
+    let body = |first: char| format!("{first}B3{}", "kQ7".repeat(21)).split_at(64).0.to_owned();
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+    let lines =
+        ["DB_PASSWORD=zephyr77Quartz", begin, &body('a'), &body('b'), "cB3kQ7==", end, "ready"];
+    let say: Vec<String> = lines.iter().map(|line| format!("echo {line}; sleep 0.3;")).collect();
+    let name = world.run("main", &format!("sleep 1; {} {OBEDIENT}", say.concat()));
+
+    let mut call = Call::begin(
+        &mut session,
+        "get-logs",
+        json!({"container_name": name, "until_match": "ready", "follow_seconds": 20}),
+    )
+    .await;
+    call.until(&mut session, |message| message.starts_with("ready")).await;
+    let told: Vec<&str> = call.told.iter().map(|told| told.message.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("DB_PASSWORD=")), "{told:#?}");
+    for secret in ["zephyr77", "B3kQ7"] {
+        assert!(!told.concat().contains(secret), "{secret}: {told:#?}");
+    }
+
+    for pattern in ["zephyr77", "B3kQ7"] {
+        let arguments =
+            json!({"container_name": name, "until_match": pattern, "follow_seconds": 1});
+        let text = session.unfenced("get-logs", arguments).await;
+        assert!(text.contains("until_match not found"), "{pattern}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,9 @@ async fn from_2026_on_the_question_is_the_first_answer() {
             call
         };
         let state = &first["requestState"];
+        // What a model may see of it is no confirmation.
+        let alone = json!({"name": volume, "confirm": state});
+        session.fails("DKR-027", "remove-volume", alone).await;
         let result = session.wire.ask("tools/call", second(state, &reply)).await;
         assert_eq!(world.exists("volume", &volume), !agrees, "{result}");
         if agrees {

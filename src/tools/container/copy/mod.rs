@@ -53,7 +53,7 @@ impl Tool for CopyFiles {
     const SPEC: Spec = Spec {
         name: "copy-files",
         title: "Copy files",
-        description: "Copy files from or to a container. To run something there: exec-container.",
+        description: "Copy files from or to a container. To run something: exec-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

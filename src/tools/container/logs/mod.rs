@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::lifecycle::inspect;
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, ContainerRef, TimePoint};
-use crate::command::{Command as _, Effect, text};
+use crate::command::{Command as _, Effect};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Account, Choice, FOLLOW_SECONDS_MAX, TAIL_MAX, Wish, up_to};
+use crate::tools::lines::{Account, Choice, FOLLOW_SECONDS_MAX, Listener, TAIL_MAX, Wish, up_to};
 use crate::tools::reply::Text;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -72,18 +72,17 @@ impl Tool for GetLogs {
 
         let started = Instant::now();
         let mut found = None;
+        let mut listener = Listener::new(&context.docker);
+        let listens = context.docker.progress().is_heard() || until_match.is_some();
         let printed = context
             .docker
             .watch(&logs, |line| {
-                let is_heard = context.docker.progress().is_heard();
-                let line = wish.heard(line).filter(|_| is_heard || until_match.is_some());
-                let Some(line) = line else { return ControlFlow::Continue(()) };
-                let line = text::clean(line).text;
-                if is_heard {
-                    let safe = context.docker.redactor().text(&line).text;
-                    context.docker.progress().say(safe.as_ref());
-                }
-                if until_match.as_ref().is_some_and(|p| p.is_match(selection.message(&line))) {
+                let Some(line) = wish.heard(line).filter(|_| listens) else {
+                    return ControlFlow::Continue(());
+                };
+                // Secrets are hidden first, so that no pattern can tell what one is.
+                let safe = listener.hear(line);
+                if until_match.as_ref().is_some_and(|p| p.is_match(selection.message(&safe))) {
                     found = Some(started.elapsed());
                     return ControlFlow::Break(());
                 }
@@ -94,15 +93,14 @@ impl Tool for GetLogs {
                 let shown = wish.logs(container.name()).invocation().to_string();
                 explain(error, &container).command(shown)
             })?;
+        let safe = context.docker.redactor().text(&printed.text).text;
         let log = match &until_match {
             Some(pattern) if found.is_some() => {
-                up_to(&printed.text, |line| pattern.is_match(selection.message(line)))
+                up_to(&safe, |line| pattern.is_match(selection.message(line)))
             }
-            _ => &printed.text,
+            _ => &safe,
         };
-        // Hidden before it is searched, so that no pattern can tell what a secret is.
-        let safe = context.docker.redactor().text(log).text;
-        let selected = selection.of(&safe);
+        let selected = selection.of(log);
 
         // It may have come to its end while it was followed.
         let by_id = ContainerRef::try_from(container.id.clone());

@@ -69,14 +69,22 @@ impl Tool for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
         title: "Replace container",
-        description: "Replace a container by one with another image or settings; volumes stay, other files are destroyed. Limits: update-container.",
+        description: "Replace a container by one with other settings; volumes stay, other files are destroyed. Limits: update-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
         open_world: true,
     };
     const BRIEF: Option<Brief> = Some(Brief {
-        described: &["container_name", "image", "wait_seconds", "dry_run"],
+        described: &[
+            "container_name",
+            "image",
+            "environment",
+            "ports",
+            "pull",
+            "wait_seconds",
+            "dry_run",
+        ],
         others: "As in create-container, merged into what is there.",
     });
     type Reply = Change<Reply>;

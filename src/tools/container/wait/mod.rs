@@ -15,7 +15,7 @@ use crate::command::text;
 use crate::command::values::{Bounded, ContainerRef};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Follow, pattern};
+use crate::tools::lines::{Follow, Pattern};
 use crate::tools::outcome::milliseconds;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -84,7 +84,7 @@ enum Stand {
 impl Tool for WaitContainer {
     const SPEC: Spec = Spec {
         name: "wait-container",
-        title: "Wait for container",
+        title: "Wait",
         description: "Wait until a container runs, is healthy, exits, logs a line or listens. Why not: diagnose.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
@@ -250,7 +250,7 @@ impl Watch<'_> {
 
     /// Until a line of this run fits.
     async fn log(&mut self, pattern: &str) -> Result<Stand, Error> {
-        let pattern = self::pattern("pattern", pattern)?;
+        let pattern = Pattern::new("pattern", pattern)?;
         let follow = Follow { context: self.context, pattern: &pattern };
         // What an earlier run has logged is no sign of this one.
         let since = self.container.state.started_at.parse().ok();

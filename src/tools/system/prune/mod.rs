@@ -77,7 +77,7 @@ struct Failed {
 impl Tool for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
-        title: "Remove unused objects",
+        title: "Prune",
         description: "Destroy unused objects of one kind, after a plan. What is worth it: disk-usage.",
         toolset: Toolset::System,
         effect: Effect::Destroy,

@@ -1,0 +1,132 @@
+//! Lines that leave one by one, while a secret may go over several of them.
+
+use std::ops::Range;
+
+use super::shapes::{is_base64, last_word};
+use super::{Redactor, replace, scan};
+
+/// Bytes that are looked back from a line: a private RSA key of 8,192 bits takes 6,400.
+const WINDOW: usize = 8 << 10;
+/// Characters of a line of a private key: OpenSSL writes 64, OpenSSH 70, `PuTTY` 64.
+const KEY_LINE: usize = 60;
+
+/// Masks the secrets in each line of one stream, as those of the whole text would be.
+pub struct Lines<'a> {
+    redactor: &'a Redactor,
+    /// From the line in which a secret may have begun that goes on; each with its end.
+    before: String,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(redactor: &'a Redactor) -> Self {
+        Self { redactor, before: String::new() }
+    }
+
+    /// The next line, without its secrets.
+    pub fn next(&mut self, line: &str) -> String {
+        let from = self.before.len();
+        self.before.push_str(line);
+        let safe = self.redactor.tail(&self.before, from);
+        if begins_several(line) {
+            self.before.drain(..from);
+        } else if from == 0 || self.before.len() > WINDOW {
+            self.before.clear();
+            return safe;
+        }
+        self.before.push('\n');
+        safe
+    }
+}
+
+/// A private key, a block of YAML, a value on the next line.
+fn begins_several(line: &str) -> bool {
+    let line = line.trim_end();
+    line.contains("-----BEGIN ") || line.ends_with([':', '|', '>', '=', '\\', '"', '\'', '-', '+'])
+}
+
+impl Redactor {
+    /// What begins at `from`, which is seen in the light of what stands before it.
+    fn tail(&self, text: &str, from: usize) -> String {
+        let line = text.get(from..).unwrap_or_default();
+        if !self.enabled {
+            return line.to_owned();
+        }
+        let mut spans: Vec<Range<usize>> = scan::secrets(text)
+            .into_iter()
+            .filter(|span| span.end > from)
+            .map(|span| span.start.saturating_sub(from)..span.end - from)
+            .collect();
+        spans.extend(key_line(line));
+        self.text(&replace(line, spans).text).text.into_owned()
+    }
+}
+
+/// A line of a private key whose beginning was not heard.
+fn key_line(line: &str) -> Option<Range<usize>> {
+    let word = last_word(line).filter(|word| word.len() >= KEY_LINE && is_base64(word))?;
+    // Not a hash, an ID, or a line of dashes.
+    let has = |is: fn(&u8) -> bool| word.as_bytes().iter().any(is);
+    let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    let start = line.rfind(word).filter(|_| is_mixed)?;
+    Some(start..start + word.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::MARKER;
+
+    /// Sixty-four characters that are no key of anybody.
+    fn body() -> Vec<String> {
+        let line =
+            |first: char| format!("{first}Aq{}", "0zZ".repeat(21)).chars().take(64).collect();
+        vec![line('a'), line('b'), line('c'), "d0zZ==".to_owned()]
+    }
+
+    fn told(lines: &[String]) -> Vec<String> {
+        let redactor = Redactor::new(true);
+        let mut stream = Lines::new(&redactor);
+        lines.iter().map(|line| stream.next(line)).collect()
+    }
+
+    fn label(word: &str) -> String {
+        format!("-----{word} PRIVATE KEY-----")
+    }
+
+    #[test]
+    fn a_private_key_is_hidden_line_by_line() {
+        let lines = [vec![label("BEGIN")], body(), vec![label("END"), "ready".to_owned()]].concat();
+        let told = told(&lines);
+        for line in body() {
+            assert!(!told.iter().any(|told| told.contains(&line)), "{line}: {told:#?}");
+        }
+        assert_eq!(told.last().unwrap(), "ready");
+    }
+
+    #[test]
+    fn so_is_one_whose_beginning_was_not_heard() {
+        let told = told(&body()[..3]);
+        assert_eq!(told, [MARKER; 3]);
+        let hash = "4f".repeat(32);
+        assert_eq!(super::Lines::new(&Redactor::new(true)).next(&hash), hash);
+    }
+
+    #[test]
+    fn a_block_of_lines_under_a_secret_name_is_hidden() {
+        let lines = ["db:", "  password: |", "    kestrel41moth", "  user: app"].map(str::to_owned);
+        let told = told(&lines);
+        assert!(!told.concat().contains("kestrel41moth"), "{told:#?}");
+        assert_eq!(told.last().unwrap(), "  user: app");
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_as_it_is() {
+        let lines = ["Traceback (most recent call last):", "  File \"x.py\", line 1", "ok"];
+        let lines = lines.map(str::to_owned);
+        assert_eq!(told(&lines), lines);
+        assert_eq!(
+            Lines::new(&Redactor::new(false)).next("PASSWORD=hunter2zzz"),
+            "PASSWORD=hunter2zzz"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! Lines of a container while they come.
+
+use crate::command::text;
+use crate::docker::Docker;
+use crate::redact::Lines;
+
+/// More of a line would not help to recognise it.
+pub(super) const LINE_CHARS: usize = 300;
+
+/// Cleans the lines of one stream, hides the secrets in them, and tells them to whoever follows the
+/// progress of the call.
+pub(crate) struct Listener<'a> {
+    docker: &'a Docker,
+    lines: Lines<'a>,
+}
+
+impl<'a> Listener<'a> {
+    pub(crate) fn new(docker: &'a Docker) -> Self {
+        Self { docker, lines: Lines::new(docker.redactor()) }
+    }
+
+    /// The line as it may be shown.
+    pub(crate) fn hear(&mut self, line: &str) -> String {
+        let safe = self.lines.next(&text::clean(line).text);
+        if self.docker.progress().is_heard() {
+            self.docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
+        }
+        safe
+    }
+}
