@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use super::lifecycle::inspect;
 use crate::command::containers::{Container, InspectContainers, ListContainers};
 use crate::command::labels;
 use crate::command::values::ContainerRef;
-use crate::command::volumes::{InspectVolumes, Volume};
+use crate::command::volumes::{InspectVolumes, Volume, VolumeSizes};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
@@ -69,7 +69,7 @@ impl Tool for RemoveContainer {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        let doomed = doomed(&container, &volumes);
+        let doomed = doomed(&container, &volumes, &sizes(context, &volumes).await);
         let confirmations = &context.confirmations;
         let decision = confirmations.decide(
             Self::SPEC.name,
@@ -131,7 +131,15 @@ async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<
     Ok(volumes)
 }
 
-fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
+/// By name, as far as they can be known in passing.
+async fn sizes(context: &Context, volumes: &[Volume]) -> BTreeMap<String, u64> {
+    if volumes.is_empty() {
+        return BTreeMap::new();
+    }
+    context.docker.run(&VolumeSizes::IN_PASSING).await.unwrap_or_default()
+}
+
+fn doomed(container: &Container, volumes: &[Volume], sizes: &BTreeMap<String, u64>) -> Vec<Doomed> {
     let project = container.label(labels::PROJECT).map(str::to_owned);
     let itself = Doomed {
         kind: "container",
@@ -147,7 +155,7 @@ fn doomed(container: &Container, volumes: &[Volume]) -> Vec<Doomed> {
         project: project.clone(),
         used_by: vec![container.name().to_owned()],
         loses_data: true,
-        ..Doomed::default()
+        ..Doomed::default().of_size(sizes.get(&volume.name).copied())
     });
     std::iter::once(itself).chain(volumes).collect()
 }
@@ -240,7 +248,9 @@ mod tests {
     fn only_volumes_without_a_name_of_their_own_are_lost() {
         assert_eq!(container("exited").anonymous_volumes(), ["0a"]);
         let volume = Volume { name: "0a".into(), ..Volume::default() };
-        let doomed = doomed(&container("exited"), &[volume]);
+        let sizes = BTreeMap::from([(volume.name.clone(), 4096)]);
+        let doomed = doomed(&container("exited"), &[volume], &sizes);
+        assert_eq!(doomed[1].size_bytes, Some(4096));
         let losses: Vec<_> = doomed.iter().map(|one| (one.kind, one.loses_data)).collect();
         assert_eq!(losses, [("container", false), ("volume", true)]);
     }

@@ -5,9 +5,6 @@ mod inspect;
 mod list;
 mod remove;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::users::Users;
 use super::{Context, Entry};
 use crate::command::volumes::{InspectVolumes, Volume, VolumeSizes};
@@ -21,9 +18,6 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<remove::RemoveVolume>(),
     ]
 }
-
-/// As long as a size that nobody asked for may take.
-const SIZE_IN_PASSING: Duration = Duration::from_secs(5);
 
 async fn inspect_one(context: &Context, name: &str) -> Result<Volume, Error> {
     let found = context.docker.run(&InspectVolumes::one(name)).await;
@@ -44,7 +38,5 @@ async fn users_of(context: &Context, name: &str) -> Result<Users, Error> {
 
 /// A size is worth telling, and not worth failing for.
 async fn size_in_passing(context: &Context, name: &str) -> Option<u64> {
-    let sizes: Result<BTreeMap<_, _>, _> =
-        context.docker.run(&VolumeSizes { timeout: SIZE_IN_PASSING }).await;
-    sizes.ok()?.remove(name)
+    context.docker.run(&VolumeSizes::IN_PASSING).await.ok()?.remove(name)
 }

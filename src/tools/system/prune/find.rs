@@ -20,8 +20,6 @@ use crate::tools::protect::stays;
 
 /// The daemon walks through every file to measure.
 const MEASURING: Duration = Duration::from_secs(60);
-/// A size is worth telling, and not worth failing for.
-const SIZE_IN_PASSING: Duration = Duration::from_secs(5);
 
 /// # Errors
 /// As [`Docker::run`].
@@ -224,9 +222,12 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             filters => docker.run(&ListVolumes { filters }).await,
         }
     };
-    let sizes = VolumeSizes { timeout: SIZE_IN_PASSING };
-    let (rows, unused, chosen, sizes) =
-        tokio::join!(all_containers(docker), docker.run(&unused), chosen, docker.run(&sizes));
+    let (rows, unused, chosen, sizes) = tokio::join!(
+        all_containers(docker),
+        docker.run(&unused),
+        chosen,
+        docker.run(&VolumeSizes::IN_PASSING)
+    );
     let (rows, mut names, mut sizes) = (rows?, unused?, sizes.unwrap_or_default());
     let mut in_use: BTreeSet<String> = chosen?.into_iter().collect();
     in_use.retain(|name| names.binary_search(name).is_err());
