@@ -204,11 +204,11 @@ fn forward_progress(
             match tokio::time::timeout(SIGN_OF_LIFE, steps.changed()).await {
                 Ok(Ok(())) => said_at = Instant::now(),
                 Ok(Err(_)) => return,
-                Err(_) if steps.borrow().message.is_empty() => continue,
                 Err(_) => {}
             }
             let Step { message, done } = steps.borrow_and_update().clone();
-            let mut message = renderer.line(&message);
+            let mut message =
+                if message.is_empty() { "running".to_owned() } else { renderer.line(&message) };
             let seconds = said_at.elapsed().as_secs();
             if seconds > 0 {
                 message = format!("{message} ({seconds} s)");

@@ -204,9 +204,8 @@ impl Watch<'_> {
     fn tell(&self) {
         let container = &self.container;
         let state = container.health().unwrap_or(&container.state.status);
-        let (done, total) = (self.started.elapsed().as_secs(), self.limit.as_secs());
         let message = format!("{} is {state}, not {} yet", container.name(), self.wanted.goal());
-        self.context.docker.progress().step(done, total, message);
+        self.context.docker.progress().say(message);
     }
 
     async fn look_again(&mut self) -> Result<(), Error> {
