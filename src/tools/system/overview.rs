@@ -208,7 +208,7 @@ impl Command for ImageSizes {
         let size = |row: ImageRow| (row.id, bytes(&row.size).unwrap_or_default());
         let images = sort::map(rows.into_iter().map(size));
         let size = images.values().sum();
-        Ok(Images { count: images.len(), size: human_bytes(size) })
+        Ok(Images { count: images.len(), size: format!("at most {}", human_bytes(size)) })
     }
 }
 
