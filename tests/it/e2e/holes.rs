@@ -244,10 +244,10 @@ async fn a_folder_that_is_swapped_for_a_link_meanwhile_gives_nothing_away() {
             while !over.load(Ordering::Relaxed) {
                 fs::rename(&sub, &kept).unwrap();
                 fs::rename(&link, &sub).unwrap();
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(2));
                 fs::rename(&sub, &link).unwrap();
                 fs::rename(&kept, &sub).unwrap();
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(2));
             }
         }
     });
