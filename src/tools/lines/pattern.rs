@@ -33,8 +33,12 @@ impl Pattern {
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        let may_fit = || self.beginnings.iter().any(|beginning| text.contains(beginning));
-        (self.beginnings.is_empty() || may_fit()) && self.regex.is_match(text)
+        if self.beginnings.is_empty() {
+            return self.regex.is_match(text);
+        }
+        // What fits begins there, or further on.
+        let first = self.beginnings.iter().filter_map(|beginning| text.find(beginning)).min();
+        first.and_then(|first| text.get(first..)).is_some_and(|rest| self.regex.is_match(rest))
     }
 }
 
