@@ -9,6 +9,8 @@ use super::{Redactor, replace, scan};
 const WINDOW: usize = 8 << 10;
 /// Characters of a line of a private key: 64 of OpenSSL, 70 of ssh-keygen.
 const KEY_LINE: usize = 60;
+/// Before the kind of what comes.
+const KEY: &str = "-----BEGIN ";
 
 /// Masks the secrets in each line of one stream, as those of the whole text would be.
 pub struct Lines<'a> {
@@ -27,9 +29,9 @@ impl<'a> Lines<'a> {
         let from = self.before.len();
         self.before.push_str(line);
         let safe = self.redactor.tail(&self.before, from);
-        if begins_several(line) {
+        if line.contains(KEY) {
             self.before.drain(..from);
-        } else if from == 0 || self.before.len() > WINDOW {
+        } else if (from == 0 && !goes_on(line)) || self.before.len() > WINDOW {
             self.before.clear();
             return safe;
         }
@@ -38,10 +40,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A private key, a block of YAML, a value on the next line.
-fn begins_several(line: &str) -> bool {
-    let line = line.trim_end();
-    line.contains("-----BEGIN ") || line.ends_with([':', '|', '>', '=', '\\', '"', '\'', '-', '+'])
+/// A block of YAML, a value on the next line.
+fn goes_on(line: &str) -> bool {
+    line.trim_end().ends_with([':', '|', '>', '=', '\\', '"', '\'', '-', '+'])
 }
 
 impl Redactor {
@@ -78,9 +79,12 @@ mod tests {
 
     /// Sixty-four characters that are no key of anybody.
     fn body() -> Vec<String> {
-        let line =
-            |first: char| format!("{first}Aq{}", "0zZ".repeat(21)).chars().take(64).collect();
-        vec![line('a'), line('b'), line('c'), "d0zZ==".to_owned()]
+        let line = |first: char| -> String {
+            format!("{first}Aq{}", "0zZ".repeat(21)).chars().take(64).collect()
+        };
+        // The end of a line does not begin anything within a key.
+        let last_but_one = format!("{}+", line('c').split_at(63).0);
+        vec![line('a'), line('b'), last_but_one, "d0zZ==".to_owned()]
     }
 
     fn told(lines: &[String]) -> Vec<String> {
