@@ -1,32 +1,14 @@
 //! Input schemas, without what schemars adds and models pay for.
 
-#[cfg(feature = "schemas")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Brief, Tool};
+use super::Brief;
 
-/// All parameters of a tool: made from its type, or as it was recorded.
-pub(super) fn full<T: Tool>() -> Map<String, Value> {
-    #[cfg(feature = "schemas")]
-    return of::<T>();
-    #[cfg(not(feature = "schemas"))]
-    return recorded(T::SPEC.name);
-}
-
-/// The schema of a parameter struct: inlined, and without titles, formats and nulls.
-#[cfg(feature = "schemas")]
-pub(super) fn of<T: JsonSchema>() -> Map<String, Value> {
+/// The schema of a parameter struct, all that is accepted: inlined, and without titles, formats and
+/// nulls.
+pub(super) fn full<T: JsonSchema>() -> Map<String, Value> {
     trimmed(generator().into_root_schema_for::<T>())
-}
-
-/// The schemas as they were recorded, an object of a line for each tool.
-#[cfg(not(feature = "schemas"))]
-fn recorded(tool: &str) -> Map<String, Value> {
-    static ALL: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(|| {
-        serde_json::from_str(include_str!("schemas.json")).expect("a test reads it too")
-    });
-    ALL.get(tool).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// The schema as clients see it. Every client pays for it with its context, so it says each thing
@@ -71,7 +53,6 @@ fn shorten(schema: &mut Map<String, Value>, brief: Brief) {
     schema.insert("patternProperties".to_owned(), named);
 }
 
-#[cfg(feature = "schemas")]
 fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -80,7 +61,6 @@ fn generator() -> SchemaGenerator {
     settings.into_generator()
 }
 
-#[cfg(feature = "schemas")]
 fn trimmed(schema: Schema) -> Map<String, Value> {
     let Value::Object(mut root) = schema.to_value() else { return Map::new() };
     trim(&mut root);
@@ -91,7 +71,6 @@ fn trimmed(schema: Schema) -> Map<String, Value> {
     root
 }
 
-#[cfg(feature = "schemas")]
 fn trim(schema: &mut Map<String, Value>) {
     schema.remove("title");
     // Go and JavaScript validators warn about number formats that they do not know.

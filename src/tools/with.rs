@@ -88,7 +88,7 @@ mod tests {
         let both: With<Own, Shared> = serde_json::from_value(json!({"one": 1, "two": 2})).unwrap();
         assert_eq!((both.own.one, both.shared.two, both.shared.three), (1, 2, None));
         assert_eq!(both.named, ["one", "two"]);
-        let schema = super::super::schema::of::<With<Own, Shared>>();
+        let schema = super::super::schema::full::<With<Own, Shared>>();
         let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(names, ["one", "two", "three"]);
         assert_eq!(schema["required"], json!(["one", "two"]));

@@ -218,7 +218,7 @@ async fn the_list_is_small_on_the_wire() {
     for era in [LATEST_LEGACY, Era::Modern] {
         let mut wire = Wire::connect(&stage, Transport::Memory, era).await;
         let size = wire.ask("tools/list", json!({})).await.to_string().len();
-        assert!(size <= 40_000, "tools/list has {size} bytes");
+        assert!(size <= 64_000, "tools/list has {size} bytes");
     }
 }
 
@@ -241,6 +241,6 @@ async fn the_core_is_small() {
     let stage = Stage::empty();
     let dispatcher = stage.dispatcher_of_sets(&[Toolset::Core]);
     let list = serde_json::to_string(&definitions(&dispatcher)).unwrap();
-    assert!(list.len() <= 18_000, "{} bytes", list.len());
+    assert!(list.len() <= 20_000, "{} bytes", list.len());
     assert_eq!(dispatcher.offered().count(), 22, "one of them is called otherwise");
 }

@@ -31,24 +31,3 @@ fn put(text: &str, name: &str, table: &str) -> String {
     let (_, after) = rest.split_once(&close).expect("the table has a closing mark");
     format!("{before}{open}{mark}\n{table}{close}{after}")
 }
-
-/// A release reads its schemas from a file, because the code that makes them is large.
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a person asks for new schemas")]
-fn the_recorded_schemas_are_those_of_the_types() {
-    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/schemas.json");
-    let lines: Vec<String> = docker_mcp_server::tools::all()
-        .iter()
-        .map(|entry| {
-            let schema = serde_json::Value::Object(entry.full_schema.clone());
-            format!("{:?}: {schema}", entry.spec.name)
-        })
-        .collect();
-    let current = format!("{{\n{}\n}}\n", lines.join(",\n"));
-    if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(FILE, &current).unwrap();
-        return;
-    }
-    let written = std::fs::read_to_string(FILE).unwrap();
-    assert!(written == current, "schemas.json is out of date: UPDATE_README=1 cargo test docs");
-}
