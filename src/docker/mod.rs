@@ -3,7 +3,6 @@
 mod process;
 mod reaper;
 mod runner;
-mod search;
 mod streams;
 mod trail;
 mod watch;

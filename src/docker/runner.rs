@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::process::{self, Grace, Group};
 use super::reaper::Reaper;
-use super::search;
 use super::streams::{Kept, drain};
 use crate::command::invocation::quote;
 use crate::command::{Effect, Invocation, Output, Streams, text};
@@ -229,8 +228,8 @@ impl Runner {
     fn command(&self, invocation: &Invocation) -> Result<Command, Error> {
         let words = &self.settings.docker;
         let program = words.first().map_or("docker", String::as_str);
-        let path =
-            search::find(program, &self.settings.path).ok_or_else(|| self.not_found(program))?;
+        let path = which::which_in(program, Some(&self.settings.path), "/")
+            .map_err(|_| self.not_found(program))?;
         let wrapper = words.get(1..).unwrap_or_default();
         if !wrapper.is_empty() && !invocation.env().is_empty() {
             let names: Vec<_> = invocation.env().keys().map(String::as_str).collect();
