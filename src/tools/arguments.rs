@@ -4,7 +4,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::synonyms::nearest;
-use crate::command::json;
 use crate::error::{Code, Error};
 use crate::redact;
 
@@ -98,8 +97,8 @@ fn no_object(name: &str, property: &Value, came: &Value) -> Error {
 /// DKR-004 that names the parameter, what came and what is allowed.
 pub fn read<T: DeserializeOwned>(arguments: Arguments) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
-    json::read(&arguments).map_err(|error| {
-        let complaint = |arguments: &Value| json::read::<T>(arguments).err();
+    T::deserialize(&arguments).map_err(|error| {
+        let complaint = |arguments: &Value| T::deserialize(arguments).err();
         explained(&arguments, &error, &complaint)
     })
 }

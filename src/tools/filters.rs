@@ -7,8 +7,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::command::json;
-
 /// How many entries a list has when the caller does not say.
 pub const LIMIT: u32 = 50;
 
@@ -90,7 +88,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Choices<T> {
             Value::Array(items) => items,
             single => vec![single],
         };
-        let choices = choices.iter().map(json::read).collect::<Result<_, _>>();
+        let choices = choices.iter().map(T::deserialize).collect::<Result<_, _>>();
         choices.map(Self).map_err(serde::de::Error::custom)
     }
 }

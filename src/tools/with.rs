@@ -7,11 +7,9 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::command::json;
-
 /// Both are read from the same arguments, and neither minds the names of the other:
-/// [`super::arguments::fit`] has refused those that neither knows. (`serde(flatten)` does the same
-/// through a second set of readers for all the types in it, which costs 60 kB of code.)
+/// [`super::arguments::fit`] has refused those that neither knows. (`serde(flatten)` would not tell
+/// which argument is wrong, and cannot refuse unknown ones.)
 #[derive(Debug)]
 pub(super) struct With<Own, Shared> {
     pub(super) own: Own,
@@ -25,7 +23,7 @@ impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for 
         let arguments = Value::deserialize(deserializer)?;
         let named = arguments.as_object().into_iter().flatten();
         let named = named.map(|(name, _)| name.clone()).collect();
-        match (json::read(&arguments), json::read(&arguments)) {
+        match (Own::deserialize(&arguments), Shared::deserialize(&arguments)) {
             (Ok(own), Ok(shared)) => Ok(Self { own, shared, named }),
             // As one struct would have it: a wrong value comes before one that is missing.
             (Err(missing), Err(error)) if missing.to_string().starts_with("missing field") => {

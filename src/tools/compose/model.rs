@@ -110,8 +110,7 @@ pub(super) async fn resolve(
         model_text
     };
     let looked_up = values::looked_up(&document, environment, &source.directory);
-    let model = json::read(&document)
-        .map_err(|error| Error::new(Code::UnexpectedOutput, format!("the model: {error}")))?;
+    let model = json::part(&document)?;
     let project =
         Project { files: vec![PathBuf::from("-")], reads_dot_env: false, ..question.project };
     let model_text = Arc::from(model_text.into_bytes());

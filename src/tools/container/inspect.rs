@@ -10,7 +10,7 @@ use crate::command::labels;
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ContainerRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -116,8 +116,7 @@ impl Tool for InspectContainer {
         let document = Documents::one("container", self.container_name.as_str());
         let document = Documents { size: wants(Part::Size), ..document };
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let container: Container = json::read(&raw)
-            .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
+        let container: Container = json::part(&raw)?;
         let mut reply = summary(&container);
         reply.environment = environment(&container, wants(Part::Env));
         if wants(Part::Labels) {

@@ -10,7 +10,7 @@ use crate::command::images::{Healthcheck, Image};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::sort;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -97,8 +97,7 @@ impl Tool for InspectImage {
         let wants = |part| self.include.contains(&part);
         let document = Documents::one("image", self.image.to_string());
         let raw = Documents::single(context.docker.run(&document).await?)?;
-        let image: Image = json::read(&raw)
-            .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
+        let image: Image = json::part(&raw)?;
         let mut reply = summary(&image);
         reply.environment = environment(&image, wants(Part::Env));
         if wants(Part::Labels) {

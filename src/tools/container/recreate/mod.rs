@@ -189,8 +189,7 @@ struct Old {
 impl Old {
     async fn look(context: &Context, container: &ContainerRef) -> Result<Self, Error> {
         let document = Document::read(&context.docker, container.as_str()).await?;
-        let container: Container = json::read(&document.container)
-            .map_err(|error| Error::new(Code::UnexpectedOutput, format!("inspect: {error}")))?;
+        let container: Container = json::part(&document.container)?;
         let name = container.name();
         judge_removal(&context.docker, "container", name, &container.config.labels)?;
         let refuse = |why: &str, hint: &'static str| {
