@@ -7,10 +7,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# On Linux the binary is static. Proc macros cannot be, so the target is always named. The frame pointer
-# makes the program smaller: what is on the stack has shorter addresses and less to unwind.
+# On Linux the binary is static. Proc macros cannot be, so the target is always named.
 host=$(rustc -vV | sed -n 's/^host: //p')
-[[ $host == *-linux-gnu ]] && export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static -C force-frame-pointers=yes -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs"
+[[ $host == *-linux-gnu ]] && export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
 binary="${CARGO_TARGET_DIR:-target}/$host/release/docker-mcp-server"
 
 build() {
