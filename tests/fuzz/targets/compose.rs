@@ -77,7 +77,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 
 /// It passes, and says much.
 static EVERYDAY: LazyLock<Value> = LazyLock::new(|| {
-    let model = include_str!("../../fixtures/policy/everyday-2.40.3.json");
+    let model = include_str!("../../../fixtures/policy/everyday-2.40.3.json");
     serde_json::from_str(model).expect("it is JSON")
 });
 
