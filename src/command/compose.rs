@@ -23,6 +23,9 @@ pub struct Project {
     /// with `BUILDX_CONFIG` or `LD_PRELOAD` a project would run programs on the host. So only the
     /// one command that starts none, `config`, may read it.
     pub reads_dot_env: bool,
+    /// What it reads in its place, when these are not only that of the directory; later ones
+    /// override earlier ones.
+    pub env_files: Vec<PathBuf>,
 }
 
 impl Project {
@@ -44,6 +47,9 @@ impl Project {
         }
         if !self.reads_dot_env {
             invocation = invocation.global("--env-file", "/dev/null");
+        }
+        for file in &self.env_files {
+            invocation = invocation.global("--env-file", file.display());
         }
         for file in &self.files {
             invocation = invocation.global("--file", file.display());

@@ -33,6 +33,8 @@ pub(super) struct Ended {
     pub(super) warnings: Vec<String>,
     duration_ms: u64,
     pub(super) command: String,
+    /// The compose files that the service was read from.
+    pub(super) files: Vec<String>,
 }
 
 impl Ended {

@@ -22,7 +22,7 @@ const PROBLEMS: usize = 20;
 pub(super) struct ComposeConfig {
     /// File as text.
     compose_yaml: Option<ComposeText>,
-    /// Or its path(s).
+    /// Or its path(s), and nothing else, as `-f`. Default: what `docker compose` takes in the project folder, with its override.
     compose_file: Option<ComposeFiles>,
     /// Project.
     project_name: Option<ProjectName>,
@@ -54,6 +54,8 @@ pub(super) struct Reply {
     networks: Vec<String>,
     ports: Vec<String>,
     model: Value,
+    /// The compose files that it was read from.
+    files: Vec<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -90,11 +92,9 @@ impl Tool for ComposeConfig {
     type Reply = Structured<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let source = Source::read(
-            &context.workspace,
-            self.compose_yaml.as_ref(),
-            self.compose_file.as_ref(),
-        )?;
+        let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
+        let source = Source::read(context, text, files).await?;
+        let files = source.files(&context.workspace);
         let profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
         let resolved = model::resolve(
             &context.docker,
@@ -107,14 +107,17 @@ impl Tool for ComposeConfig {
         let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(error) if error.code == Code::RefusedByPolicy => {
-                return Ok(Structured(invalid("policy", &error)));
+                return Ok(Structured(Reply { files, ..invalid("policy", &error) }));
             }
             Err(error) if is_about_the_file(&error) => {
-                return Ok(Structured(invalid("invalid", &error)));
+                return Ok(Structured(Reply { files, ..invalid("invalid", &error) }));
             }
             Err(error) => return Err(error),
         };
         let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
+        reply.files = files;
+        let left_out = source.left_out();
+        reply.problems.extend(left_out.iter().map(|text| Problem::new("warning", text)));
         if let Err(refusal) = model::judge(context.docker.policy(), &resolved)? {
             reply.valid = false;
             let violations = refusal.violations.iter().take(PROBLEMS).map(Problem::of_policy);
@@ -210,6 +213,7 @@ fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
         networks: docker_names(&model.networks),
         ports: ports(model).map(|(name, port)| format!("{name} {port}")).collect(),
         model: if whole { resolved.document()? } else { Value::Null },
+        files: vec![],
     })
 }
 

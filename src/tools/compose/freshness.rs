@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::source::{From, Source};
+use super::source::Source;
 use super::view::Model;
 use crate::command::images::{Image, InspectImages, full_name};
 use crate::command::time;
@@ -72,7 +72,7 @@ impl<'a> Images<'a> {
                 ));
             }
         }
-        let (workspace, not_built_in) = (context.workspace.clone(), source.paths());
+        let (workspace, not_built_in) = (context.workspace.clone(), source.files_and_dot_env());
         let look = move || {
             let mut newest: BTreeMap<PathBuf, Option<(PathBuf, SystemTime)>> = BTreeMap::new();
             let mut outdated = BTreeMap::new();
@@ -125,14 +125,8 @@ fn built_at(image: &Image) -> Option<SystemTime> {
 impl Source {
     /// The files themselves and the `.env` beside them: what they say is not in an image, and a
     /// context often is the folder that they are in.
-    fn paths(&self) -> Vec<PathBuf> {
-        let mut paths = match &self.from {
-            From::Text(_) => vec![],
-            From::File(path, _) => vec![path.clone()],
-            From::Files(paths) => paths.clone(),
-        };
-        paths.push(self.directory.join(".env"));
-        paths
+    fn files_and_dot_env(&self) -> Vec<PathBuf> {
+        [self.paths(), &self.dot_env()].concat()
     }
 }
 

@@ -31,7 +31,7 @@ const LIMIT: u32 = 1800;
 pub(super) struct ComposeBuild {
     /// Project.
     project_name: ProjectName,
-    /// Default: the deployed file.
+    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
     compose_yaml: Option<ComposeText>,
     /// Or its path(s).
     compose_file: Option<ComposeFiles>,
@@ -59,7 +59,7 @@ pub(super) struct ComposeBuild {
 pub(super) struct ComposePull {
     /// Project.
     project_name: ProjectName,
-    /// Default: the deployed file.
+    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
     compose_yaml: Option<ComposeText>,
     /// Or its path(s).
     compose_file: Option<ComposeFiles>,
@@ -84,6 +84,8 @@ pub(super) struct Reply {
     duration_ms: u64,
     warnings: Vec<String>,
     command: String,
+    /// The compose files that it was read from.
+    files: Vec<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -115,7 +117,7 @@ impl Tool for ComposeBuild {
             limit: self.timeout_seconds,
         };
         let text = self.compose_yaml.as_ref();
-        let (vetted, warnings) =
+        let (vetted, about) =
             request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
         let images = request.images(&vetted, true)?;
         let (docker, services) = (&context.docker, images.keys().map(String::as_str));
@@ -144,7 +146,7 @@ impl Tool for ComposeBuild {
         result.map_err(|error| failure::of_build(&log, error, is_service))?;
         let after = images_by_name(docker, images.values().cloned().collect()).await?;
         let services = outcomes(&images, &before, &after, "built", &BTreeMap::new());
-        Ok(Change::Done(request.reply(&build, services, started, warnings)))
+        Ok(Change::Done(request.reply(&build, services, started, about)))
     }
 }
 
@@ -167,7 +169,7 @@ impl Tool for ComposePull {
             limit: self.timeout_seconds,
         };
         let text = self.compose_yaml.as_ref();
-        let (vetted, warnings) =
+        let (vetted, about) =
             request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
         let images = request.images(&vetted, false)?;
         let (docker, services) = (&context.docker, images.keys().map(String::as_str));
@@ -187,7 +189,7 @@ impl Tool for ComposePull {
         let failed = docker.watch(&Work(pull.clone()), |line| say(context, line)).await?;
         let after = images_by_name(docker, images.values().cloned().collect()).await?;
         let services = outcomes(&images, &before, &after, "downloaded", &failed);
-        Ok(Change::Done(request.reply(&pull, services, started, warnings)))
+        Ok(Change::Done(request.reply(&pull, services, started, about)))
     }
 }
 
@@ -206,6 +208,12 @@ struct Request<'a> {
     limit: Option<Bounded<1, 7200>>,
 }
 
+/// What to tell about the files of a project.
+struct About {
+    files: Vec<String>,
+    warnings: Vec<String>,
+}
+
 impl Request<'_> {
     async fn vetted(
         &self,
@@ -213,19 +221,20 @@ impl Request<'_> {
         text: Option<&ComposeText>,
         files: Option<&ComposeFiles>,
         environment: &Environment,
-    ) -> Result<(Vetted, Vec<String>), Error> {
+    ) -> Result<(Vetted, About), Error> {
         let docker = &context.docker;
         let running = match (text, files) {
             (None, None) => project::containers(docker, self.project).await?,
             _ => vec![],
         };
-        let source = Source::read_or_find(&context.workspace, text, files, self.project, &running)?;
+        let source = Source::read_or_find(context, text, files, self.project, &running).await?;
         let resolved =
             resolve_for(docker, self.project, &source, vec![], environment, self.services)
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
-        let warnings = resolved.warnings.clone();
-        Ok((vet(docker, resolved).await?, warnings))
+        let warnings = [source.left_out(), resolved.warnings.clone()].concat();
+        let about = About { files: source.files(&context.workspace), warnings };
+        Ok((vet(docker, resolved).await?, about))
     }
 
     /// The images that are built, or those that are pulled, by service.
@@ -262,15 +271,16 @@ impl Request<'_> {
         command: &Invocation,
         services: Vec<Outcome>,
         started: Instant,
-        warnings: Vec<String>,
+        about: About,
     ) -> Reply {
         Reply {
             project: self.project.to_string(),
             ok: services.iter().all(|outcome| outcome.status != "failed"),
             services,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            warnings,
+            warnings: about.warnings,
             command: command.to_string(),
+            files: about.files,
         }
     }
 }

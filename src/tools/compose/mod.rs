@@ -1,6 +1,7 @@
 //! Compose projects: deploy, look, take down.
 
 mod config;
+mod defaults;
 mod definitions;
 mod deploy;
 mod down;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use super::defaults::Settings;
 use super::place::placed;
 use super::source::{From, Source};
 use super::values;
@@ -99,7 +100,8 @@ pub(super) async fn resolve(
     profiles: &[String],
     environment: &Environment,
 ) -> Result<Resolved, Error> {
-    let question = Config::new(docker.policy(), project_name, source, profiles, environment)
+    let profiles = profiles_of(docker, source, profiles).await?;
+    let question = Config::new(docker.policy(), project_name, source, &profiles, environment)
         .map_err(|error| placed(error, source))?;
     let (model_text, warnings) =
         docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
@@ -109,12 +111,29 @@ pub(super) async fn resolve(
     } else {
         model_text
     };
-    let looked_up = values::looked_up(&document, environment, &source.directory);
+    let looked_up = values::looked_up(&document, environment, &source.dot_env());
     let model = json::part(&document)?;
-    let project =
-        Project { files: vec![PathBuf::from("-")], reads_dot_env: false, ..question.project };
+    let project = Project {
+        files: vec![PathBuf::from("-")],
+        reads_dot_env: false,
+        env_files: vec![],
+        ..question.project
+    };
     let model_text = Arc::from(model_text.into_bytes());
     Ok(Resolved { project, model_text, model, looked_up, warnings })
+}
+
+/// The profiles that are on: those that were asked for, or, as compose has it, those of `.env`. Told
+/// to compose by name, because the model that it deploys says only what profiles a service is in.
+async fn profiles_of(
+    docker: &Docker,
+    source: &Source,
+    asked: &[String],
+) -> Result<Vec<String>, Error> {
+    if !asked.is_empty() {
+        return Ok(asked.to_vec());
+    }
+    Ok(Settings::of(docker, &source.directory, &source.dot_env()).await?.profiles)
 }
 
 /// As [`resolve`], with the profiles of the named services switched on: to name a service means to
@@ -126,10 +145,11 @@ pub(super) async fn resolve_for(
     docker: &Docker,
     project_name: &ProjectName,
     source: &Source,
-    mut profiles: Vec<String>,
+    profiles: Vec<String>,
     environment: &Environment,
     services: &[ServiceName],
 ) -> Result<Resolved, Error> {
+    let mut profiles = profiles_of(docker, source, &profiles).await?;
     let ask = async |profiles: &[String]| {
         resolve(docker, Some(project_name), source, profiles, environment).await
     };
@@ -220,6 +240,10 @@ impl Config {
                 .hint("give the variable another name in the compose file"));
         }
         policy.prescan(source.texts()?, &source.directory, &Disk)?;
+        let env_files = source.further_dot_env();
+        for file in &env_files {
+            policy.file(file, true, "env_file", &Disk)?;
+        }
         let (files, text) = match &source.from {
             From::Text(text) | From::File(_, text) => {
                 (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
@@ -232,6 +256,7 @@ impl Config {
             profiles: profiles.to_vec(),
             name: project_name.cloned(),
             reads_dot_env: true,
+            env_files,
         };
         Ok(Self { project, text, environment: environment.clone() })
     }
@@ -325,7 +350,11 @@ mod tests {
     use super::*;
 
     fn source() -> Source {
-        Source { directory: "/srv/shop".into(), from: From::Text("services: {}".into()) }
+        Source {
+            directory: "/srv/shop".into(),
+            from: From::Text("services: {}".into()),
+            found_in: None,
+        }
     }
 
     fn config(profiles: &[String], environment: &Environment) -> Result<Config, Error> {

@@ -40,8 +40,8 @@ pub(in crate::tools) async fn outlook(
     containers: &[Container],
 ) -> Option<Outlook> {
     let source = match containers {
-        [] => Source::usual(&context.workspace)?,
-        containers => Source::of_project(&context.workspace, project, containers).ok()??,
+        [] => Source::usual(context, &context.workspace.folder).await.ok()??,
+        containers => Source::of_project(context, project, containers).await.ok()??,
     };
     let files = source.name();
     let definitions = match containers {

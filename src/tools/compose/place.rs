@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn what_compose_says_without_a_place_gets_one() {
         let text = "services:\n  web:\n    image: x\n    env_file: no.env\n    ports: ['99999:80']\n    depends_on: [gone]\n    volumes:\n      - data:/d\ninclude:\n  - path: ./more.yml\n";
-        let source = Source { directory: "/srv/shop".into(), from: From::Text(text.into()) };
+        let source =
+            Source { directory: "/srv/shop".into(), from: From::Text(text.into()), found_in: None };
         for (message, place) in [
             ("Invalid hostPort: 99999", "services.web.ports.0 5"),
             ("env file /srv/shop/no.env not found: stat", "services.web.env_file 4"),

@@ -76,7 +76,7 @@ impl Tool for ComposePs {
             project::service(a).cmp(project::service(b)).then_with(numbers)
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
-        let source = Source::of_project(&context.workspace, &self.project_name, &containers);
+        let source = Source::of_project(context, &self.project_name, &containers).await;
         let source = source.ok().flatten();
         let (images, definitions, outdated) = tokio::join!(
             images_by_name(docker, names),

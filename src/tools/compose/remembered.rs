@@ -26,6 +26,9 @@ struct Record {
     /// Names of the variables that the caller gave, without their values. Older records have none.
     #[serde(default)]
     given: Option<Vec<String>>,
+    /// See [`Source::found_in`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found_in: Option<PathBuf>,
 }
 
 /// What is known of the variables of a deployment by us.
@@ -49,7 +52,8 @@ pub(super) fn remember(
         From::Files(paths) => (None, paths.clone()),
     };
     let given = Some(environment.iter().map(|(name, _)| name.to_string()).collect());
-    let record = Record { directory: source.directory.clone(), text, files, given };
+    let (directory, found_in) = (source.directory.clone(), source.found_in.clone());
+    let record = Record { directory, text, files, given, found_in };
     if let Err(error) = write(&path, &record) {
         tracing::debug!(%error, path = %path.display(), "the source of a project is not remembered");
     }
@@ -74,7 +78,7 @@ pub(super) fn recall(
     project: &ProjectName,
     directory: &Path,
 ) -> Option<Source> {
-    let Record { directory: own, text, files, .. } = read(workspace, project, directory)?;
+    let Record { directory: own, text, files, found_in, .. } = read(workspace, project, directory)?;
     let from = match (text, files.as_slice()) {
         (Some(text), _) => From::Text(text),
         (None, [file]) => {
@@ -84,7 +88,7 @@ pub(super) fn recall(
         }
         (None, _) => From::Files(files),
     };
-    Some(Source { directory: own, from })
+    Some(Source { directory: own, from, found_in })
 }
 
 /// The files that a project of this folder was deployed from by us, as far as there were any.
@@ -133,7 +137,7 @@ mod tests {
         workspace.state = Some(folder.clone());
         let project = "shop".parse().unwrap();
         let text = From::Text("services: {}".into());
-        let source = Source { directory: "/srv/shop".into(), from: text };
+        let source = Source { directory: "/srv/shop".into(), from: text, found_in: None };
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), None);
         remember(&workspace, &project, &source, &Environment::default());
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(source));

@@ -36,7 +36,7 @@ pub(super) struct ComposeRun {
     service: ServiceName,
     /// No shell (default: its own).
     command: Option<CommandLine>,
-    /// Default: the deployed file.
+    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
     compose_yaml: Option<ComposeText>,
     /// Or its path(s).
     compose_file: Option<ComposeFiles>,
@@ -70,7 +70,7 @@ impl Tool for ComposeRun {
         let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
         let running = project::containers(docker, &self.project_name).await?;
         let project = &self.project_name;
-        let source = Source::read_or_find(&context.workspace, text, files, project, &running)?;
+        let source = Source::read_or_find(context, text, files, project, &running).await?;
         let services = std::slice::from_ref(&self.service);
         let resolved =
             resolve_for(docker, &self.project_name, &source, vec![], &self.environment, services)
@@ -82,7 +82,7 @@ impl Tool for ComposeRun {
                     }
                     _ => error,
                 })?;
-        let warnings = resolved.warnings.clone();
+        let warnings = [source.left_out(), resolved.warnings.clone()].concat();
         let vetted = vet(docker, resolved).await?;
         judge_changes(docker, &running)?;
         let expected = self.needed(&vetted)?;
@@ -113,6 +113,7 @@ impl Tool for ComposeRun {
         reply.service = Some(self.service.to_string());
         reply.warnings = warnings;
         reply.command = run.to_string();
+        reply.files = source.files(&context.workspace);
         Ok(Change::Done(reply))
     }
 }

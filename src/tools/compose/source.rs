@@ -7,20 +7,18 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+use super::defaults::{Settings, passed_over, usual_files};
 use super::remembered;
 use crate::command::containers::Container;
 use crate::command::labels;
 use crate::command::values::{HostPath, ProjectName};
 use crate::error::Error;
 use crate::policy::{self, Disk, Files as _, Paths as _};
+use crate::tools::Context;
 use crate::workspace::Workspace;
 
 /// No compose file that a person wrote is larger.
 const MAX_BYTES: usize = 256 << 10;
-
-/// The names that compose itself looks for, in its order.
-const USUAL_NAMES: [&str; 4] =
-    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /// The text of a compose file. A JSON object is good too: every JSON text is YAML.
 #[derive(Clone, Debug)]
@@ -111,6 +109,9 @@ pub(super) struct Source {
     /// What relative paths in it are relative to, and where `.env` is looked for.
     pub(super) directory: PathBuf,
     pub(super) from: From,
+    /// The folder in which compose's own choice of files was looked up. Nothing when somebody has
+    /// named them.
+    pub(super) found_in: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,9 +124,51 @@ pub(super) enum From {
 }
 
 impl Source {
+    /// What the caller gives, or else what compose takes in the project folder.
+    ///
     /// # Errors
-    /// DKR-004 unless exactly one of the two is given, and for a file that cannot be read.
-    pub(super) fn read(
+    /// DKR-004 when both or neither are there, and for a file that cannot be read.
+    pub(super) async fn read(
+        context: &Context,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+    ) -> Result<Self, Error> {
+        let workspace = &context.workspace;
+        match (text, files) {
+            (None, None) => Self::usual(context, &workspace.folder).await?.ok_or_else(neither),
+            _ => Self::given(workspace, text, files),
+        }
+    }
+
+    /// The given source; or the one of the project as it runs; or what compose takes in the project
+    /// folder.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn read_or_find(
+        context: &Context,
+        text: Option<&ComposeText>,
+        files: Option<&ComposeFiles>,
+        project: &ProjectName,
+        containers: &[Container],
+    ) -> Result<Self, Error> {
+        if text.is_some() || files.is_some() {
+            return Self::given(&context.workspace, text, files);
+        }
+        match Self::of_project(context, project, containers).await? {
+            // Whoever has deployed the usual file alone may have had no other then.
+            Some(source) if source.is_the_usual_file() => {
+                Ok(Self::usual(context, &source.directory).await?.unwrap_or(source))
+            }
+            Some(source) => Ok(source),
+            None => match elsewhere(&context.workspace, containers) {
+                Some(error) => Err(error),
+                None => Self::read(context, None, None).await,
+            },
+        }
+    }
+
+    fn given(
         workspace: &Workspace,
         text: Option<&ComposeText>,
         files: Option<&ComposeFiles>,
@@ -134,52 +177,99 @@ impl Source {
             (Some(_), Some(_)) => {
                 Err(Error::invalid("compose_file", "give compose_yaml or compose_file, not both"))
             }
-            (None, None) => Err(neither(workspace)),
-            (Some(ComposeText(text)), None) => {
-                Ok(Self { directory: workspace.folder.clone(), from: From::Text(text.clone()) })
-            }
+            (None, None) => Err(neither()),
+            (Some(ComposeText(text)), None) => Ok(Self {
+                directory: workspace.folder.clone(),
+                from: From::Text(text.clone()),
+                found_in: None,
+            }),
             (None, Some(ComposeFiles(files))) => {
-                let mut read = files
-                    .iter()
-                    .map(|file| workspace.read_compose_file("compose_file", file))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let paths: Vec<PathBuf> = read.iter().map(|(path, _)| path.clone()).collect();
+                let (paths, from) = read_files(workspace, files)?;
                 let first = paths.first().and_then(|path| path.parent());
                 let directory = first.unwrap_or(&workspace.folder).to_owned();
-                let from = match (read.pop(), read.is_empty()) {
-                    (Some((path, text)), true) => From::File(path, text),
-                    _ => From::Files(paths),
-                };
-                Ok(Self { directory, from })
+                Ok(Self { directory, from, found_in: None })
             }
         }
     }
 
-    /// The given source, or the one of the project as it runs.
+    /// What `docker compose` takes in this folder when it is told nothing: the files of
+    /// `COMPOSE_FILE`, or the usual one with the one that overrides it.
     ///
     /// # Errors
-    /// As [`Self::read`].
-    pub(super) fn read_or_find(
-        workspace: &Workspace,
-        text: Option<&ComposeText>,
-        files: Option<&ComposeFiles>,
-        project: &ProjectName,
-        containers: &[Container],
-    ) -> Result<Self, Error> {
-        match (text, files) {
-            (None, None) => Self::of_project(workspace, project, containers)?.ok_or_else(|| {
-                elsewhere(workspace, containers).unwrap_or_else(|| neither(workspace))
-            }),
-            _ => Self::read(workspace, text, files),
+    /// DKR-014 for what may not be read, DKR-004 for what cannot be.
+    pub(super) async fn usual(context: &Context, folder: &Path) -> Result<Option<Self>, Error> {
+        let mut source = Self {
+            directory: folder.to_owned(),
+            from: From::Files(vec![]),
+            found_in: Some(folder.to_owned()),
+        };
+        let settings = Settings::of(&context.docker, folder, &source.dot_env()).await?;
+        let named = settings.files.iter().map(|name| folder.join(name)).collect::<Vec<_>>();
+        let names = if named.is_empty() { usual_files(folder) } else { named };
+        // Relative paths begin where the first one lies.
+        let Some(first) = names.first().and_then(|path| path.parent()) else { return Ok(None) };
+        source.directory = Disk.locate(first).path;
+        let files = names.iter().map(|name| name.to_string_lossy().parse::<HostPath>());
+        let files = files.collect::<Result<Vec<_>, _>>();
+        let files = files.map_err(|problem| Error::invalid("compose_file", problem))?;
+        (_, source.from) = read_files(&context.workspace, &files)?;
+        Ok(Some(source))
+    }
+
+    fn is_the_usual_file(&self) -> bool {
+        let usual = usual_files(&self.directory);
+        matches!((&self.from, usual.first()), (From::File(path, _), Some(usual)) if path == usual)
+    }
+
+    /// The `.env` files that compose reads for it, of which the later ones override the earlier
+    /// ones: that of the folder that it was started in stands above that of the first file's folder
+    /// (seen on 2.26 and 2.40).
+    pub(super) fn dot_env(&self) -> Vec<PathBuf> {
+        let further = self.found_in.as_ref().filter(|folder| **folder != self.directory);
+        let folders = [Some(&self.directory), further].into_iter().flatten();
+        folders.map(|folder| folder.join(".env")).filter(|file| file.is_file()).collect()
+    }
+
+    /// The same when compose does not find all of them by itself.
+    pub(super) fn further_dot_env(&self) -> Vec<PathBuf> {
+        let has_further = self.found_in.as_ref().is_some_and(|folder| *folder != self.directory);
+        if has_further { self.dot_env() } else { vec![] }
+    }
+
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        match &self.from {
+            From::Text(_) => &[],
+            From::File(path, _) => std::slice::from_ref(path),
+            From::Files(paths) => paths,
         }
     }
 
-    /// The usual file of the project folder.
-    pub(super) fn usual(workspace: &Workspace) -> Option<Self> {
-        let name = USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file())?;
-        let path = name.parse::<HostPath>().ok()?;
-        let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
-        Some(Self { directory: workspace.folder.clone(), from: From::File(path, text) })
+    /// Its files for an answer, by their names in the project folder.
+    pub(super) fn files(&self, workspace: &Workspace) -> Vec<String> {
+        let paths = self.paths().iter();
+        let inside = paths.map(|path| path.strip_prefix(&workspace.folder).unwrap_or(path));
+        inside.map(|path| path.display().to_string()).collect()
+    }
+
+    /// Files with usual names that lie beside it and are no part of it.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+        if let Some(folder) = &self.found_in {
+            let taken =
+                self.paths().iter().map(|path| name(path)).collect::<Vec<_>>().join(" and ");
+            let others = passed_over(folder).into_iter().filter(|it| !self.paths().contains(it));
+            return others
+                .map(|other| format!("{} is not used: compose takes {taken}", name(&other)))
+                .collect();
+        }
+        match (self.paths(), usual_files(&self.directory).as_slice()) {
+            ([file], [usual, other]) if file == usual => vec![format!(
+                "{} is not part of it, as with `docker compose --file={}`; without compose_file both are taken",
+                name(other),
+                name(file)
+            )],
+            _ => vec![],
+        }
     }
 
     /// What it was deployed from: the files that its containers name, or what is remembered of a
@@ -189,28 +279,29 @@ impl Source {
     /// # Errors
     /// DKR-014 when the folder that its containers name may not be read: every relative path of the
     /// files would begin there.
-    pub(super) fn of_project(
-        workspace: &Workspace,
+    pub(super) async fn of_project(
+        context: &Context,
         project: &ProjectName,
         containers: &[Container],
     ) -> Result<Option<Self>, Error> {
         let label = |key| containers.iter().find_map(|container| container.label(key));
         let folder = match (containers, label(labels::PROJECT_FOLDER)) {
-            ([], _) => workspace.folder.clone(),
+            ([], _) => context.workspace.folder.clone(),
             (_, Some(folder)) if Path::new(folder).is_absolute() => {
-                judged_folder(workspace, Path::new(folder))?
+                judged_folder(&context.workspace, Path::new(folder))?
             }
             _ => return Ok(None),
         };
-        Ok(Self::in_folder(workspace, project, containers, folder))
+        Ok(Self::in_folder(context, project, containers, folder).await)
     }
 
-    fn in_folder(
-        workspace: &Workspace,
+    async fn in_folder(
+        context: &Context,
         project: &ProjectName,
         containers: &[Container],
         folder: PathBuf,
     ) -> Option<Self> {
+        let workspace = &context.workspace;
         let label = |key| containers.iter().find_map(|container| container.label(key));
         let named: Vec<PathBuf> = label(labels::PROJECT_FILES)
             .unwrap_or_default()
@@ -221,28 +312,30 @@ impl Source {
         if named.is_empty()
             && let Some(remembered) = remembered::recall(workspace, project, &folder)
         {
-            return Some(remembered);
+            // Compose's choice may be another one now.
+            return match &remembered.found_in {
+                Some(folder) => Self::usual(context, folder).await.ok().flatten(),
+                None => Some(remembered),
+            };
         }
         if containers.is_empty() {
             return None;
         }
-        let files = if named.is_empty() {
-            let usual = USUAL_NAMES.iter().map(|name| folder.join(name));
-            vec![usual.into_iter().find(|file| file.is_file())?]
-        } else {
-            named
-        };
-        if !files.iter().all(|file| file.starts_with(&workspace.folder)) {
+        if named.is_empty() {
+            return Self::usual(context, &folder).await.ok().flatten();
+        }
+        if !named.iter().all(|file| file.starts_with(&workspace.folder)) {
             return None;
         }
-        match files.as_slice() {
+        let from = match named.as_slice() {
             [file] => {
                 let path = file.to_str()?.parse::<HostPath>().ok()?;
                 let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
-                Some(Self { directory: folder, from: From::File(path, text) })
+                From::File(path, text)
             }
-            _ => Some(Self { directory: folder, from: From::Files(files) }),
-        }
+            _ => From::Files(named),
+        };
+        Some(Self { directory: folder, from, found_in: None })
     }
 
     /// Its texts, for the look at what they refer to before compose reads it.
@@ -312,12 +405,23 @@ fn elsewhere(workspace: &Workspace, containers: &[Container]) -> Option<Error> {
     })
 }
 
-fn neither(workspace: &Workspace) -> Error {
-    let error = Error::invalid("compose_file", "give compose_yaml or compose_file");
-    match USUAL_NAMES.iter().find(|name| workspace.folder.join(name).is_file()) {
-        Some(name) => error.hint(format!("the project folder has one: compose_file: {name:?}")),
-        None => error.hint("compose_file is a path that begins in the project folder; compose_yaml is the text of a compose file"),
-    }
+/// One file with its text; several by their paths, each judged.
+fn read_files(workspace: &Workspace, files: &[HostPath]) -> Result<(Vec<PathBuf>, From), Error> {
+    let mut read = files
+        .iter()
+        .map(|file| workspace.read_compose_file("compose_file", file))
+        .collect::<Result<Vec<_>, _>>()?;
+    let paths: Vec<PathBuf> = read.iter().map(|(path, _)| path.clone()).collect();
+    let from = match (read.pop(), read.is_empty()) {
+        (Some((path, text)), true) => From::File(path, text),
+        _ => From::Files(paths.clone()),
+    };
+    Ok((paths, from))
+}
+
+fn neither() -> Error {
+    Error::invalid("compose_file", "give compose_yaml or compose_file")
+        .hint("the project folder has no compose file; compose_file is a path that begins there, compose_yaml is the text of a compose file")
 }
 
 #[cfg(test)]
@@ -371,13 +475,29 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_source_is_needed() {
+    fn exactly_one_source_is_given() {
         let workspace = Workspace::new("/nowhere".into(), Arc::default());
         let text: ComposeText = serde_json::from_value(json!("services: {}")).unwrap();
         let files: ComposeFiles = serde_json::from_value(json!("a.yml")).unwrap();
-        assert!(Source::read(&workspace, None, None).is_err());
-        assert!(Source::read(&workspace, Some(&text), Some(&files)).is_err());
-        let source = Source::read(&workspace, Some(&text), None).unwrap();
+        assert!(Source::given(&workspace, None, None).is_err());
+        assert!(Source::given(&workspace, Some(&text), Some(&files)).is_err());
+        let source = Source::given(&workspace, Some(&text), None).unwrap();
         assert_eq!(source.directory, Path::new("/nowhere"));
+    }
+
+    #[test]
+    fn a_file_that_was_named_alone_tells_of_the_one_that_overrides_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, other] = ["compose.yaml", "compose.override.yaml"].map(|name| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "services: {}").unwrap();
+            path
+        });
+        let source = |from, found_in| Source { directory: folder.path().into(), from, found_in };
+        let alone = source(From::File(file.clone(), String::new()), None).left_out();
+        assert!(alone.concat().starts_with("compose.override.yaml is not part of it"), "{alone:?}");
+        let both = From::Files(vec![file, other]);
+        assert!(source(both.clone(), None).left_out().is_empty());
+        assert!(source(both, Some(folder.path().into())).left_out().is_empty());
     }
 }

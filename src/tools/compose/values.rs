@@ -2,7 +2,7 @@
 //! services that it does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -17,17 +17,18 @@ use crate::sort;
 pub(super) fn looked_up(
     document: &Value,
     given: &Environment,
-    directory: &Path,
+    dot_env: &[PathBuf],
 ) -> BTreeMap<String, String> {
     let names = names(document);
     if names.is_empty() {
         return BTreeMap::new();
     }
     // What cannot be read has no values, which compose complains about.
-    let dot_env = Disk.read(&directory.join(".env")).unwrap_or_default();
+    let dot_env: Vec<String> = dot_env.iter().filter_map(|file| Disk.read(file).ok()).collect();
     let value = |name: &str| {
         let given = given.iter().find(|(key, _)| key.as_str() == name);
-        given.map(|(_, value)| value.to_owned()).or_else(|| in_dot_env(&dot_env, name))
+        let found = || dot_env.iter().rev().find_map(|text| in_dot_env(text, name));
+        given.map(|(_, value)| value.to_owned()).or_else(found)
     };
     sort::map(names.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))))
 }
@@ -109,7 +110,7 @@ mod tests {
         let given =
             serde_json::from_value(json!({"API_TOKEN": "t", "TAG": "1", "LD_PRELOAD": "x"}))
                 .unwrap();
-        let values = looked_up(&document, &given, Path::new("/nowhere"));
+        let values = looked_up(&document, &given, &[]);
         assert_eq!(values, BTreeMap::from([("API_TOKEN".to_owned(), "t".to_owned())]));
     }
 

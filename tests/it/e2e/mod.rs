@@ -14,6 +14,7 @@ mod compose;
 mod compose_down;
 mod compose_drift;
 mod compose_fails;
+mod compose_files;
 mod compose_life;
 mod compose_tools;
 mod create;

@@ -25,6 +25,8 @@ pub(in crate::tools::compose) struct Deployed {
     services: Vec<Report>,
     warnings: Vec<String>,
     command: String,
+    /// The compose files that it was read from.
+    pub(super) files: Vec<String>,
 }
 
 impl DeployCompose {
@@ -92,6 +94,7 @@ impl DeployCompose {
             services,
             warnings: notes,
             command: up.0.to_string(),
+            files: vec![],
         })
     }
 }

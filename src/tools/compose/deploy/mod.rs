@@ -37,7 +37,7 @@ pub(super) struct DeployCompose {
     project_name: ProjectName,
     /// File as text.
     compose_yaml: Option<ComposeText>,
-    /// Or its path(s).
+    /// Or its path(s), and nothing else, as `-f`. Default: what was deployed, or what `docker compose` takes in the project folder, with its override.
     compose_file: Option<ComposeFiles>,
     /// For `${…}`.
     #[serde(default)]
@@ -106,6 +106,8 @@ pub(super) struct Forecast {
     services: Vec<Planned>,
     warnings: Vec<String>,
     command: String,
+    /// The compose files that it was read from.
+    files: Vec<String>,
 }
 
 impl Tool for DeployCompose {
@@ -123,15 +125,12 @@ impl Tool for DeployCompose {
     async fn call(self, context: &Context) -> Result<Reply, Error> {
         let docker = &context.docker;
         let before = project::containers(docker, &self.project_name).await?;
-        let source = Source::read_or_find(
-            &context.workspace,
-            self.compose_yaml.as_ref(),
-            self.compose_file.as_ref(),
-            &self.project_name,
-            &before,
-        )?;
+        let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
+        let source =
+            Source::read_or_find(context, text, files, &self.project_name, &before).await?;
         let resolved = self.resolve(docker, &source).await?;
-        let mut notes = resolved.warnings.clone();
+        let files = source.files(&context.workspace);
+        let mut notes = [source.left_out(), resolved.warnings.clone()].concat();
         let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
@@ -158,6 +157,7 @@ impl Tool for DeployCompose {
                 services,
                 warnings: notes,
                 command: up.to_string(),
+                files,
             }));
         }
         let (name, given) = (&self.project_name, &self.environment);
@@ -170,7 +170,9 @@ impl Tool for DeployCompose {
             time_limit: self.time_limit(),
         };
         let deployed = self.ascend(ascent, &Up(up), &before, notes).await;
-        deployed.map(|deployed| Reply::Done(Box::new(deployed))).map_err(what_stays)
+        let mut deployed = deployed.map_err(what_stays)?;
+        deployed.files = files;
+        Ok(Reply::Done(Box::new(deployed)))
     }
 }
 
