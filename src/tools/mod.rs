@@ -18,6 +18,7 @@ mod ports;
 mod protect;
 pub mod reply;
 mod schema;
+mod stop_time;
 mod synonyms;
 mod system;
 mod users;

@@ -2,11 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::super::json::or_default;
 use super::super::text::short_id;
+use super::super::time;
 use super::ports;
+
+/// Docker waits so long for the programs of a container that asks for no time of its own.
+const DOCKERS_STOP_SECONDS: u32 = 10;
+/// One that asks for ever gets an hour.
+const FOR_EVER: u32 = 3600;
+/// A program prints before docker has noted that it runs.
+const BEFORE_START: SignedDuration = SignedDuration::from_secs(2);
 
 /// A container as the daemon describes it; only what we read, and tolerant of absent fields.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -62,6 +71,44 @@ impl Container {
         (over || failed).then_some(self.state.exit_code)
     }
 
+    /// The seconds that docker gives its programs to end before it kills them (`--stop-timeout`,
+    /// `stop_grace_period`).
+    pub fn stop_seconds(&self) -> u32 {
+        match self.config.stop_timeout {
+            None => DOCKERS_STOP_SECONDS,
+            Some(seconds) => u32::try_from(seconds).unwrap_or(FOR_EVER),
+        }
+    }
+
+    /// Since when it runs, or ran the last time.
+    pub fn started(&self) -> Option<Timestamp> {
+        moment(&self.state.started_at)
+    }
+
+    /// When it ended the last time.
+    pub fn finished(&self) -> Option<Timestamp> {
+        moment(&self.state.finished_at)
+    }
+
+    /// From here on, what it printed is of its last start: a little before docker noted that, and
+    /// after the end of the run before.
+    pub fn last_run_begins(&self) -> Option<Timestamp> {
+        let started = self.started()?;
+        let before = started.checked_sub(BEFORE_START).ok()?;
+        let Some(ended) = self.finished().filter(|ended| *ended <= started) else {
+            return Some(before);
+        };
+        let between = ended.checked_add(started.duration_since(ended) / 2).ok()?;
+        Some(between.max(before))
+    }
+
+    /// The runs of its health check since its last start: docker keeps those before, too.
+    pub fn probes(&self) -> impl DoubleEndedIterator<Item = &Probe> {
+        let started = self.started();
+        let log = self.state.health.iter().flat_map(|health| &health.log);
+        log.filter(move |probe| moment(&probe.start).is_none_or(|at| Some(at) >= started))
+    }
+
     /// Volumes without a name of their own, which `rm --volumes` removes. The daemon keeps one that
     /// was asked for by its name, however that looks.
     pub fn anonymous_volumes(&self) -> Vec<&str> {
@@ -89,6 +136,11 @@ impl Container {
         }
         ports(&entries)
     }
+}
+
+/// Go's zero time is none.
+fn moment(text: &str) -> Option<Timestamp> {
+    if time::from_docker(text).is_empty() { None } else { time::parse(text) }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -144,6 +196,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     pub healthcheck: Option<serde_json::Value>,
     pub stop_signal: String,
+    /// In seconds; below zero it is for ever.
+    pub stop_timeout: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -250,6 +304,51 @@ mod tests {
         for status in ["exited", "paused", "restarting", "created"] {
             assert_eq!(health(status, "healthy"), None, "{status}");
         }
+    }
+
+    #[test]
+    fn a_container_may_have_a_stop_time_of_its_own() {
+        let seconds = |config: &str| {
+            let text = format!(r#"{{"Config":{config}}}"#);
+            serde_json::from_str::<Container>(&text).unwrap().stop_seconds()
+        };
+        assert_eq!(seconds("{}"), 10);
+        assert_eq!(seconds(r#"{"StopTimeout":null}"#), 10);
+        assert_eq!(seconds(r#"{"StopTimeout":0}"#), 0);
+        assert_eq!(seconds(r#"{"StopTimeout":100}"#), 100);
+        assert_eq!(seconds(r#"{"StopTimeout":-1}"#), 3600);
+    }
+
+    #[test]
+    fn what_was_before_the_last_start_is_told_apart() {
+        let container = |started: &str, finished: &str| -> Container {
+            let probe = |at: &str, output: &str| serde_json::json!({"Start": at, "Output": output});
+            serde_json::from_value(serde_json::json!({"State": {
+                "StartedAt": started, "FinishedAt": finished,
+                "Health": {"Log": [
+                    probe("2026-11-28T10:00:19Z", "old"), probe("2026-11-28T10:00:21Z", "new"),
+                ]},
+            }}))
+            .unwrap()
+        };
+        let begins = |started: &str, finished: &str| {
+            container(started, finished).last_run_begins().map(|time| time.to_string())
+        };
+        let (start, never) = ("2026-11-28T10:00:20Z", "0001-01-01T00:00:00Z");
+        assert_eq!(begins(never, never), None);
+        assert_eq!(begins(start, never).as_deref(), Some("2026-11-28T10:00:18Z"));
+        assert_eq!(
+            begins(start, "2026-11-28T10:00:19Z").as_deref(),
+            Some("2026-11-28T10:00:19.5Z")
+        );
+        assert_eq!(begins(start, "2026-11-28T09:00:00Z").as_deref(), Some("2026-11-28T10:00:18Z"));
+        // It has ended since.
+        assert_eq!(begins(start, "2026-11-28T10:00:25Z").as_deref(), Some("2026-11-28T10:00:18Z"));
+        let since_then = |started: &str| -> Vec<String> {
+            container(started, never).probes().map(|probe| probe.output.clone()).collect()
+        };
+        assert_eq!(since_then(start), ["new"]);
+        assert_eq!(since_then(never), ["old", "new"]);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! start, stop, restart, kill, pause, unpause: one shape, six verbs.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +9,8 @@ use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
 use crate::tools::reply::{Change, DryRun};
+use crate::tools::stop_time::stop_limit;
 use crate::tools::{Context, Spec, Tool, Toolset};
-
-/// The daemon waits this long before it kills, unless the container says otherwise.
-const DOCKERS_STOP_TIMEOUT: u16 = 10;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +28,7 @@ struct Target {
 struct Graceful {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Default 10.
+    /// Seconds until docker kills what has not ended; default: the container's own stop time, or 10.
     timeout_seconds: Option<u16>,
     /// Preview.
     #[serde(default)]
@@ -60,11 +56,11 @@ async fn act(
     container: &ContainerRef,
     dry_run: bool,
     is_so_already: fn(&Container) -> bool,
-    invocation: impl Fn(&str) -> Invocation + Send,
+    invocation: impl Fn(&Container, &str) -> Invocation + Send,
 ) -> Result<Change<Reply>, Error> {
     let before = inspect(context, container).await?;
     judge_changes(&context.docker, [&before])?;
-    let shown = invocation(before.name());
+    let shown = invocation(&before, before.name());
     if matches!(shown.verb(), "start" | "restart") {
         judge_start(&context.docker, std::slice::from_ref(&before)).await?;
         judge_again(&context.docker, [&before]).await?;
@@ -84,7 +80,7 @@ async fn act(
     if changed {
         context
             .docker
-            .run(&Act(invocation(&before.id)))
+            .run(&Act(invocation(&before, &before.id)))
             .await
             .map_err(|error| error.with("container", before.name()).command(shown.to_string()))?;
     }
@@ -150,10 +146,15 @@ fn never(_: &Container) -> bool {
     false
 }
 
-/// `-t`: its long form is `--time` up to 27 and `--timeout` from 28.
-fn with_stop_timeout(invocation: Invocation, seconds: Option<u16>) -> Invocation {
-    let wait = u64::from(seconds.unwrap_or(DOCKERS_STOP_TIMEOUT));
-    invocation.maybe("-t", seconds).timeout(Duration::from_secs(wait + 30))
+impl Graceful {
+    /// `-t`: its long form is `--time` up to 27 and `--timeout` from 28.
+    fn invocation(&self, verb: &'static str, container: &Container, operand: &str) -> Invocation {
+        let seconds = self.timeout_seconds.map(u32::from);
+        Invocation::docker(Effect::Destroy, ["container", verb])
+            .maybe("-t", seconds)
+            .timeout(stop_limit([container], seconds))
+            .operands([operand])
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -172,7 +173,7 @@ impl Tool for StartContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_running, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_running, |_, id| {
             Invocation::docker(Effect::Change, ["container", "start"]).operands([id])
         })
         .await
@@ -195,9 +196,8 @@ impl Tool for StopContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_stopped, |id| {
-            let stop = Invocation::docker(Effect::Destroy, ["container", "stop"]);
-            with_stop_timeout(stop, self.0.timeout_seconds).operands([id])
+        act(context, &self.0.container_name, self.0.dry_run, is_stopped, |container, id| {
+            self.0.invocation("stop", container, id)
         })
         .await
     }
@@ -219,9 +219,8 @@ impl Tool for RestartContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, never, |id| {
-            let restart = Invocation::docker(Effect::Destroy, ["container", "restart"]);
-            with_stop_timeout(restart, self.0.timeout_seconds).operands([id])
+        act(context, &self.0.container_name, self.0.dry_run, never, |container, id| {
+            self.0.invocation("restart", container, id)
         })
         .await
     }
@@ -252,7 +251,7 @@ impl Tool for KillContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, never, |id| {
+        act(context, &self.container_name, self.dry_run, never, |_, id| {
             Invocation::docker(Effect::Destroy, ["container", "kill"])
                 .maybe("--signal", self.signal.as_ref())
                 .operands([id])
@@ -277,7 +276,7 @@ impl Tool for PauseContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_paused, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_paused, |_, id| {
             Invocation::docker(Effect::Change, ["container", "pause"]).operands([id])
         })
         .await
@@ -300,9 +299,32 @@ impl Tool for UnpauseContainer {
     type Reply = Change<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_running, |id| {
+        act(context, &self.0.container_name, self.0.dry_run, is_running, |_, id| {
             Invocation::docker(Effect::Change, ["container", "unpause"]).operands([id])
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_may_take_as_long_as_the_container_says() {
+        let container: Container = serde_json::from_value(json!({
+            "Name": "/db", "State": {"Running": true}, "Config": {"StopTimeout": 100},
+        }))
+        .unwrap();
+        let stop = |given: serde_json::Value| {
+            let tool = json!({"container_name": "db", "timeout_seconds": given});
+            let tool: Graceful = serde_json::from_value(tool).unwrap();
+            let stop = tool.invocation("stop", &container, "db");
+            format!("{stop}: {:?}", stop.time_limit().unwrap())
+        };
+        assert_eq!(stop(json!(null)), "docker container stop -- db: 130s");
+        assert_eq!(stop(json!(5)), "docker container stop -t=5 -- db: 35s");
     }
 }

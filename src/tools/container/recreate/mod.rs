@@ -28,14 +28,11 @@ use crate::error::{Code, Error};
 use crate::tools::confirm::token;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
+use crate::tools::stop_time::stop_limit;
 use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
 use document::Document;
 use swap::Swap;
-
-/// The daemon waits this long before it kills, unless the container says otherwise.
-const DOCKERS_STOP_TIMEOUT: u64 = 10;
-const STOP_MARGIN: Duration = Duration::from_secs(30);
 
 pub(super) type RecreateContainer = With<Own, Settings>;
 
@@ -127,7 +124,7 @@ impl Tool for RecreateContainer {
             old: &old.container,
             name: &name,
             wait: self.wait(),
-            stop_limit: old.stop_limit(),
+            stop_limit: stop_limit([&old.container], None),
         };
         let shown = prepared.shown(Some(&name)).into_iter();
         let shown = DryRun::new(shown.chain(joins(name.as_str())).chain(swap.shown()));
@@ -214,11 +211,6 @@ impl Old {
 
     fn name(&self) -> &str {
         self.container.name()
-    }
-
-    fn stop_limit(&self) -> Duration {
-        let own = self.document.at("/Config/StopTimeout").and_then(Value::as_u64);
-        Duration::from_secs(own.unwrap_or(DOCKERS_STOP_TIMEOUT)) + STOP_MARGIN
     }
 
     /// By its name, which may mean a newer image by now; by its ID when it has none.
