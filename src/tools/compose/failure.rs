@@ -41,6 +41,17 @@ pub(super) fn blame(
     containers: &[Container],
     stands: &mut BTreeMap<String, Stand>,
 ) {
+    // What docker says of a container that it could not start is the same text each time.
+    let is_its = |container: &&Container| {
+        let said = container.state.error.as_str();
+        container.state.status == "created" && !said.is_empty() && error.message.contains(said)
+    };
+    for container in containers.iter().filter(is_its) {
+        if let Some(stand) = stands.get_mut(project::service(container)) {
+            *stand = Stand::Failed(container.state.error.clone());
+        }
+    }
+    settle::hold_victims(expected, stands);
     if stands.values().any(Stand::is_bad) {
         return;
     }

@@ -19,10 +19,13 @@ use crate::error::Error;
 use crate::sort;
 use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
 use crate::tools::reply::{Change, DryRun};
+use crate::tools::stop_time::stop_limit;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 /// What was started is watched for so long: one that cannot run ends at once.
 const WATCH: Duration = Duration::from_secs(4);
+/// Beside the stopping.
+const COMPOSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
@@ -46,14 +49,11 @@ struct Request<'a> {
 
 impl Request<'_> {
     /// By the name alone: compose finds the containers by their labels.
-    fn command(&self, containers: usize) -> Invocation {
-        let grace = self.timeout_seconds.unwrap_or(10);
-        // They stop one after the other when each depends on the next.
-        let seconds = u64::from(grace) * containers.max(1) as u64 + 60;
+    fn command(&self, containers: &[Container]) -> Invocation {
         Project::named(self.project.clone())
             .invocation(self.effect, self.verb)
             .maybe("--timeout", self.timeout_seconds)
-            .timeout(Duration::from_secs(seconds.min(1800)))
+            .timeout(stop_limit(containers, self.timeout_seconds) + COMPOSE)
             .operands(self.services)
     }
 
@@ -74,7 +74,7 @@ impl Request<'_> {
         } else {
             judge_again(docker, connected(&all, &before)).await?;
         }
-        let command = self.command(before.len());
+        let command = self.command(&before);
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([command])));
         }
@@ -106,7 +106,7 @@ impl Request<'_> {
         };
         let before = Before { containers: &before, stops: self.verb == "stop" };
         let mut services = report::reports(&ascent.expected, &stands, &containers, &before, false);
-        report::add_logs(docker, &mut services, &containers).await;
+        report::add_logs(docker, &mut services, &containers, &before).await;
         Ok(Change::Done(Reply {
             project: self.project.to_string(),
             ok: !stands.values().any(Stand::is_bad),
@@ -198,7 +198,7 @@ struct Graceful {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Default 10.
+    /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
     timeout_seconds: Option<Bounded<0, 600>>,
     /// Preview.
     #[serde(default)]
@@ -295,7 +295,7 @@ mod tests {
             let effect = Effect::Destroy;
             let project = &project;
             Request { verb, effect, project, services, timeout_seconds, dry_run: false }
-                .command(2)
+                .command(&[])
                 .to_string()
         };
         insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null stop");

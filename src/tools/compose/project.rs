@@ -36,8 +36,14 @@ pub(super) async fn containers(
     project: &ProjectName,
 ) -> Result<Vec<Container>, Error> {
     let mut containers = all_containers(docker, project).await?;
-    containers.retain(|container| !is_one_off(container));
+    containers.retain(|container| is_composes(container) && !is_one_off(container));
     Ok(containers)
+}
+
+/// Whether compose made it. What was run from an image that compose has built has the labels of
+/// the project too, by its image, and compose leaves it alone.
+pub(super) fn is_composes(container: &Container) -> bool {
+    container.label(labels::HASH).is_some()
 }
 
 pub(in crate::tools) fn is_one_off(container: &Container) -> bool {

@@ -62,6 +62,28 @@ pub(super) fn forecast_of_orphans(names: &[String]) -> Option<String> {
     sentence("would be removed", ORPHANS, names.iter().map(String::as_str))
 }
 
+/// What a deployment whose time was over has not removed any more.
+pub(super) fn unfinished(
+    now: &[Container],
+    expected: &BTreeMap<String, Expected>,
+    orphans: &[String],
+) -> Option<String> {
+    let surplus = expected.iter().flat_map(|(name, expected)| {
+        let own: Vec<&Container> =
+            now.iter().filter(|container| project::service(container) == name).collect();
+        surplus(&own, expected.replicas, true)
+    });
+    let still_there = now.iter().map(|container| container.name().to_owned());
+    let orphans = still_there.filter(|name| orphans.contains(name));
+    let left: Vec<String> = surplus.chain(orphans).collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "the time was over before these were removed: {}; the same call goes on",
+            left.join(", ")
+        )
+    })
+}
+
 pub(super) fn orphans_stay(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::project;
 use super::removal::gone;
-use super::settle::{self, Expected, Stand};
+use super::settle::{self, Expected, Stand, has_ended};
 use crate::command::containers::{Container, exit_meaning};
+use crate::command::values::TimePoint;
 use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, text};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -58,6 +59,14 @@ pub(super) struct Before<'a> {
 }
 
 impl Before<'_> {
+    /// Whether its end was before the call, and nobody has started it since.
+    fn had_ended(&self, container: &Container) -> bool {
+        let is_it = |before: &&Container| before.id == container.id;
+        self.containers.iter().find(is_it).is_some_and(|before| {
+            has_ended(before) && before.state.started_at == container.state.started_at
+        })
+    }
+
     fn action(&self, container: &Container) -> Action {
         let same = self.containers.iter().find(|before| before.id == container.id);
         let replaced = |before: &&Container| {
@@ -112,8 +121,10 @@ pub(super) fn reports(
                 ..Report::default()
             };
         };
-        // What kept it from starting is the problem; the code says less.
+        // What kept it from starting is the problem; the code says less, and the code of a run
+        // before the call nothing.
         let exit_code = shown.exit_code().filter(|_| shown.state.status != "created");
+        let exit_code = exit_code.filter(|_| before.stops || !before.had_ended(shown));
         let late = timed_out && matches!(stands.get(name), Some(Stand::Pending(_)));
         let problem = problem.or_else(|| late.then(|| settle::not_ready(shown)));
         let ports: BTreeSet<String> = own.iter().flat_map(|container| container.ports()).collect();
@@ -161,25 +172,35 @@ fn url(port: &str) -> Option<String> {
 }
 
 /// Adds the last lines of what failed.
-pub(super) async fn add_logs(docker: &Docker, reports: &mut [Report], containers: &[Container]) {
+pub(super) async fn add_logs(
+    docker: &Docker,
+    reports: &mut [Report],
+    containers: &[Container],
+    before: &Before<'_>,
+) {
     let failed = reports.iter_mut().filter(|report| report.problem.is_some()).take(LOGS);
     for report in failed {
         let own: Vec<&Container> = containers
             .iter()
             .filter(|container| project::service(container) == report.service)
             .collect();
-        // One that was never started has said nothing.
-        let Some(container) = worst(&own).filter(|worst| worst.state.status != "created") else {
-            continue;
-        };
+        // One that was never started has said nothing, and what was said before the call is told
+        // of no result of it.
+        let has_run = |it: &&Container| it.state.status != "created" && !before.had_ended(it);
+        let Some(container) = worst(&own).filter(has_run) else { continue };
+        // One that keeps restarting may have said nothing in its last run.
+        let of_one_run = container.restart_count == 0;
+        let since = container.last_run_begins().filter(|_| of_one_run).map(TimePoint::At);
         // Without them the answer is still right.
-        report.log_tail = docker.run(&LogTail { container: container.id.clone() }).await.ok();
+        let tail = LogTail { container: container.id.clone(), since };
+        report.log_tail = docker.run(&tail).await.ok();
     }
 }
 
 /// `docker container logs --tail`, both streams in their order.
-pub(super) struct LogTail {
-    pub(super) container: String,
+struct LogTail {
+    container: String,
+    since: Option<TimePoint>,
 }
 
 impl Command for LogTail {
@@ -188,6 +209,7 @@ impl Command for LogTail {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["container", "logs"])
             .option("--tail", LOG_LINES)
+            .maybe("--since", self.since)
             .streams(Streams::Merged(Capture::Tail { max: LOG_BYTES }))
             .operands([&self.container])
     }

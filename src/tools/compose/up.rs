@@ -18,9 +18,6 @@ use crate::tools::lines::Listener;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(400);
-/// When every service has come to its end and compose still waits, it waits for what never comes:
-/// a dependency that keeps restarting. It gets this long to notice itself.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Building and pulling before the first container is created.
 pub(super) const PREPARATION: Duration = Duration::from_secs(600);
 
@@ -63,10 +60,9 @@ pub(super) struct Ascent<'a> {
 pub(super) enum Ended {
     Well(Vec<String>),
     Failed(Error),
-    /// We stopped it, because its time was over or it waited for what never comes.
-    Stopped {
-        timed_out: bool,
-    },
+    /// We stopped it, because its time was over. Never before: it may be in the middle of something,
+    /// and what it waits for may still come.
+    TimedOut,
 }
 
 /// The last look at the stack.
@@ -101,10 +97,10 @@ impl Ascent<'_> {
             result = run => match result {
                 Ok(warnings) => Ended::Well(warnings),
                 // The limit of the run itself: it never came to a container.
-                Err(error) if error.code == Code::Timeout => Ended::Stopped { timed_out: true },
+                Err(error) if error.code == Code::Timeout => Ended::TimedOut,
                 Err(error) => Ended::Failed(error),
             },
-            timed_out = self.until_hopeless(containers_since) => Ended::Stopped { timed_out },
+            () = self.until_late(containers_since) => Ended::TimedOut,
         };
         let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = match ended {
@@ -118,23 +114,18 @@ impl Ascent<'_> {
         (ended, told.first_container)
     }
 
-    /// Looks at the containers while compose is at work; comes back when it should be stopped.
-    async fn until_hopeless(&mut self, since: impl Fn() -> Option<Instant>) -> bool {
-        let mut over_since = None;
+    /// Tells how the containers are while compose is at work; comes back when its time is over.
+    async fn until_late(&mut self, since: impl Fn() -> Option<Instant>) {
         loop {
             tokio::time::sleep(PAUSE).await;
             // Pulling and building have a limit of their own.
             let Some(started) = since() else { continue };
             if started.elapsed() >= self.time_limit {
-                return true;
+                return;
             }
             // A look that fails says nothing about the stack; compose goes on.
-            let Ok((_, stands)) = self.look().await else { continue };
-            self.tell(&stands);
-            if !(settle::is_over(&stands) && stands.values().any(Stand::is_bad)) {
-                over_since = None;
-            } else if over_since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
-                return false;
+            if let Ok((_, stands)) = self.look().await {
+                self.tell(&stands);
             }
         }
     }

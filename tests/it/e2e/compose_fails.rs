@@ -40,6 +40,58 @@ services:
 }
 
 #[tokio::test]
+async fn what_had_failed_before_is_no_result_and_up_is_not_broken_off() {
+    let Some(world) = World::enter("half-done") else { return };
+    let mut session = world.session().await;
+    let data = format!("{}_data", world.prefix);
+    // As long as `sleep`, which does not end when it is asked to, needs to be killed.
+    let yaml = |services: &str| {
+        format!(
+            r#"
+services:
+  app: {{ image: {image}, command: ["sleep", "600"], stop_grace_period: 8s }}
+  job:
+    image: {image}
+    command: ["sh", "-c", "echo asked; test -f /data/ready || exit 5; echo found; sleep 600"]
+    stop_signal: SIGKILL
+    volumes: ["data:/data"]
+{services}
+volumes: {{ data: }}
+"#,
+            image = image()
+        )
+    };
+    let old = format!("  old: {{ image: {}, command: [\"sleep\", \"600\"] }}", image());
+    let first = json!({
+        "project_name": world.prefix, "compose_yaml": yaml(&old), "scale": {"app": 2},
+    });
+    let down = session.done("deploy-compose", first).await;
+    assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("job")), "{down}");
+    // A run of the service's image by hand is none of its containers.
+    let label = format!("--label=com.docker.compose.project={}", world.prefix);
+    let by_hand = [label.as_str(), "--label=com.docker.compose.service=app"];
+    let by_hand = world.make("by-hand", &by_hand, &["false"]);
+
+    let mount = format!("--volume={data}:/data");
+    world.docker(["run", "--rm", &mount, &image(), "touch", "/data/ready"]);
+    let again = json!({
+        "project_name": world.prefix, "compose_yaml": yaml(""), "scale": {"app": 1},
+        "remove_orphans": true,
+    });
+    let up = session.done("deploy-compose", again).await;
+    assert_eq!((&up["ok"], &up["root"]), (&json!(true), &json!(null)), "{up}");
+    let job = service(&up, "job");
+    assert_eq!((&job["state"], &job["action"]), (&json!("running"), &json!("started")), "{up}");
+    let surplus = format!("{}-app-2", world.prefix);
+    let app = service(&up, "app");
+    assert_eq!((&app["state"], &app["removed"]), (&json!("running"), &json!([surplus])), "{up}");
+    let orphan = format!("{}-old-1", world.prefix);
+    assert!(up["warnings"].to_string().contains(&orphan), "{up}");
+    assert!(!world.exists("container", &surplus) && !world.exists("container", &orphan));
+    assert!(world.exists("container", &by_hand) && !up.to_string().contains(&by_hand), "{up}");
+}
+
+#[tokio::test]
 async fn a_service_that_keeps_restarting_is_told() {
     let Some(world) = World::enter("looping") else { return };
     let mut session = world.session().await;

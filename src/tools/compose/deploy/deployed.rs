@@ -35,6 +35,7 @@ impl DeployCompose {
         mut ascent: Ascent<'_>,
         up: &Up,
         before: &[Container],
+        orphans: &[String],
         mut notes: Vec<String>,
     ) -> Result<Deployed, Error> {
         let started = Instant::now();
@@ -52,9 +53,10 @@ impl DeployCompose {
                 };
                 (settled, None)
             }
-            Ended::Stopped { timed_out } => {
+            Ended::TimedOut => {
                 let (containers, stands) = ascent.look().await?;
-                (Settled { containers, stands, timed_out }, None)
+                notes.extend(removal::unfinished(&containers, &ascent.expected, orphans));
+                (Settled { containers, stands, timed_out: true }, None)
             }
             Ended::Failed(error) => {
                 let Ok((containers, mut stands)) = ascent.look().await else { return Err(error) };
@@ -67,15 +69,10 @@ impl DeployCompose {
             }
         };
         let Settled { containers, stands, timed_out } = settled;
-        let mut services = report::reports(
-            &ascent.expected,
-            &stands,
-            &containers,
-            &Before { containers: before, stops: false },
-            timed_out,
-        );
+        let was = Before { containers: before, stops: false };
+        let mut services = report::reports(&ascent.expected, &stands, &containers, &was, timed_out);
         notes.extend(removal::notes(before, &containers, &ascent.expected));
-        report::add_logs(ascent.docker, &mut services, &containers).await;
+        report::add_logs(ascent.docker, &mut services, &containers, &was).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,
             Stand::Pending(_) => self.wait,

@@ -27,8 +27,12 @@ use crate::sort;
 use crate::tools::filters::word;
 use crate::tools::protect::judge_changes;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
+use crate::tools::stop_time::beyond_the_usual;
 use crate::tools::{Context, Spec, Tool, Toolset};
 use deployed::Deployed;
+
+/// Until everything is up, or has failed.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -65,7 +69,7 @@ pub(super) struct DeployCompose {
     /// Default true.
     #[serde(default = "yes")]
     wait: bool,
-    /// Default 120.
+    /// Seconds from the first container on; default 120, more where containers have long stop times.
     timeout_seconds: Option<Bounded<1, 3600>>,
     /// Preview.
     #[serde(default)]
@@ -135,7 +139,7 @@ impl Tool for DeployCompose {
         let expected = self.expected(vetted.model())?;
         notes.extend(open_ports(vetted.model(), &expected));
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
-        let up = self.up(&vetted);
+        let up = self.up(&vetted, &before);
         judge_changes(docker, &before)?;
         let anew = self.anew();
         judge_protected(context, &vetted, &expected, &before, anew).await?;
@@ -167,9 +171,10 @@ impl Tool for DeployCompose {
             project: &self.project_name,
             expected,
             memory: Memory::before(&before),
-            time_limit: self.time_limit(),
+            time_limit: self.time_limit(&before),
         };
-        let deployed = self.ascend(ascent, &Up(up), &before, notes).await;
+        let going = if self.remove_orphans { orphan_names.as_slice() } else { &[] };
+        let deployed = self.ascend(ascent, &Up(up), &before, going, notes).await;
         let mut deployed = deployed.map_err(what_stays)?;
         deployed.files = files;
         Ok(Reply::Done(Box::new(deployed)))
@@ -186,8 +191,12 @@ impl DeployCompose {
         }
     }
 
-    fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds.map_or(120, |seconds| seconds.get().into()))
+    fn time_limit(&self, before: &[Container]) -> Duration {
+        match self.timeout_seconds {
+            Some(seconds) => Duration::from_secs(seconds.get().into()),
+            // `up` may have to stop some of them.
+            None => TIME_LIMIT + beyond_the_usual(before),
+        }
     }
 
     async fn resolve(&self, docker: &Docker, source: &Source) -> Result<Resolved, Error> {
@@ -241,7 +250,7 @@ impl DeployCompose {
 
     /// Neither `--wait`, which fails stacks whose jobs have ended well, nor `--yes`, which lets
     /// 2.40 remove a volume whose definition has changed.
-    fn up(&self, vetted: &Vetted) -> Invocation {
+    fn up(&self, vetted: &Vetted, before: &[Container]) -> Invocation {
         vetted
             .invocation(Effect::Destroy, "up")
             .flag("--detach", true)
@@ -253,7 +262,7 @@ impl DeployCompose {
                 "--scale",
                 self.scale.iter().map(|(name, count)| format!("{name}={}", count.get())),
             )
-            .timeout(self.time_limit() + PREPARATION)
+            .timeout(self.time_limit(before) + PREPARATION)
             .operands(&self.services)
     }
 
@@ -319,7 +328,7 @@ mod tests {
     fn argv(arguments: serde_json::Value) -> String {
         let tool: DeployCompose = serde_json::from_value(arguments).unwrap();
         let model = r#"{"services":{"web":{"image":"x"}}}"#;
-        tool.up(&testing::vetted("shop", model)).to_string()
+        tool.up(&testing::vetted("shop", model), &[]).to_string()
     }
 
     #[test]
@@ -338,7 +347,7 @@ mod tests {
     fn what_is_deployed_is_what_was_checked() {
         let model = r#"{"services":{"web":{"image":"x"}}}"#;
         let tool: DeployCompose = serde_json::from_value(json!({"project_name": "shop"})).unwrap();
-        let up = tool.up(&testing::vetted("shop", model));
+        let up = tool.up(&testing::vetted("shop", model), &[]);
         assert_eq!(up.stdin_bytes().unwrap().as_ref(), model.as_bytes());
     }
 }

@@ -15,6 +15,11 @@ pub(super) const STEADY: Duration = Duration::from_millis(1500);
 /// Docker pauses 0.1, 0.2, 0.4 … s before each restart: the fifth comes after three seconds.
 const RESTARTS_OF_A_LOOP: u64 = 5;
 
+/// What waits for its first start, or for another one.
+const NOT_CREATED: &str = "not created yet";
+const CREATED: &str = "created";
+const NOT_STARTED: &str = "not started yet";
+
 /// How a service, or one container of it, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stand {
@@ -53,6 +58,9 @@ pub(super) struct History {
     pub(super) steady: bool,
     /// Restarts since the call began.
     pub(super) restarts: u64,
+    /// It had come to its end before the call, or could not be started, and nobody has started it
+    /// since: what it ended with is no result of the call.
+    pub(super) is_old: bool,
 }
 
 /// How one container stands.
@@ -70,13 +78,14 @@ pub(super) fn judge(container: &Container, history: History) -> Stand {
             None => Stand::Pending("just started".to_owned()),
         },
         "exited" if state.exit_code == 0 && !restarts_after_success(container) => Stand::Ready,
+        "exited" | "dead" | "created" if history.is_old => Stand::Pending(NOT_STARTED.to_owned()),
         "exited" => Stand::Failed(ended(container)),
         "restarting" if history.restarts < RESTARTS_OF_A_LOOP => {
             Stand::Pending("restarting".to_owned())
         }
         "restarting" => looping(container, history),
         "created" if !state.error.is_empty() => Stand::Failed(state.error.clone()),
-        "created" => Stand::Pending("created".to_owned()),
+        "created" => Stand::Pending(CREATED.to_owned()),
         other => Stand::Failed(format!("it is {other}")),
     }
 }
@@ -102,8 +111,7 @@ fn exit(container: &Container) -> String {
 }
 
 fn unhealthy(container: &Container) -> String {
-    let mut log = container.state.health.iter().flat_map(|health| &health.log);
-    match log.rfind(|probe| probe.exit_code != 0) {
+    match container.probes().rfind(|probe| probe.exit_code != 0) {
         Some(probe) => format!("it is unhealthy; {}", last_check(probe)),
         None => "it is unhealthy".to_owned(),
     }
@@ -117,14 +125,13 @@ fn last_check(probe: &Probe) -> String {
 
 /// What keeps a container from being ready when the time is over.
 pub(super) fn not_ready(container: &Container) -> String {
-    let log = container.state.health.iter().flat_map(|health| &health.log);
-    match (container.state.status.as_str(), log.last()) {
+    match (container.state.status.as_str(), container.probes().next_back()) {
         ("running", Some(probe)) if probe.exit_code != 0 => {
             format!("it is not healthy yet; {}", last_check(probe))
         }
         ("running", _) if container.health().is_some() => "it is not healthy yet".to_owned(),
         ("running", _) => "it has just started".to_owned(),
-        ("created", _) => "it was not started yet".to_owned(),
+        ("created" | "exited" | "dead", _) => "it was not started yet".to_owned(),
         (status, _) => format!("it is {status}"),
     }
 }
@@ -149,13 +156,16 @@ pub(super) fn stands(
     history: impl Fn(&Container) -> History,
 ) -> BTreeMap<String, Stand> {
     let mut stands = sort::map(expected.iter().map(|(name, expected)| {
-        let seen: Vec<Stand> = containers
+        let mut seen: Vec<Stand> = containers
             .iter()
             .filter(|container| project::service(container) == name)
             .map(|container| judge(container, history(container)))
             .collect();
+        // Those that are more than asked for are on their way out, and how they end is no matter.
+        sort::by(&mut seen, |a, b| a.weight().cmp(&b.weight()));
+        seen.truncate(usize::try_from(expected.replicas).unwrap_or(usize::MAX));
         let missing = u32::try_from(seen.len()).is_ok_and(|seen| seen < expected.replicas);
-        let missing = missing.then(|| Stand::Pending("not created yet".to_owned()));
+        let missing = missing.then(|| Stand::Pending(NOT_CREATED.to_owned()));
         let worst = seen.into_iter().chain(missing).max_by_key(Stand::weight);
         (name.clone(), worst.unwrap_or(Stand::Ready))
     }));
@@ -173,7 +183,9 @@ pub(super) fn hold_victims(
         let held: Vec<(String, String)> = expected
             .iter()
             .filter(|(name, _)| match stands.get(*name) {
-                Some(Stand::Pending(what)) => what == "created" || what == "not created yet",
+                Some(Stand::Pending(what)) => {
+                    [NOT_CREATED, CREATED, NOT_STARTED].contains(&what.as_str())
+                }
                 _ => false,
             })
             .filter_map(|(name, expected)| {
@@ -257,6 +269,8 @@ pub(super) fn progress(stands: &BTreeMap<String, Stand>) -> (u64, u64, String) {
 pub(super) struct Memory {
     /// Those that ran before the call, with the time of their start.
     old: BTreeMap<String, String>,
+    /// Those that did not, with the time of their last start.
+    ended: BTreeMap<String, String>,
     restarts: BTreeMap<String, u64>,
     since: HashMap<(String, String), Instant>,
 }
@@ -264,9 +278,11 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn before(containers: &[Container]) -> Self {
         let running = containers.iter().filter(|container| container.state.status == "running");
+        let ended = containers.iter().filter(|container| has_ended(container));
         let restarts = |container: &Container| (container.id.clone(), container.restart_count);
         Self {
             old: sort::map(running.map(start)),
+            ended: sort::map(ended.map(start)),
             restarts: sort::map(containers.iter().map(restarts)),
             since: HashMap::new(),
         }
@@ -288,8 +304,17 @@ impl Memory {
         // A start by compose sets docker's count back to zero.
         let before = self.restarts.get(&container.id).copied().unwrap_or_default();
         let restarts = container.restart_count.checked_sub(before);
-        History { steady, restarts: restarts.unwrap_or(container.restart_count) }
+        History {
+            steady,
+            restarts: restarts.unwrap_or(container.restart_count),
+            is_old: has_ended(container) && self.ended.get(&start.0) == Some(&start.1),
+        }
     }
+}
+
+/// Or was never started.
+pub(super) fn has_ended(container: &Container) -> bool {
+    matches!(container.state.status.as_str(), "exited" | "dead" | "created")
 }
 
 fn start(container: &Container) -> (String, String) {

@@ -3,8 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::command::labels;
 
-const YOUNG: History = History { steady: false, restarts: 0 };
-const STEADY_NOW: History = History { steady: true, restarts: 0 };
+const YOUNG: History = History { steady: false, restarts: 0, is_old: false };
+const STEADY_NOW: History = History { steady: true, restarts: 0, is_old: false };
 
 /// `status[/health][ exit code][ policy]`, as docker's inspect would show it.
 fn container(service: &str, text: &str) -> Container {
@@ -36,13 +36,14 @@ fn told(text: &str, history: History) -> String {
 
 #[test]
 fn a_container_is_judged_by_state_health_exit_code_and_restart_policy() {
-    let restarted = |restarts| History { steady: false, restarts };
+    let restarted = |restarts| History { restarts, ..YOUNG };
+    let old = History { is_old: true, ..YOUNG };
     let table = [
         ("running", YOUNG),
         ("running", STEADY_NOW),
         ("running", restarted(4)),
         ("running", restarted(5)),
-        ("running", History { steady: true, restarts: 5 }),
+        ("running", History { restarts: 5, ..STEADY_NOW }),
         ("running/starting", STEADY_NOW),
         ("running/starting", restarted(5)),
         ("running/healthy", YOUNG),
@@ -54,6 +55,11 @@ fn a_container_is_judged_by_state_health_exit_code_and_restart_policy() {
         ("exited 0 unless-stopped", YOUNG),
         ("exited 7", YOUNG),
         ("exited 137", YOUNG),
+        ("exited 0", old),
+        ("exited 0 always", old),
+        ("exited 7", old),
+        ("created", old),
+        ("dead", old),
         ("restarting 1 always", restarted(1)),
         ("restarting 1 always", restarted(5)),
         ("created", YOUNG),
@@ -80,6 +86,11 @@ fn a_container_is_judged_by_state_health_exit_code_and_restart_policy() {
     exited 0 unless-stopped  failed: it ended, although it is meant to keep running (exit code 0)
     exited 7                 failed: it ended with exit code 7
     exited 137               failed: it ended with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)
+    exited 0                 ready
+    exited 0 always          pending: not started yet
+    exited 7                 pending: not started yet
+    created                  pending: not started yet
+    dead                     pending: not started yet
     restarting 1 always      pending: restarting
     restarting 1 always      looping: it keeps restarting (5 times so far), last exit code 1
     created                  pending: created
@@ -167,8 +178,8 @@ fn the_cause_is_told_from_its_victims() {
 fn a_crash_loop_is_not_given_up_while_something_else_comes_up() {
     let (expected, _) = stack("app: = running\ndb: = running");
     let restarts = |container: &Container| History {
-        steady: false,
         restarts: if container.id == "app-1" { 6 } else { 0 },
+        ..YOUNG
     };
     let with_db = |db: &str| {
         let containers = [container("app", "restarting 1 always"), container("db", db)];
@@ -209,9 +220,47 @@ fn what_ran_before_the_call_is_steady_at_once_and_old_restarts_do_not_count() {
     old.restart_count = 42;
     old.state.started_at = "later".to_owned();
     memory.look(std::slice::from_ref(&old), now);
-    assert_eq!(memory.history(&old, now), History { steady: false, restarts: 2 });
-    assert_eq!(memory.history(&old, now + STEADY), History { steady: true, restarts: 2 });
+    assert_eq!(memory.history(&old, now), History { restarts: 2, ..YOUNG });
+    assert_eq!(memory.history(&old, now + STEADY), History { restarts: 2, ..STEADY_NOW });
     // `up` starts a stopped one anew, and docker counts from zero.
     old.restart_count = 1;
     assert_eq!(memory.history(&old, now).restarts, 1);
+}
+
+#[test]
+fn what_had_ended_before_the_call_is_old_until_it_is_started_or_replaced() {
+    let at = |text: &str, started: &str| {
+        let mut container = container("web", text);
+        container.state.started_at = started.to_owned();
+        container
+    };
+    let before = at("exited 5", "first");
+    let memory = Memory::before(std::slice::from_ref(&before));
+    let is_old = |container: &Container| memory.history(container, Instant::now()).is_old;
+    assert!(is_old(&before));
+    assert!(!is_old(&at("running", "second")) && !is_old(&at("exited 5", "second")));
+    let replaced = Container { id: "web-2".to_owned(), ..before };
+    assert!(!is_old(&replaced));
+    // One that ran before and ended since has ended in this call.
+    let memory = Memory::before(&[at("running", "first")]);
+    assert!(!memory.history(&at("exited 5", "first"), Instant::now()).is_old);
+}
+
+#[test]
+fn who_was_stopped_before_and_waits_is_not_the_cause() {
+    let depends_on = vec!["db".to_owned()];
+    let expected = BTreeMap::from([
+        ("api".to_owned(), Expected { replicas: 1, depends_on }),
+        ("db".to_owned(), Expected { replicas: 1, depends_on: vec![] }),
+    ]);
+    let containers = |db: &str| [container("api", "exited 143"), container("db", db)];
+    let told = |db: &str| {
+        let containers = containers(db);
+        let memory = Memory::before(&containers[..1]);
+        let stands = stands(&expected, &containers, |it| memory.history(it, Instant::now()));
+        format!("{} {}", root(&expected, &stands).unwrap_or("-"), progress(&stands).2)
+    };
+    insta::assert_snapshot!(told("running/starting"), @"db 0 of 2 services ready: api not started yet, db starting");
+    insta::assert_snapshot!(told("running/unhealthy"), @"db 0 of 2 services ready: api waits for db, db failed");
+    insta::assert_snapshot!(told("exited 1"), @"db 0 of 2 services ready: api waits for db, db failed");
 }
