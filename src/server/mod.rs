@@ -4,6 +4,7 @@ pub mod audit;
 mod bound;
 pub mod call;
 mod early;
+mod lines;
 mod person;
 pub mod render;
 mod stdio;
@@ -18,7 +19,6 @@ use rmcp::model::{
     ServerConfig, Tool as Definition, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, ServerInitializeError};
-use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -260,14 +260,19 @@ pub async fn serve_streams(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let at_end = stop.clone();
-    let runtime = tokio::runtime::Handle::current();
-    let input = stdio::EofGuard::new(input, move || {
-        runtime.spawn(async move {
+    let stop_after_last_answers = move || {
+        tokio::spawn(async move {
             tokio::time::sleep(LAST_ANSWERS).await;
             at_end.cancel();
         });
-    });
-    let transport = early::Early::new(AsyncRwTransport::new_server(input, output));
+    };
+    let stopped = stop.clone();
+    let given_up = async move {
+        stopped.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    let output = stdio::Abandoned::when(given_up, output);
+    let transport = early::Early::new(lines::Lines::new(input, output, stop_after_last_answers));
     match server.serve_with_ct(transport, stop).await {
         Ok(running) => {
             running.waiting().await?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 type Input = Box<dyn AsyncRead + Send + Unpin>;
 type Output = Box<dyn AsyncWrite + Send + Unpin>;
@@ -33,43 +33,50 @@ fn socket(descriptor: impl AsFd) -> Option<tokio::net::UnixStream> {
     tokio::net::UnixStream::from_std(stream).ok()
 }
 
-/// Tells when input ends, and ends a last line that lacks its newline, which rmcp would drop.
-pub(super) struct EofGuard<R> {
-    inner: R,
-    at_end: Option<Box<dyn FnOnce() + Send>>,
-    last: u8,
+/// Output that is given up when nobody reads it and the server is to end: a write that waits would
+/// keep the program for ever.
+pub(super) struct Abandoned<W> {
+    inner: W,
+    given_up: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_given_up: bool,
 }
 
-impl<R> EofGuard<R> {
-    pub(super) fn new(inner: R, at_end: impl FnOnce() + Send + 'static) -> Self {
-        Self { inner, at_end: Some(Box::new(at_end)), last: b'\n' }
+impl<W> Abandoned<W> {
+    pub(super) fn when(given_up: impl Future<Output = ()> + Send + 'static, inner: W) -> Self {
+        Self { inner, given_up: Box::pin(given_up), is_given_up: false }
+    }
+
+    /// What the stream says, unless it says nothing and is given up.
+    fn or_given_up<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            return poll;
+        }
+        self.is_given_up = self.is_given_up || self.given_up.as_mut().poll(context).is_ready();
+        if self.is_given_up { Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) } else { poll }
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for EofGuard<R> {
-    fn poll_read(
+impl<W: AsyncWrite + Unpin> AsyncWrite for Abandoned<W> {
+    fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let (before, room) = (buffer.filled().len(), buffer.remaining());
-        let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let read = buffer.filled().get(before..).unwrap_or_default();
-        let ended = match &poll {
-            Poll::Ready(Ok(())) => read.is_empty() && room > 0,
-            Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
-        };
-        if let Some(&byte) = read.last() {
-            self.last = byte;
-        }
-        if ended && let Some(at_end) = self.at_end.take() {
-            at_end();
-            if self.last != b'\n' && matches!(poll, Poll::Ready(Ok(()))) {
-                self.last = b'\n';
-                buffer.put_slice(b"\n");
-            }
-        }
-        poll
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.or_given_up(context, poll)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_flush(context);
+        self.or_given_up(context, poll)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_shutdown(context);
+        self.or_given_up(context, poll)
     }
 }

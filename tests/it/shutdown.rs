@@ -113,6 +113,35 @@ async fn a_client_that_stops_reading_does_not_keep_the_program() {
 }
 
 #[tokio::test]
+async fn answers_that_nobody_reads_do_not_keep_the_program() {
+    let stage = Stage::script("echo");
+    for by_signal in [true, false] {
+        let mut child =
+            server(&stage).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "deaf", "version": "1"},
+        }});
+        let mut lines = format!("{hello}\n");
+        lines += "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
+        for id in 1..=60 {
+            lines += &format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/list\"}}\n");
+        }
+        tokio::io::AsyncWriteExt::write_all(&mut stdin, lines.as_bytes()).await.unwrap();
+        // Until the pipe is full.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let stdin = by_signal.then_some(stdin);
+        if by_signal {
+            signal(child.id().unwrap(), Signal::TERM);
+        }
+        let ended = tokio::time::timeout(2 * AT_ONCE, child.wait()).await;
+        assert!(ended.expect("it ended").unwrap().success());
+        drop(stdin);
+    }
+}
+
+#[tokio::test]
 async fn a_single_call_from_the_command_line_is_ended_by_a_signal() {
     let stage = Stage::script(STUBBORN);
     let mut child =
