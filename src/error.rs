@@ -37,6 +37,8 @@ pub enum Code {
     RateLimited,
     ConfirmationInvalid,
     Declined,
+    Busy,
+    ClientKilled,
 }
 
 /// How much a repetition of the same call may do.
@@ -52,7 +54,7 @@ pub enum Repeat {
 
 impl Code {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::DaemonNotAccessible,
         Self::ContainerNotFound,
         Self::ImageNotFound,
@@ -81,6 +83,8 @@ impl Code {
         Self::RateLimited,
         Self::ConfirmationInvalid,
         Self::Declined,
+        Self::Busy,
+        Self::ClientKilled,
     ];
 
     /// `DKR-006`.
@@ -123,6 +127,9 @@ impl Code {
                 Some("call again without `confirm` to get a new plan, and show it to the person")
             }
             Self::Declined => Some("do not try it again unasked: ask the person what they want"),
+            Self::Busy => Some(
+                "other calls are still running: try again when they have ended, with fewer at once",
+            ),
             Self::Internal => {
                 Some("this is a bug of docker-mcp-server; the server is still running")
             }
@@ -257,6 +264,16 @@ impl Code {
                 "declined",
                 "The person was asked to agree to a loss of data, and did not.",
             ),
+            Self::Busy => (
+                "DKR-029",
+                "busy",
+                "Too many calls run at once, or too much of what runs takes long; this one was not begun.",
+            ),
+            Self::ClientKilled => (
+                "DKR-030",
+                "client_killed",
+                "A signal that this server did not send ended the docker client; what it had begun may go on.",
+            ),
         }
     }
 }
@@ -307,12 +324,15 @@ impl Error {
 
     /// Whether a change may have been made although this came back: the answer was lost, or late.
     pub fn may_have_been_done(&self) -> bool {
-        matches!(self.code, Code::DaemonNotAccessible | Code::Timeout)
+        matches!(self.code, Code::DaemonNotAccessible | Code::Timeout | Code::ClientKilled)
     }
 
     /// Whether docker took the request and its answer never came.
     pub fn answer_was_lost(&self) -> bool {
-        self.code == Code::DaemonNotAccessible && self.repeat != Repeat::NothingWasSent
+        match self.code {
+            Code::DaemonNotAccessible => self.repeat != Repeat::NothingWasSent,
+            code => code == Code::ClientKilled,
+        }
     }
 
     /// Adds one `key=value` to the context; an equal key is replaced.

@@ -18,12 +18,15 @@ use docker_mcp_server::tools::Context;
 use docker_mcp_server::tools::confirm::Confirmations;
 use docker_mcp_server::workspace::Workspace;
 use docker_mcp_server::{docs, logging};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What is still running when all is done may take this long to see that it is over.
 const LAST_TASKS: Duration = Duration::from_millis(100);
+/// Files and pipes that may be open at once; more are never needed.
+const DESCRIPTORS: u64 = 4096;
 
 fn main() -> ExitCode {
     match Cli::read().and_then(run) {
@@ -40,6 +43,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         reap(io::stdin().lock());
         return Ok(ExitCode::SUCCESS);
     }
+    raise_limit_of_descriptors();
     let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
     for secret in config::secrets_of_the_environment(&cli.settings.pass_env) {
         redactor.learn(&secret);
@@ -70,6 +74,19 @@ fn run(cli: Cli) -> Result<ExitCode> {
     // Dropping a task kills what it runs; a read of standard input that blocks is not waited for.
     runtime.shutdown_timeout(LAST_TASKS);
     code
+}
+
+/// Each docker process takes three, and the usual 256 of macOS are soon used up. Where the system
+/// does not allow it, commands wait for each other.
+fn raise_limit_of_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
 }
 
 fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatcher> {

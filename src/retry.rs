@@ -23,8 +23,16 @@ impl Retry {
     /// How long to wait before the next attempt; `None` to give up.
     ///
     /// A change is repeated only when nothing was sent: the daemon may have done it although the
-    /// answer was lost, and then a second attempt would create a second container.
-    pub fn pause(self, invocation: &Invocation, attempt: u32, error: &Error) -> Option<Duration> {
+    /// answer was lost, and then a second attempt would create a second container. A daemon that
+    /// cannot be reached is waited for only where it `was_there` a moment ago: it may be starting
+    /// again, and else it is simply not running.
+    pub fn pause(
+        self,
+        invocation: &Invocation,
+        attempt: u32,
+        error: &Error,
+        was_there: bool,
+    ) -> Option<Duration> {
         // It begins again by itself, from where it was.
         if invocation.is_in_background() {
             return None;
@@ -34,7 +42,7 @@ impl Retry {
             Repeat::Reads => {
                 invocation.effect() == Effect::Read || invocation.is_undone_when_killed()
             }
-            Repeat::NothingWasSent => true,
+            Repeat::NothingWasSent => was_there,
         };
         (harmless && attempt < self.attempts).then(|| self.delay * attempt)
     }
@@ -48,7 +56,7 @@ mod tests {
     fn pause(effect: Effect, attempt: u32, code: Code) -> Option<u64> {
         let invocation = Invocation::docker(effect, ["x"]);
         let error = Error::new(code, "x");
-        Retry::default().pause(&invocation, attempt, &error).map(|pause| pause.as_secs())
+        Retry::default().pause(&invocation, attempt, &error, true).map(|pause| pause.as_secs())
     }
 
     #[test]
@@ -61,6 +69,17 @@ mod tests {
     fn a_change_is_repeated_only_when_nothing_was_sent() {
         assert_eq!(pause(Effect::Change, 1, Code::RegistryUnreachable), None);
         assert_eq!(pause(Effect::Change, 1, Code::DaemonNotAccessible), Some(1));
+    }
+
+    #[test]
+    fn a_daemon_that_was_not_there_is_not_waited_for() {
+        let invocation = Invocation::docker(Effect::Read, ["x"]);
+        let pause = |code| {
+            let error = Error::new(code, "x");
+            Retry::default().pause(&invocation, 1, &error, false)
+        };
+        assert_eq!(pause(Code::DaemonNotAccessible), None);
+        assert!(pause(Code::RegistryUnreachable).is_some());
     }
 
     #[test]

@@ -63,8 +63,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// 64 MiB: `inspect` of a thousand containers is 7 MB.
-const WHOLE: Capture = Capture::Whole { max: 64 << 20 };
+/// 16 MiB: `inspect` of a thousand containers is 7 MB.
+const WHOLE: Capture = Capture::Whole { max: 16 << 20 };
 /// The end of standard error is where docker says why.
 const LAST_WORDS: Capture = Capture::Tail { max: 64 << 10 };
 /// The longest line that docker reads from an environment file is 64 KiB.
@@ -265,6 +265,15 @@ impl Invocation {
     /// The last word of the subcommand: `stop`, `up`.
     pub fn verb(&self) -> &'static str {
         self.verb.last().copied().unwrap_or_default()
+    }
+
+    /// Whether its success tells that the daemon is there: some commands only read files.
+    pub fn asks_the_daemon(&self) -> bool {
+        !matches!(
+            (self.program, self.verb.as_slice()),
+            (Program::Compose, ["config" | "version"])
+                | (Program::Docker, ["context" | "buildx", ..])
+        )
     }
 
     pub fn effect(&self) -> Effect {

@@ -5,7 +5,7 @@ mod file;
 mod policy;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -262,6 +262,8 @@ fn environment(further: &[String]) -> Vec<(OsString, OsString)> {
     let mut environment: Vec<_> = names
         .filter(|name| *name != "PATH")
         .filter_map(|name| Some((OsString::from(name), variable(name)?)))
+        // Builds would fail for a folder that is gone; without the variable they use /tmp.
+        .filter(|(name, value)| name != "TMPDIR" || Path::new(value).is_dir())
         .collect();
     environment.push(("PATH".into(), search_path()));
     environment.extend(FORCED.iter().map(|(name, value)| (name.into(), value.into())));

@@ -7,14 +7,15 @@ mod streams;
 mod trail;
 mod watch;
 
-pub use reaper::{ARGUMENT as REAPER_ARGUMENT, reap};
+pub use reaper::{ARGUMENT as REAPER_ARGUMENT, Registration as Guarded, reap};
 pub use runner::{Line, Runner, Settings};
 pub use trail::Trail;
 pub use watch::Heard;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -23,12 +24,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::version::{VersionQuery, Versions};
 use crate::command::{Command, Effect, Invocation, Output, Program, Streams, diagnose};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Repeat};
 use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
 use watch::Watch;
+
+/// Who answered so lately may be starting again.
+const A_MOMENT: Duration = Duration::from_secs(3);
 
 /// Everything that all calls share.
 pub struct Shared {
@@ -38,11 +42,18 @@ pub struct Shared {
     pub policy: Arc<Policy>,
     versions: OnceCell<Versions>,
     watch: Watch,
+    /// When the daemon last answered; nothing when it could not be reached since.
+    answered: Mutex<Option<Instant>>,
 }
 
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
-        Self { runner, retry, redactor, policy, versions: OnceCell::new(), watch: Watch::default() }
+        let (versions, watch, answered) = Default::default();
+        Self { runner, retry, redactor, policy, versions, watch, answered }
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,6 +190,11 @@ impl Docker {
         self.shared.versions.get_or_try_init(|| self.run(&VersionQuery)).await
     }
 
+    /// A folder that is removed when the server is killed while this is kept.
+    pub fn guard(&self, folder: &Path) -> Option<Guarded> {
+        self.shared.runner.reaper().and_then(|reaper| reaper.register_folder(folder))
+    }
+
     /// Allows a client that listens to the daemon's events until then, beside all calls.
     pub fn may_listen(&self, until: CancellationToken) {
         self.shared.watch.allow(until);
@@ -224,27 +240,44 @@ impl Docker {
     ) -> Result<Output, Error> {
         self.permit(invocation)?;
         self.trail.leave(invocation);
-        let deadline = Instant::now() + self.shared.runner.time_limit(invocation);
+        let (runner, cancel) = (&self.shared.runner, &self.cancel);
+        // Of all attempts together, without what they wait for a slot.
+        let mut left = runner.time_limit(invocation);
         let mut attempt = 1;
         loop {
-            let error =
-                match self.shared.runner.run(invocation, deadline, &self.cancel, is_enough).await {
-                    Ok(output) if accepts(&output) => {
-                        if holds_secrets(invocation) {
-                            self.redactor().learn_from_text(&output.stdout);
-                        }
-                        return Ok(output);
+            let slot = runner.slot(invocation, cancel).await;
+            let slot = slot.map_err(|error| error.command(invocation.to_string()))?;
+            let begun = Instant::now();
+            let error = match runner.run(invocation, left, cancel, is_enough).await {
+                Ok(output) if accepts(&output) => {
+                    if invocation.asks_the_daemon() {
+                        *self.shared.answered() = Some(Instant::now());
                     }
-                    Ok(output) => failure(invocation, &output),
-                    Err(error) => error,
-                };
+                    if holds_secrets(invocation) {
+                        self.redactor().learn_from_text(&output.stdout);
+                    }
+                    return Ok(output);
+                }
+                Ok(output) => failure(invocation, &output),
+                Err(error) => error,
+            };
+            drop(slot);
+            left = left.saturating_sub(begun.elapsed());
             let error = error.command(invocation.to_string());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
-            match self.shared.retry.pause(invocation, attempt, &error) {
-                Some(pause) if self.patient && Instant::now() + pause < deadline => {
+            let was_there =
+                attempt > 1 || self.shared.answered().is_some_and(|last| last.elapsed() < A_MOMENT);
+            match self.shared.retry.pause(invocation, attempt, &error, was_there) {
+                Some(pause) if self.patient && pause < left => {
                     self.sleep(pause).await?;
+                    left = left.saturating_sub(pause);
                 }
-                _ => return Err(error),
+                _ => {
+                    if error.repeat == Repeat::NothingWasSent {
+                        *self.shared.answered() = None;
+                    }
+                    return Err(error);
+                }
             }
             attempt += 1;
         }
@@ -277,6 +310,7 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
     let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;
     if plugin_missing && output.exit_code == 125 {
         error.code = Code::DockerMissing;
+        error.message = format!("the compose plugin is missing: docker says {}", error.message);
         return error.hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
     }
     error

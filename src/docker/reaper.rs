@@ -2,13 +2,15 @@
 //!
 //! SIGKILL cannot be handled, and nothing portable tells a child that its parent is gone. So the
 //! server starts itself once more as a reaper that holds the other end of a pipe: it is told which
-//! process groups live, and when the pipe closes it kills those that were not taken back.
+//! process groups live and which folders hold what is not finished, and when the pipe closes it
+//! kills and removes those that were not taken back.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -20,10 +22,15 @@ pub(super) struct Reaper {
     pipe: Arc<Mutex<ChildStdin>>,
 }
 
-/// A process group that is killed if the server goes while this lives.
-pub(super) struct Registration {
+/// The folders that may be registered have names that begin so.
+const FOLDERS: &str = ".docker-mcp-";
+
+/// A process group that is killed, or a folder that is removed, if the server goes while this lives.
+#[derive(Debug)]
+pub struct Registration {
     pipe: Arc<Mutex<ChildStdin>>,
-    pid: Pid,
+    /// The number of the group, or the path.
+    what: String,
 }
 
 impl Reaper {
@@ -54,35 +61,56 @@ impl Reaper {
     }
 
     pub(super) fn register(&self, pid: Pid) -> Registration {
-        tell(&self.pipe, '+', pid);
-        Registration { pipe: Arc::clone(&self.pipe), pid }
+        self.tell(pid.as_raw_nonzero().to_string())
+    }
+
+    /// Nothing for a path that is no line of text.
+    pub(super) fn register_folder(&self, folder: &Path) -> Option<Registration> {
+        let path = folder.to_str().filter(|path| !path.contains('\n'))?;
+        Some(self.tell(path.to_owned()))
+    }
+
+    fn tell(&self, what: String) -> Registration {
+        tell(&self.pipe, '+', &what);
+        Registration { pipe: Arc::clone(&self.pipe), what }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        tell(&self.pipe, '-', self.pid);
+        tell(&self.pipe, '-', &self.what);
     }
 }
 
-fn tell(pipe: &Mutex<ChildStdin>, sign: char, pid: Pid) {
+fn tell(pipe: &Mutex<ChildStdin>, sign: char, what: &str) {
     let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
     // A dead reaper is no reason to fail a call.
-    let _broken = writeln!(pipe, "{sign}{}", pid.as_raw_nonzero());
+    let _broken = writeln!(pipe, "{sign}{what}");
 }
 
-/// The reaper itself: reads `+PID` and `-PID` until the pipe closes, then kills what is left.
+/// The reaper itself: reads `+PID` or `+PATH`, and the same with `-`, until the pipe closes; then it
+/// ends what is left.
 pub fn reap(input: impl BufRead) {
-    let mut groups = BTreeSet::new();
+    let mut left = BTreeSet::new();
     for line in input.lines().map_while(Result::ok) {
-        let Some((sign, pid)) = line.split_at_checked(1) else { continue };
-        let Ok(pid) = pid.parse::<i32>() else { continue };
-        match sign {
-            "+" => groups.insert(pid),
-            _ => groups.remove(&pid),
+        match line.split_at_checked(1) {
+            Some(("+", what)) => left.insert(what.to_owned()),
+            Some((_, what)) => left.remove(what),
+            None => false,
         };
     }
-    for pid in groups.into_iter().filter_map(Pid::from_raw) {
-        let _gone = kill_process_group(pid, Signal::KILL);
+    let groups = left.iter().filter_map(|what| Pid::from_raw(what.parse().ok()?));
+    for group in groups {
+        let _gone = kill_process_group(group, Signal::KILL);
+    }
+    for folder in left.iter().map(Path::new).filter(|folder| folder.is_absolute()) {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Who writes into it may need a moment to be gone.
+        for _ in 0..if name.starts_with(FOLDERS) { 5 } else { 0 } {
+            if std::fs::remove_dir_all(folder).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }

@@ -2,21 +2,23 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
-use tokio::process::Command;
-use tokio::sync::Semaphore;
+use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{self, Grace, Group};
 use super::reaper::Reaper;
-use super::streams::{Kept, drain};
+use super::streams::{Kept, TooMuch, drain};
 use crate::command::invocation::quote;
 use crate::command::{Effect, Invocation, Output, Streams, text};
 use crate::error::{Code, Error};
@@ -30,6 +32,10 @@ const GRACE_AFTER_CANCEL: Grace = Grace(Duration::from_millis(100));
 const DRAIN_AFTER_EXIT: Duration = Duration::from_millis(500);
 /// What a process wrote before we ended it is in its pipe.
 const DRAIN_AFTER_STOP: Duration = Duration::from_millis(50);
+/// A command waits so long until it can be started; a client asks no longer for its answer.
+const WAIT_FOR_A_SLOT: Duration = Duration::from_secs(45);
+/// The pause before it is started again where the system was short of descriptors or processes.
+const START_AGAIN: Duration = Duration::from_millis(50);
 
 /// How docker is started.
 #[derive(Clone, Debug)]
@@ -71,6 +77,8 @@ enum Ending {
     Exited(ExitStatus),
     /// Whoever watched has seen enough, or the time to follow is over.
     Enough,
+    /// It printed more than may be kept.
+    TooMuch,
     TimedOut,
     Cancelled,
 }
@@ -86,6 +94,12 @@ impl Runner {
         self.settings.docker.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
     }
 
+    /// What cleans up when this server is killed; it is started when it is first needed.
+    pub(super) fn reaper(&self) -> Option<&Reaper> {
+        let start = || self.settings.reaper.as_deref().and_then(Reaper::start);
+        self.reaper.get_or_init(start).as_ref()
+    }
+
     /// How long an invocation may take, all attempts together.
     pub(super) fn time_limit(&self, invocation: &Invocation) -> Duration {
         invocation.time_limit().unwrap_or(match invocation.effect() {
@@ -94,61 +108,69 @@ impl Runner {
         })
     }
 
-    /// Runs one invocation to its end, its deadline or its cancellation, whichever comes first; also
-    /// until `is_enough` says so of a line, or its time to follow is over, and both are a success.
-    /// In each case the whole process group is gone afterwards.
+    /// Waits for the right to start this one; nothing for what takes none of the slots.
     ///
     /// # Errors
-    /// DKR-012, DKR-013, DKR-015, DKR-016 (output over its limit), DKR-024 (no more processes). A
-    /// non-zero exit status is not an error here.
+    /// DKR-013, and DKR-029 when too much runs for too long.
+    pub(super) async fn slot(
+        &self,
+        invocation: &Invocation,
+        cancel: &CancellationToken,
+    ) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        if invocation.is_in_background() {
+            return Ok(None);
+        }
+        let slots = if invocation.is_long() { &self.long_slots } else { &self.slots };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(cancelled(None)),
+            slot = slots.acquire() => Ok(Some(slot.expect("the semaphore is never closed"))),
+            () = tokio::time::sleep(WAIT_FOR_A_SLOT) => Err(self.no_slot(invocation)),
+        }
+    }
+
+    /// Runs one invocation to its end, its time limit or its cancellation, whichever comes first;
+    /// also until `is_enough` says so of a line, or its time to follow is over, and both are a
+    /// success. The limit counts from the start of the process. In each case the whole process group
+    /// is gone afterwards.
+    ///
+    /// # Errors
+    /// DKR-012, DKR-013, DKR-015, DKR-016 (output over its limit), DKR-024 (no more processes),
+    /// DKR-030 (a signal ended the client). A non-zero exit status is not an error here.
     pub(super) async fn run(
         &self,
         invocation: &Invocation,
-        deadline: Instant,
+        limit: Duration,
         cancel: &CancellationToken,
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
         let asked = Instant::now();
-        let slots = if invocation.is_long() { &self.long_slots } else { &self.slots };
-        let _slot = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled(None)),
-            () = std::future::ready(()), if invocation.is_in_background() => None,
-            slot = slots.acquire() => Some(slot.expect("the semaphore is never closed")),
-            () = tokio::time::sleep_until(deadline) => {
-                return Err(self.no_slot(invocation, asked.elapsed()));
-            }
-        };
-        let started = Instant::now();
         let mut command = self.command(invocation)?;
-        let (out_kind, err_kind) = match invocation.captures() {
-            Streams::Split { stdout, stderr } => (stdout, Some(stderr)),
-            Streams::Merged(both) => (both, None),
-        };
-        let merged = match err_kind {
-            Some(_) => {
-                command.stdout(Stdio::piped()).stderr(Stdio::piped());
-                None
+        let started = loop {
+            match self.start(&mut command, invocation) {
+                Err(error) if is_passing(&error) && asked.elapsed() < WAIT_FOR_A_SLOT => {
+                    tokio::select! {
+                        () = cancel.cancelled() => return Err(cancelled(None)),
+                        () = tokio::time::sleep(START_AGAIN) => {}
+                    }
+                }
+                started => break started,
             }
-            None => Some(merge(&mut command).map_err(|error| exhausted(&error))?),
         };
-        command.stdin(match (invocation.fed(), invocation.stdin_bytes()) {
-            (Some(feed), _) => feed.reader().map_err(|error| exhausted(&error))?.into(),
-            (None, Some(_)) => Stdio::piped(),
-            (None, None) => Stdio::null(),
-        });
-
-        let reaper =
-            self.reaper.get_or_init(|| self.settings.reaper.as_deref().and_then(Reaper::start));
-        let (mut child, mut group) = process::spawn(&mut command, reaper.as_ref())
-            .map_err(|error| self.not_started(&error))?;
+        let Started { mut child, mut group, merged } =
+            started.map_err(|error| self.not_started(&error))?;
         // Our copies of the writing ends must go, or the pipe would never end.
         drop(command);
+        let started = Instant::now();
+        let deadline = started + limit;
 
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let mut kept_out = Kept::new(out_kind);
-        let mut kept_err = Kept::new(err_kind.unwrap_or(out_kind));
+        let (out_kind, err_kind) = match invocation.captures() {
+            Streams::Split { stdout, stderr } => (stdout, stderr),
+            Streams::Merged(both) => (both, both),
+        };
+        let (mut kept_out, mut kept_err) = (Kept::new(out_kind), Kept::new(err_kind));
         let ending = {
             let enough = CancellationToken::new();
             let is_enough = std::sync::Mutex::new(is_enough);
@@ -172,21 +194,20 @@ impl Runner {
                     // A client that does not read its input says why on standard error.
                     let _broken = stdin.write_all(bytes).await;
                 }
+                Ok(())
             };
             let read = async {
+                let to_out = |line: &str| tell(Line::Stdout(line));
                 match merged {
-                    Some(both) => {
-                        drain(Some(both), &mut kept_out, |line| tell(Line::Stdout(line))).await;
-                    }
-                    None => {
-                        tokio::join!(
-                            drain(stdout, &mut kept_out, |line| tell(Line::Stdout(line))),
-                            drain(stderr, &mut kept_err, |line| tell(Line::Stderr(line))),
-                        );
-                    }
+                    Some(both) => drain(Some(both), &mut kept_out, to_out).await,
+                    None => tokio::try_join!(
+                        drain(stdout, &mut kept_out, to_out),
+                        drain(stderr, &mut kept_err, |line| tell(Line::Stderr(line))),
+                    )
+                    .map(|_| ()),
                 }
             };
-            let transfer = async { tokio::join!(feed, read) };
+            let transfer = async { tokio::try_join!(feed, read).map(|_| ()) };
             tokio::pin!(transfer, seen_enough);
             let until = Until { deadline, cancel, enough: seen_enough };
             supervise(&mut child, &mut group, &mut transfer, until).await
@@ -194,34 +215,46 @@ impl Runner {
         let ending = ending.map_err(|error| exhausted(&error))?;
         tracing::debug!(command = %invocation, milliseconds = started.elapsed().as_millis(), "docker ended");
 
-        let (cut, overflowed, limit) = (kept_out.cut, kept_out.overflowed(), kept_out.limit());
-        let stderr_cut = kept_err.cut;
+        let full = if kept_out.overflowed() { kept_out.limit() } else { kept_err.limit() };
+        let (stdout_cut, stderr_cut) = (kept_out.cut, kept_err.cut);
         let (stdout, stderr) = (kept_out.into_text(), kept_err.into_text());
-        match ending {
-            Ending::Cancelled => Err(cancelled(Some(invocation))),
+        let (exit_code, stopped) = match ending {
+            Ending::Exited(status) => match status.signal() {
+                None => (status.code().unwrap_or(-1), false),
+                Some(signal) => {
+                    let mut error = client_killed(invocation, signal, &stdout);
+                    error.stderr = last_words(&stderr);
+                    return Err(error);
+                }
+            },
+            Ending::Enough => (0, true),
+            Ending::TooMuch => return Err(too_much(invocation, full)),
             Ending::TimedOut => {
-                let mut error = self.timed_out(invocation, &stdout);
+                let mut error = timed_out(invocation, limit, &stdout);
                 error.stderr = last_words(&stderr);
-                Err(error)
+                return Err(error);
             }
-            Ending::Exited(_) | Ending::Enough if overflowed => Err(too_much(limit, cut)),
-            Ending::Enough => Ok(Output {
-                exit_code: 0,
-                stdout,
-                stderr,
-                stdout_cut: cut,
-                stderr_cut,
-                stopped: true,
-            }),
-            Ending::Exited(status) => Ok(Output {
-                exit_code: exit_code(status),
-                stdout,
-                stderr,
-                stdout_cut: cut,
-                stderr_cut,
-                stopped: false,
-            }),
-        }
+            Ending::Cancelled => return Err(cancelled(Some(invocation))),
+        };
+        Ok(Output { exit_code, stdout, stderr, stdout_cut, stderr_cut, stopped })
+    }
+
+    /// Starts the process with its streams as the invocation wants them.
+    fn start(&self, command: &mut Command, invocation: &Invocation) -> io::Result<Started> {
+        let merged = match invocation.captures() {
+            Streams::Split { .. } => {
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                None
+            }
+            Streams::Merged(_) => Some(merge(command)?),
+        };
+        command.stdin(match (invocation.fed(), invocation.stdin_bytes()) {
+            (Some(feed), _) => feed.reader()?.into(),
+            (None, Some(_)) => Stdio::piped(),
+            (None, None) => Stdio::null(),
+        });
+        let (child, group) = process::spawn(command, self.reaper())?;
+        Ok(Started { child, group, merged })
     }
 
     /// The process to start: absolute program, words before docker's own, cleared environment.
@@ -256,29 +289,14 @@ impl Runner {
         Ok(command)
     }
 
-    fn no_slot(&self, invocation: &Invocation, waited: Duration) -> Error {
-        let (seconds, slots) = (waited.as_secs_f64(), self.settings.slots);
+    fn no_slot(&self, invocation: &Invocation) -> Error {
+        let (seconds, slots) = (WAIT_FOR_A_SLOT.as_secs(), self.settings.slots);
         let kind = if invocation.is_long() { "slots for long commands" } else { "slots" };
         let message = format!(
-            "waited {seconds:.0} s for one of {slots} {kind}; docker {} was not started",
+            "waited {seconds} s for one of {slots} {kind}; docker {} was not started",
             invocation.verb()
         );
-        Error::new(Code::Timeout, message)
-            .hint("other docker calls are still running; try again when they have ended")
-    }
-
-    fn timed_out(&self, invocation: &Invocation, stdout: &str) -> Error {
-        let seconds = self.time_limit(invocation).as_secs_f64();
-        let mut message =
-            format!("docker {} did not end within {seconds} s and was stopped", invocation.verb());
-        if !invocation.is_undone_when_killed() {
-            message.push_str("; it may have been done in part");
-        }
-        if let Some(said) = stdout.lines().rfind(|line| !line.trim().is_empty()) {
-            message.push_str("; the last it said: ");
-            message.extend(said.trim().chars().take(200));
-        }
-        Error::new(Code::Timeout, message)
+        Error::new(Code::Busy, message)
     }
 
     fn not_found(&self, program: &str) -> Error {
@@ -301,6 +319,14 @@ impl Runner {
     }
 }
 
+/// A process that was started.
+struct Started {
+    child: Child,
+    group: Group,
+    /// The common pipe of both streams, where they have one.
+    merged: Option<pipe::Receiver>,
+}
+
 /// What ends a run before it ends by itself.
 struct Until<'a, E> {
     deadline: Instant,
@@ -310,9 +336,9 @@ struct Until<'a, E> {
 
 /// Waits for the child and for the end of its output, and ends the group when it has to.
 async fn supervise(
-    child: &mut tokio::process::Child,
+    child: &mut Child,
     group: &mut Group,
-    transfer: &mut (impl Future + Unpin),
+    transfer: &mut (impl Future<Output = Result<(), TooMuch>> + Unpin),
     Until { deadline, cancel, mut enough }: Until<'_, impl Future + Unpin>,
 ) -> io::Result<Ending> {
     let mut transferred = false;
@@ -337,15 +363,25 @@ async fn supervise(
                 }
                 return Ok(Ending::Enough);
             }
-            _ = &mut *transfer, if !transferred => transferred = true,
-            status = child.wait() => {
-                let drained = transferred
-                    || tokio::time::timeout(DRAIN_AFTER_EXIT, transfer).await.is_ok();
-                if drained {
-                    group.disarm();
-                } else {
-                    group.kill();
+            done = &mut *transfer, if !transferred => {
+                if done == Err(TooMuch) {
+                    group.end(child, GRACE_AFTER_CANCEL).await;
+                    return Ok(Ending::TooMuch);
                 }
+                transferred = true;
+            }
+            status = child.wait() => {
+                if !transferred {
+                    match tokio::time::timeout(DRAIN_AFTER_EXIT, transfer).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(TooMuch)) => return Ok(Ending::TooMuch),
+                        Err(_) => {
+                            group.kill();
+                            return status.map(Ending::Exited);
+                        }
+                    }
+                }
+                group.disarm();
                 return status.map(Ending::Exited);
             }
         }
@@ -359,10 +395,11 @@ fn merge(command: &mut Command) -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd(reader.into())
 }
 
-/// The exit status as a shell would show it: 128 + the signal for a process that was killed.
-fn exit_code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
+/// Whether it may be started when others have ended: the system is short of descriptors or
+/// processes.
+fn is_passing(error: &io::Error) -> bool {
+    let passing = [Errno::MFILE, Errno::NFILE, Errno::AGAIN];
+    Errno::from_io_error(error).is_some_and(|error| passing.contains(&error))
 }
 
 fn cancelled(invocation: Option<&Invocation>) -> Error {
@@ -375,10 +412,49 @@ fn cancelled(invocation: Option<&Invocation>) -> Error {
     }
 }
 
-fn too_much(limit: usize, cut: u64) -> Error {
-    let message = format!("docker printed {cut} bytes more than the limit of {limit}");
-    Error::new(Code::UnexpectedOutput, message)
+fn timed_out(invocation: &Invocation, limit: Duration, stdout: &str) -> Error {
+    let (verb, seconds) = (invocation.verb(), limit.as_secs_f64());
+    let message = format!("docker {verb} did not end within {seconds} s and was stopped");
+    Error::new(Code::Timeout, message + in_part(invocation) + &last_line(stdout))
+}
+
+/// The client was ended from outside, which says nothing of what it was to do.
+fn client_killed(invocation: &Invocation, signal: i32, stdout: &str) -> Error {
+    let message = format!(
+        "signal {signal}{} ended the docker client (docker {}), and this server did not send it",
+        match signal {
+            1 => " (SIGHUP)",
+            2 => " (SIGINT)",
+            6 => " (SIGABRT)",
+            9 => " (SIGKILL)",
+            11 => " (SIGSEGV)",
+            15 => " (SIGTERM)",
+            _ => "",
+        },
+        invocation.verb(),
+    );
+    Error::new(Code::ClientKilled, message + in_part(invocation) + &last_line(stdout))
+}
+
+fn too_much(invocation: &Invocation, limit: usize) -> Error {
+    let message = format!(
+        "docker {} printed more than the limit of {limit} bytes and was stopped",
+        invocation.verb()
+    );
+    Error::new(Code::UnexpectedOutput, message + in_part(invocation))
         .hint("ask for less: a filter, a limit or a smaller tail")
+}
+
+fn in_part(invocation: &Invocation) -> &'static str {
+    if invocation.is_undone_when_killed() { "" } else { "; it may have been done in part" }
+}
+
+fn last_line(stdout: &str) -> String {
+    let said = stdout.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("; the last it said: {}", said.chars().take(200).collect::<String>())
 }
 
 fn exhausted(error: &io::Error) -> Error {

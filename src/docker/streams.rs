@@ -1,5 +1,5 @@
-//! Reading a child's output: always drained, bounded in memory, kept outside the reading future
-//! so that a time-out can still report what docker had said.
+//! Reading a child's output: drained until its end or its limit, bounded in memory, kept outside
+//! the reading future so that a time-out can still report what docker had said.
 
 use std::collections::VecDeque;
 
@@ -9,6 +9,10 @@ use crate::command::Capture;
 
 /// A line longer than this reaches a watcher in pieces.
 const LINE_MAX: usize = 64 << 10;
+
+/// A stream that has to be kept whole is larger than its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMuch;
 
 /// What has been kept of one stream so far.
 pub(super) struct Kept {
@@ -37,13 +41,20 @@ impl Kept {
         }
     }
 
-    pub(super) fn into_text(mut self) -> String {
-        let tail = self.bytes.make_contiguous();
-        if self.head.is_empty() || self.cut == 0 {
-            self.head.extend_from_slice(tail);
-            return String::from_utf8_lossy(&self.head).into_owned();
+    pub(super) fn into_text(self) -> String {
+        let (mut head, tail) = (self.head, Vec::from(self.bytes));
+        if !head.is_empty() && self.cut > 0 {
+            return joined(&head, &tail, self.cut);
         }
-        joined(&self.head, tail, self.cut)
+        let bytes = if head.is_empty() {
+            tail
+        } else {
+            head.extend_from_slice(&tail);
+            head
+        };
+        // The usual case is not copied.
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn push(&mut self, chunk: &[u8]) {
@@ -105,20 +116,25 @@ fn joined(head: &[u8], tail: &[u8], cut: u64) -> String {
     format!("{head}{end}[{cut} bytes cut]\n{tail}")
 }
 
-/// Reads until the end of the stream. A read error ends it too: the process is gone.
+/// Reads until the end of the stream, or until there is too much of it. A read error ends it too:
+/// the process is gone.
 pub(super) async fn drain(
     reader: Option<impl AsyncRead + Unpin>,
     kept: &mut Kept,
     mut on_line: impl FnMut(&str),
-) {
-    let Some(mut reader) = reader else { return };
+) -> Result<(), TooMuch> {
+    let Some(mut reader) = reader else { return Ok(()) };
     let mut chunk = vec![0; 16 << 10];
     while let Ok(count) = reader.read(&mut chunk).await {
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
         kept.push(read);
         kept.lines(read, &mut on_line);
+        if kept.overflowed() {
+            return Err(TooMuch);
+        }
     }
     kept.end_line(&mut on_line);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -128,7 +144,8 @@ mod tests {
     async fn read(capture: Capture, input: &[u8]) -> (String, u64, Vec<String>) {
         let mut kept = Kept::new(capture);
         let mut lines = vec![];
-        drain(Some(input), &mut kept, |line| lines.push(line.to_owned())).await;
+        let done = drain(Some(input), &mut kept, |line| lines.push(line.to_owned())).await;
+        assert_eq!(done.is_err(), kept.overflowed());
         let cut = kept.cut;
         (kept.into_text(), cut, lines)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::Audit;
@@ -22,6 +23,10 @@ use crate::tools::{Context, Entry, Toolset};
 /// still runs: longer than docker waits before it kills a container that is to stop.
 const CLEAN_UP: Duration = Duration::from_secs(20);
 
+/// So many calls may be under way. The last of them waits until all others had their turn, for about
+/// a quarter of a minute; whoever comes then is told at once that it is too much.
+const CALLS: usize = 256;
+
 /// The tools that are offered, and what they work with.
 #[derive(Clone)]
 pub struct Dispatcher {
@@ -29,6 +34,7 @@ pub struct Dispatcher {
     context: Context,
     renderer: Renderer,
     audit: Option<Arc<Audit>>,
+    under_way: Arc<Semaphore>,
 }
 
 /// There is no such tool: the one failure that is an error of the protocol.
@@ -51,7 +57,8 @@ impl Dispatcher {
         entries: impl IntoIterator<Item = Entry>,
     ) -> Self {
         let entries = sort::map(entries.into_iter().map(|entry| (entry.spec.name, entry)));
-        Self { entries: Arc::new(entries), context, renderer, audit: None }
+        let under_way = Arc::new(Semaphore::new(CALLS));
+        Self { entries: Arc::new(entries), context, renderer, audit: None, under_way }
     }
 
     /// Every call leaves a line there.
@@ -82,8 +89,13 @@ impl Dispatcher {
         let Some(tool) = self.entries.get(name).map(|entry| entry.spec.name) else {
             return Err(self.unknown(name));
         };
-        self.context.docker.begin_to_listen();
         let started = Instant::now();
+        let Ok(_until_it_is_answered) = self.under_way.try_acquire() else {
+            let message = format!("{CALLS} calls are under way; this one was not begun");
+            let busy = Error::new(Code::Busy, message);
+            return Ok(self.finish(tool, Err(busy), &Trail::default(), started));
+        };
+        self.context.docker.begin_to_listen();
         let effect = self.entries.get(tool).map_or(Effect::Read, |entry| entry.spec.effect);
         // Not to be listed is no refusal: a client can call what it has never seen.
         if let Err(refusal) = self.context.docker.policy().effect(tool, effect) {

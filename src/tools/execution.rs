@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::confirm::token;
 use super::outcome::{self, SHOWN, is_dockers_own};
-use super::protect::{judge_changes, judge_target};
+use super::protect::{judge_changes, judge_protection, judge_target};
 use super::reply::{Change, DryRun};
-use crate::command::containers::{Container, InspectContainers, exit_meaning};
+use crate::command::containers::{Container, InspectContainers, State, exit_meaning};
 use crate::command::values::{Bounded, CommandLine, ContainerPath, Environment, UserSpec};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
@@ -70,6 +70,11 @@ impl Execution {
         let docker = &context.docker;
         judge_changes(docker, [container])?;
         judge_target(docker, &container.id).await?;
+        // Any command can end its main program, and then docker removes it.
+        if container.host_config.auto_remove {
+            let name = container.name();
+            judge_protection(docker, "container", name, &container.config.labels)?;
+        }
         demand_running(container)?;
         let mark = token()?;
         let shown = self.invocation(container.name(), None);
@@ -82,6 +87,10 @@ impl Execution {
             Err(error) if error.code == Code::Cancelled => {
                 let note = self.end(&docker.for_cleanup(), container, &mark).await;
                 return Err(error.hint(note));
+            }
+            Err(error) if error.code == Code::ClientKilled => {
+                let error = error.with("container", container.name()).command(shown.to_string());
+                return Err(self.orphaned(docker, container, &mark, error).await);
             }
             Err(error) => {
                 return Err(error.with("container", container.name()).command(shown.to_string()));
@@ -98,6 +107,11 @@ impl Execution {
             reply.notes.push(self.end(&docker.for_cleanup(), container, &mark).await);
         } else {
             died_with_the_daemon(docker, container, &output).await?;
+            if output.exit_code == 0 && !self.detach {
+                self.demand_its_end(docker, container, &mark).await.map_err(|error| {
+                    error.with("container", container.name()).command(shown.to_string())
+                })?;
+            }
             reply.exit_code = (!self.detach).then_some(output.exit_code);
             reply.exit_meaning = exit_meaning(output.exit_code, false);
         }
@@ -159,40 +173,127 @@ async fn died_with_the_daemon(
     Ok(())
 }
 
+/// The container as it is now, also when it is there no longer.
+async fn now(docker: &Docker, container: &Container) -> Result<Container, Error> {
+    let found = docker.run(&InspectContainers::listed([container.id.clone()])).await?.pop();
+    Ok(found.unwrap_or_else(|| {
+        let state = State { status: "removed".to_owned(), ..State::default() };
+        Container { state, ..Container::default() }
+    }))
+}
+
+/// What there is of a command in its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The process that docker has started.
+    Itself,
+    /// Only processes that it has left behind.
+    Others,
+    Nothing,
+    /// It cannot be looked for, or not everything was seen.
+    Unknown,
+}
+
 impl Execution {
     /// Ends what runs in the container: to end the client leaves it running (moby#9098).
     async fn end(&self, docker: &Docker, container: &Container, mark: &str) -> String {
+        match self.look(docker, container, mark, Some("kill -KILL ${p#/proc/}")).await {
+            Found::Itself | Found::Others => "the command was killed in the container",
+            Found::Nothing => "the command had ended by then",
+            Found::Unknown => {
+                "the command may still be running in the container: its image has no sh and tr with which to end it, or not the rights; restart-container ends it"
+            }
+        }
+        .to_owned()
+    }
+
+    /// The end of the client says nothing of the command: what became of that is looked up.
+    async fn orphaned(
+        &self,
+        docker: &Docker,
+        container: &Container,
+        mark: &str,
+        error: Error,
+    ) -> Error {
+        let over = match now(docker, container).await.map(|now| now.state.status).as_deref() {
+            Ok(state @ ("exited" | "dead" | "removed")) => Some(state.to_owned()),
+            _ => None,
+        };
+        if let Some(state) = over {
+            return error.with("program", format!("ended with its container, which is {state}"));
+        }
+        let (program, hint) = match self.look(docker, container, mark, None).await {
+            Found::Itself | Found::Others => (
+                "still running in the container",
+                "what it prints from now on is lost; to end it, kill it with exec-container or use restart-container",
+            ),
+            Found::Nothing => (
+                "ended; its exit code is not known",
+                "look at what it has done before it is run again",
+            ),
+            Found::Unknown => (
+                "not known",
+                "it may still be running: its image has no sh and tr with which to look, or not the rights; restart-container ends it",
+            ),
+        };
+        error.with("program", program).hint(hint)
+    }
+
+    /// Docker 28 catches SIGTERM and SIGINT, and then ends with 0 as if the command had.
+    async fn demand_its_end(
+        &self,
+        docker: &Docker,
+        container: &Container,
+        mark: &str,
+    ) -> Result<(), Error> {
+        let now = now(docker, container).await;
+        let is_over = now.is_ok_and(|now| now.exec_ids.is_empty());
+        if is_over || self.look(docker, container, mark, None).await != Found::Itself {
+            return Ok(());
+        }
+        let message = "the docker client ended before the command that it was to wait for, as it does when it is asked to end (SIGTERM); this server did not ask";
+        let error = Error::new(Code::ClientKilled, message);
+        Err(self.orphaned(docker, container, mark, error).await)
+    }
+
+    /// Looks for the processes of the command, and does that with each.
+    async fn look(
+        &self,
+        docker: &Docker,
+        container: &Container,
+        mark: &str,
+        act: Option<&str>,
+    ) -> Found {
         let user = self.user.as_ref().map_or(container.config.user.as_str(), AsRef::as_ref);
         let mut all_were_seen = false;
         // Root without its capabilities does not see the processes of other users.
         for user in [user, "0"] {
-            let kill = Invocation::docker(Effect::Destroy, ["container", "exec"])
+            let look = Invocation::docker(Effect::Destroy, ["container", "exec"])
                 .maybe("--user", Some(user).filter(|user| !user.is_empty()))
                 .timeout(KILL_LIMIT)
-                .operands([container.id.as_str(), "sh", "-c", &script(mark)]);
-            match docker.run(&Exec(kill)).await {
-                Ok(output) if output.stdout.contains("ended") => {
-                    return "the command was killed in the container".to_owned();
-                }
-                Ok(output) => all_were_seen |= output.exit_code == 0 && output.stdout.is_empty(),
-                Err(_) => {}
+                .operands([container.id.as_str(), "sh", "-c", &script(mark, act)]);
+            let Ok(output) = docker.run(&Exec(look)).await else { continue };
+            if output.stdout.contains("itself") {
+                return Found::Itself;
             }
+            if output.stdout.contains("found") {
+                return Found::Others;
+            }
+            all_were_seen |= output.exit_code == 0 && output.stdout.is_empty();
         }
-        if all_were_seen {
-            "the command had ended by then"
-        } else {
-            "the command may still be running in the container: its image has no sh and tr with which to end it, or not the rights; restart-container ends it"
-        }
-        .to_owned()
+        if all_were_seen { Found::Nothing } else { Found::Unknown }
     }
 }
 
-/// Twice: a process that is found late may have started another one.
-fn script(mark: &str) -> String {
+/// Twice: a process that is found late may have started another one. The one that docker has
+/// started has no parent within the container.
+fn script(mark: &str, act: Option<&str>) -> String {
+    let act = act.unwrap_or("true");
     format!(
         "for i in 1 2; do for p in /proc/[0-9]*; do \
          if e=$(tr '\\0' ' ' <$p/environ) 2>/dev/null; then case $e in *{MARK}={mark}*) \
-         kill -KILL ${{p#/proc/}} && echo ended;; esac; elif [ -d $p ]; then echo unseen; fi; done; done"
+         w=found; while read -r k v; do [ \"$k $v\" = 'PPid: 0' ] && w=itself; done <$p/status; \
+         {act} && echo $w;; esac; elif [ -d $p ]; then echo unseen; fi; done; done 2>/dev/null"
     )
 }
 

@@ -386,6 +386,84 @@ async fn bad_lines_do_no_harm() {
     }
 }
 
+/// Each as a client would have it that waits for an answer, with the ID that can be read in it.
+fn unreadable() -> Vec<(&'static str, Vec<u8>, Value)> {
+    let call = |id: &str, arguments: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"list-containers","arguments":{arguments}}}}}"#
+        )
+        .into_bytes()
+    };
+    // As the SDK for TypeScript writes it: the ID stands last.
+    let id_last = |arguments: &str| {
+        format!(
+            r#"{{"method":"tools/call","params":{{"name":"list-containers","arguments":{arguments}}},"jsonrpc":"2.0","id":"last"}}"#
+        )
+        .into_bytes()
+    };
+    let nested = |levels: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let long = format!(r#"{{"x":"{}"}}"#, "y".repeat(17 << 20));
+    vec![
+        ("half a surrogate pair", call("501", r#"{"name_filter":"\ud83d"}"#), json!(501)),
+        ("the other half", call(r#""a""#, r#"{"name_filter":"\ude00 x"}"#), json!("a")),
+        ("half a pair in a key", id_last(r#"{"\ud83d":1}"#), json!("last")),
+        ("half a pair as ID", call(r#""\ud83d""#, "{}"), Value::Null),
+        ("200 levels", call("502", &nested(200)), json!(502)),
+        ("100,000 levels", id_last(&nested(100_000)), json!("last")),
+        ("levels without end", call("503", &"[".repeat(1000)), json!(503)),
+        ("a number too large", call("504", r#"{"limit":1e400}"#), json!(504)),
+        ("an ID too large", call("1e400", "{}"), Value::Null),
+        ("an ID with a fraction", call("1.5", "{}"), Value::Null),
+        ("null as ID", call("null", "{}"), Value::Null),
+        ("an object as ID", call("{}", "{}"), Value::Null),
+        ("no JSON", b"hello".to_vec(), Value::Null),
+        ("half a JSON", br#"{"jsonrpc":"2.0","id":505,"meth"#.to_vec(), json!(505)),
+        ("a comma too many", call("506", r#"{"limit":1,}"#), json!(506)),
+        ("no UTF-8", b"{\"jsonrpc\":\"2.0\",\"id\":507,\"method\":\"\xff\"}".to_vec(), json!(507)),
+        ("a control character", call("508", "{\"name_filter\":\"a\tb\"}"), json!(508)),
+        ("NUL", b"\0".to_vec(), Value::Null),
+        ("a batch", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#.to_vec(), Value::Null),
+        ("a number", b"42".to_vec(), Value::Null),
+        ("another JSON-RPC", br#"{"jsonrpc":"1.0","id":509,"method":"ping"}"#.to_vec(), json!(509)),
+        ("a method of no text", br#"{"jsonrpc":"2.0","id":510,"method":7}"#.to_vec(), json!(510)),
+        ("17 MiB", call("511", &long), json!(511)),
+        ("17 MiB, and the ID behind them", id_last(&long), json!("last")),
+    ]
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_is_answered() {
+    let stage = Stage::script(DOCKER);
+    for (transport, era) in everywhere() {
+        let mut wire = Wire::connect(&stage, transport, era).await;
+        for (what, mut line, id) in unreadable() {
+            line.push(b'\n');
+            wire.send(&line).await;
+            let answer = wire.next_of(u64::MAX).await.unwrap();
+            assert_eq!(answer["id"], id, "{what}: {answer}");
+            let code = answer["error"]["code"].as_i64();
+            assert!(matches!(code, Some(-32700 | -32600)), "{what}: {answer}");
+        }
+        assert!(wire.ask("tools/list", json!({})).await["result"]["tools"].is_array());
+        assert_eq!(wire.rest().await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_notification_that_cannot_be_read_is_logged_and_not_answered() {
+    let stage = Stage::script(DOCKER);
+    let mut server = crate::processes::server(&stage);
+    server.stderr(std::fs::File::create(stage.path("log")).unwrap());
+    let mut wire = Wire::with_pipes(server, LATEST_LEGACY);
+    wire.shake_hands().await;
+    let notice = br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"\ud83d"}}"#;
+    wire.send(&[&notice[..], b"\n"].concat()).await;
+    assert!(wire.ask("tools/list", json!({})).await["result"]["tools"].is_array());
+    assert_eq!(wire.rest().await, Vec::<Value>::new());
+    let log = stage.text("log");
+    assert!(log.contains("a line of the client cannot be read"), "{log}");
+}
+
 #[tokio::test]
 async fn a_line_without_end_does_not_fill_the_memory_and_is_survived() {
     let stage = Stage::script(DOCKER);
@@ -437,6 +515,52 @@ async fn fifty_calls_at_once_are_all_answered() {
             assert!(open < 32, "{open} descriptors are open after all is done");
         }
     }
+}
+
+#[tokio::test]
+async fn one_call_too_many_is_told_at_once_and_the_others_are_answered() {
+    let stage = Stage::script("while [ ! -e $here/go ]; do sleep 0.05; done");
+    let mut wire = Wire::connect(&stage, Transport::Memory, LATEST_LEGACY).await;
+    let mut ids = vec![];
+    for _ in 0..260 {
+        ids.push(wire.request("tools/call", json!({"name": "list-containers"})).await);
+    }
+    for _ in 0..4 {
+        let told = wire.next_of(u64::MAX).await.unwrap();
+        assert!(error_text(&told["result"]).starts_with("Error: DKR-029 busy: "), "{told}");
+        ids.retain(|id| told["id"] != *id);
+    }
+    std::fs::write(stage.path("go"), "").unwrap();
+    for id in ids {
+        let answer = wire.answer(id).await;
+        assert!(answer["result"]["structuredContent"].is_object(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn with_few_descriptors_calls_wait_for_each_other() {
+    let stage = Stage::script("sleep 0.05");
+    let mut wire = Wire::connect(&stage, Transport::Pipes, LATEST_LEGACY).await;
+    let pid = i32::try_from(wire.pid()).ok().and_then(rustix::process::Pid::from_raw);
+    let few = rustix::process::Rlimit { current: Some(32), maximum: Some(32) };
+    rustix::process::prlimit(pid, rustix::process::Resource::Nofile, few).unwrap();
+    let mut ids = vec![];
+    for _ in 0..40 {
+        ids.push(wire.request("tools/call", json!({"name": "list-containers"})).await);
+    }
+    for id in ids {
+        let answer = wire.answer(id).await;
+        assert!(answer["result"]["structuredContent"].is_object(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_plugin_compose_is_said_to_be_missing() {
+    let stage = Stage::script("echo 'unknown flag: --ansi' >&2; exit 125");
+    let mut wire = Wire::connect(&stage, Transport::Memory, LATEST_LEGACY).await;
+    let told = wire.call("list-compose-projects", json!({})).await;
+    let expected = "Error: DKR-015 docker_missing: the compose plugin is missing";
+    assert!(error_text(&told).starts_with(expected), "{told}");
 }
 
 #[tokio::test]

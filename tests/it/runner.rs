@@ -3,9 +3,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use docker_mcp_server::command::containers::ListContainers;
 use docker_mcp_server::command::{Attempt, Capture, Effect, Invocation, Streams};
 use docker_mcp_server::docker::Line;
-use docker_mcp_server::error::{Code, Error};
+use docker_mcp_server::error::Code;
 use docker_mcp_server::progress::Progress;
 use rustix::process::Signal;
 use serde_json::json;
@@ -195,6 +196,21 @@ async fn a_flood_is_bounded_in_memory() {
 }
 
 #[tokio::test]
+async fn a_flood_without_end_is_ended_at_the_limit() {
+    for script in ["yes", "yes >&2", "yes & yes >&2"] {
+        let stage = Stage::script(&format!("echo $$ > $here/pid; {script}"));
+        let whole = Capture::Whole { max: 1 << 20 };
+        let error = stage.run(change().streams(split(whole, whole))).await.unwrap_err();
+        assert_eq!(error.code, Code::UnexpectedOutput, "{script}: {error}");
+        assert_eq!(
+            error.message,
+            "docker start printed more than the limit of 1048576 bytes and was stopped; it may have been done in part"
+        );
+        gone(SOON, &[started(&stage, "pid").await]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_tail_is_kept_and_says_what_was_cut() {
     let stage = Stage::script("seq 100000; echo the end; seq 100000 >&2; echo why >&2");
     let (stdout, stderr) = (Capture::Tail { max: 8 }, Capture::Tail { max: 4 });
@@ -243,13 +259,59 @@ async fn lines_arrive_while_docker_runs() {
 // --- how it ends ------------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn the_exit_status_is_docker_s_own_or_128_and_the_signal() {
-    for (script, expected) in
-        [("exit 0", 0), ("exit 17", 17), ("kill -SEGV $$", 139), ("kill -KILL $$", 137)]
-    {
+async fn the_exit_status_is_docker_s_own() {
+    for (script, expected) in [("exit 0", 0), ("exit 17", 17), ("exit 137", 137)] {
         let output = Stage::script(script).run(read()).await.unwrap();
         assert_eq!(output.exit_code, expected, "{script}");
     }
+}
+
+#[tokio::test]
+async fn a_signal_that_ends_the_client_is_no_exit_status() {
+    for (script, signal) in [("kill -SEGV $$", "11 (SIGSEGV)"), ("kill -KILL $$", "9 (SIGKILL)")] {
+        let stage = Stage::script(&format!("echo begun; echo careful >&2; {script}"));
+        let error = stage.run(change()).await.unwrap_err();
+        assert_eq!(error.code, Code::ClientKilled, "{script}");
+        let expected = format!(
+            "signal {signal} ended the docker client (docker start), and this server did not send \
+             it; it may have been done in part; the last it said: begun"
+        );
+        assert_eq!(error.message, expected);
+        assert_eq!(error.stderr.as_deref(), Some("careful"));
+        assert!(error.may_have_been_done());
+    }
+}
+
+// --- a daemon that is not there -----------------------------------------------------------------------
+
+const NO_DAEMON: &str = "echo 'Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?' >&2; exit 1";
+
+#[tokio::test]
+async fn a_daemon_that_was_not_there_is_asked_once() {
+    let stage = Stage::script(&format!("echo call >> $here/calls; {NO_DAEMON}"));
+    let docker = stage.docker();
+    for _ in 0..3 {
+        let list = ListContainers { all: true, filters: vec![] };
+        let error = docker.run(&list).await.unwrap_err();
+        assert_eq!(error.code, Code::DaemonNotAccessible, "{error}");
+    }
+    assert_eq!(stage.text("calls").lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_there_a_moment_ago_is_waited_for() {
+    let stage = Stage::script(&format!(
+        "echo call >> $here/calls; case $(wc -l < $here/calls) in 1|4) exit 0 ;; esac; {NO_DAEMON}"
+    ));
+    let docker = stage.docker();
+    let list = ListContainers { all: true, filters: vec![] };
+    docker.run(&list).await.unwrap();
+    docker.run(&list).await.unwrap();
+    assert_eq!(stage.text("calls").lines().count(), 4, "the second call took three attempts");
+    // It has gone for good.
+    docker.run(&list).await.unwrap_err();
+    docker.run(&list).await.unwrap_err();
+    assert_eq!(stage.text("calls").lines().count(), 8);
 }
 
 #[tokio::test]
@@ -316,26 +378,23 @@ async fn never_more_processes_than_slots() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_slot_is_part_of_the_time_and_can_be_cancelled() {
+async fn waiting_for_a_slot_is_no_part_of_the_time_and_can_be_cancelled() {
     let stage =
-        Stage::script("echo $$ > $here/pid; sleep 1000").adjusted(|settings| settings.slots = 1);
+        Stage::script(r#"case "$2" in ls) echo $$ > $here/pid; sleep 1 ;; *) echo quick ;; esac"#)
+            .adjusted(|settings| settings.slots = 1);
     let docker = stage.docker();
     let holder = Attempt(read());
     let waiters = async {
         started(&stage, "pid").await;
-        let late = docker.run(&Attempt(brief(change()))).await.unwrap_err();
         let cancel = CancellationToken::new();
         cancel.cancel();
         let cancelled = docker.limited(Effect::Change, cancel, Progress::default());
-        (late, cancelled.run(&Attempt(change())).await.unwrap_err())
+        let cancelled = cancelled.run(&Attempt(change())).await.unwrap_err();
+        (cancelled, docker.run(&Attempt(brief(change()))).await)
     };
-    let (late, cancelled): (Error, Error) = tokio::select! {
-        _ = docker.run(&holder) => unreachable!("it never ends"),
-        errors = waiters => errors,
-    };
-    assert_eq!(late.code, Code::Timeout);
-    assert_eq!(late.message, "waited 0 s for one of 1 slots; docker start was not started");
-    assert!(late.hint.clone().unwrap().contains("still running"));
+    let (held, (cancelled, late)) = tokio::join!(docker.run(&holder), waiters);
+    held.unwrap();
+    assert_eq!(late.unwrap().stdout, "quick\n");
     assert_eq!(cancelled.code, Code::Cancelled);
     assert!(cancelled.message.contains("nothing was changed"), "{}", cancelled.message);
 }
@@ -495,7 +554,21 @@ async fn the_reaper_kills_only_what_was_not_taken_back() {
     let (mut ended, mut left) = (sleeper(), sleeper());
     let (ended_pid, left_pid) = (ended.id().unwrap(), left.id().unwrap());
     let told = format!("+{ended_pid}\nnonsense\n+{left_pid}\n-{ended_pid}\n");
+    let place = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let folder = place.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("half"), "").unwrap();
+        folder
+    };
+    let [unfinished, finished, strange] = [".docker-mcp-a", ".docker-mcp-b", "strange"].map(folder);
+    let [a, b, c] = [&unfinished, &finished, &strange].map(|path| path.to_str().unwrap());
+    let told = format!("{told}+{a}\n+{b}\n+{c}\n-{b}\n");
     docker_mcp_server::docker::reap(told.as_bytes());
+    assert_eq!(
+        [&unfinished, &finished, &strange].map(|folder| folder.exists()),
+        [false, true, true]
+    );
     left.wait().await.unwrap();
     assert!(is_alive(ended_pid));
     ended.kill().await.unwrap();

@@ -37,6 +37,9 @@ pub struct Container {
     #[serde(deserialize_with = "or_default")]
     pub mounts: Vec<Mount>,
     pub network_settings: NetworkSettings,
+    /// Commands that run in it beside its main program.
+    #[serde(rename = "ExecIDs", deserialize_with = "or_default")]
+    pub exec_ids: Vec<String>,
     pub size_rw: Option<u64>,
     pub size_root_fs: Option<u64>,
 }

@@ -77,7 +77,7 @@ struct Failure<'a> {
 }
 
 /// These commands return the exit code of a program in a container.
-const PASSING_EXIT_CODES: [&str; 6] = ["attach", "exec", "run", "start", "up", "wait"];
+const PASSING_EXIT_CODES: [&str; 5] = ["attach", "exec", "run", "start", "up"];
 
 /// And these print what that program prints on the same streams.
 const PASSING_OUTPUT: [&str; 3] = ["attach", "exec", "run"];
@@ -199,6 +199,10 @@ fn without_prefixes(line: &str) -> String {
         Regex::new(r#"^(?:\{"message":"(.*)"\}|time="[^"]*" level=\w+ msg="(.*)")$"#)
             .expect("a valid pattern")
     });
+    // Where docker keeps its contexts is nobody's business.
+    static CONTEXT_FILE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(context not found): open .*$").expect("a valid pattern"));
+    let line = CONTEXT_FILE.replace(line, "$1");
     // Compose has it in the middle: `failed to create network x: Error response from daemon: …`.
     let line = line.replace("Error response from daemon: ", "");
     let line = PREFIX.replace(line.trim(), "");
@@ -226,18 +230,21 @@ fn program_failed(failure: &Failure, said: &Said) -> Error {
 /// A failure without a word.
 fn silent(failure: &Failure, said: &Said) -> Error {
     let passed_on = PASSING_EXIT_CODES.contains(&failure.command());
-    let (code, who) = if passed_on {
-        (Code::CommandFailed, "the command")
-    } else {
-        (Code::DockerFailed, "docker")
-    };
-    let message = match failure.exit_code {
-        // As a shell tells it; `exec` and `run` pass on what a program in the container chose.
-        Some(exit_code @ 129..=192) if !passed_on => {
-            format!("signal {} ended docker, and it printed no error", exit_code - 128)
-        }
-        Some(exit_code) => format!("{who} ended with exit code {exit_code} and printed no error"),
-        None => "a signal ended docker, and it printed no error".to_owned(),
+    let (code, message) = match failure.exit_code {
+        Some(exit_code) if passed_on => (
+            Code::CommandFailed,
+            format!("the command ended with exit code {exit_code} and printed no error"),
+        ),
+        // As the client tells of a signal that it has caught.
+        Some(exit_code @ 129..=192) => (
+            Code::ClientKilled,
+            format!("signal {} ended docker, and it printed no error", exit_code - 128),
+        ),
+        Some(exit_code) => (
+            Code::DockerFailed,
+            format!("docker ended with exit code {exit_code} and printed no error"),
+        ),
+        None => (Code::ClientKilled, "a signal ended docker, and it printed no error".to_owned()),
     };
     let mut error = Error::new(code, message);
     error.stderr = said.tail();

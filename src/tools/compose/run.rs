@@ -191,13 +191,17 @@ impl OneOff<'_> {
         made.map_err(|error| failure::of_build(&log, error, |_| false))?;
         let started = Instant::now();
         // It ends when the container does.
-        let wait = Invocation::docker(Effect::Read, ["container", "wait"])
-            .timeout(self.limit)
-            .operands([&self.name]);
-        let timed_out = match docker.run(&Act(wait)).await {
-            Ok(()) => false,
-            Err(error) if error.code == Code::Timeout => true,
-            Err(error) => return Err(error),
+        let timed_out = loop {
+            let wait = Invocation::docker(Effect::Read, ["container", "wait"])
+                .timeout(self.limit.saturating_sub(started.elapsed()))
+                .operands([&self.name]);
+            match docker.run(&Act(wait)).await {
+                Ok(()) => break false,
+                Err(error) if error.code == Code::Timeout => break true,
+                // It is only the client that waits no longer.
+                Err(error) if error.code == Code::ClientKilled => {}
+                Err(error) => return Err(error),
+            }
         };
         let elapsed = started.elapsed();
         let output = docker.run(&Printed { container: self.name.clone() }).await?;

@@ -157,16 +157,24 @@ impl RunContainer {
         };
         let output = docker.watch(&attach, listen).await;
         let elapsed = started.elapsed();
-        let output = output.map_err(Ending::Broken)?;
+        let output = match output {
+            Err(error) if error.code == Code::ClientKilled => {
+                let container = state(docker, id).await.map_err(Ending::Broken)?;
+                return Err(Ending::Broken(orphaned(error, &container)));
+            }
+            output => output.map_err(Ending::Broken)?,
+        };
         let container = state(docker, id).await.map_err(Ending::Broken)?;
         if time::from_docker(&container.state.started_at).is_empty() {
             return Err(Ending::NotStarted(failure(&attach, &output)));
         }
         let ended = if output.stopped {
             Ended::by_force(self.limit(), output)
-        } else {
-            let code = container.exit_code().unwrap_or(output.exit_code);
+        } else if let Some(code) = container.exit_code() {
             Ended::by_itself(&container, Some(code), output)
+        } else {
+            let error = failure(&attach, &output);
+            return Err(Ending::Broken(orphaned(error, &container)));
         };
         Ok(ended.after(elapsed))
     }
@@ -193,6 +201,17 @@ async fn end(docker: &Docker, id: &str) -> Result<(), Error> {
         Err(error) if error.code == Code::WrongState => Ok(()),
         ended => ended,
     }
+}
+
+/// The end of the client says nothing of the program.
+fn orphaned(error: Error, container: &Container) -> Error {
+    error.with(
+        "program",
+        match container.exit_code() {
+            Some(code) => format!("ended with exit code {code}"),
+            None => "was still running, and was ended with its container".to_owned(),
+        },
+    )
 }
 
 async fn state(docker: &Docker, id: &str) -> Result<Container, Error> {

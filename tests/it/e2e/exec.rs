@@ -166,3 +166,20 @@ async fn a_container_that_does_not_run_is_refused_with_what_helps() {
     let nobody = json!({"container_name": world.name("nobody"), "command": "true"});
     session.fails("DKR-002", "exec-container", nobody).await;
 }
+
+#[tokio::test]
+async fn a_protected_container_that_would_be_gone_is_not_entered() {
+    let Some(world) = World::enter("exec-guarded") else { return };
+    let mut session = world.session().await;
+    let protect = "--label=docker-mcp-server.protect=true";
+    let script = ["sh", "-c", OBEDIENT];
+    let guarded = world.make("guarded", &["--rm", protect], &script);
+    let kill = |name: &str| json!({"container_name": name, "command": "kill 1"});
+    let told = session.fails("DKR-014", "exec-container", kill(&guarded)).await;
+    assert!(told.contains("object.protected"), "{told}");
+    assert_eq!(world.state(&guarded), "running");
+    // This one stays when it has ended.
+    let kept = world.make("kept", &[protect], &script);
+    session.done("exec-container", kill(&kept)).await;
+    world.docker(["rm", "--force", &guarded, &kept]);
+}

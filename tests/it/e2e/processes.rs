@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::registry::Registry;
+use super::world::image;
 use super::{OBEDIENT, Session, World};
 use crate::processes::{eventually, is_alive, signal};
 
@@ -134,6 +135,85 @@ async fn a_docker_that_is_killed_is_told_and_the_session_goes_on() {
     session.done("list-containers", json!({})).await;
 }
 
+/// Ends the docker client that has all these words on its command line.
+async fn end_client(world: &World, words: &[&str], how: Signal) {
+    let mut found = None;
+    eventually(&format!("docker {words:?} runs"), Duration::from_secs(15), || {
+        let has_all = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            words.iter().all(|word| line.split('\0').any(|it| it == *word))
+        };
+        found = docker_processes(world).into_iter().find(has_all);
+        found.is_some()
+    })
+    .await;
+    // It has begun what it is to do.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    signal(found.unwrap(), how);
+}
+
+#[tokio::test]
+async fn the_end_of_the_client_is_not_that_of_the_command() {
+    let Some(world) = World::enter("client") else { return };
+    let name = world.run("main", OBEDIENT);
+    let mut session = marked(&world).await;
+    // Asked to end, docker 28 ends with 0 as if the command had.
+    for (how, seconds) in [(Signal::KILL, "7011"), (Signal::TERM, "7012"), (Signal::HUP, "7013")] {
+        let call = json!({"container_name": name, "command": ["sleep", seconds]});
+        let call = json!({"name": "exec-container", "arguments": call});
+        let id = session.wire.request("tools/call", call).await;
+        end_client(&world, &["exec", "sleep", seconds], how).await;
+        let answer = session.wire.answer(id).await;
+        assert_eq!(answer["result"]["isError"], true, "{how:?}: {answer}");
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.starts_with("Error: DKR-030 client_killed: "), "{how:?}: {text}");
+        assert!(text.contains("program=still running in the container"), "{how:?}: {text}");
+        let processes = world.docker(["top", &name, "-o", "pid,args"]);
+        assert!(processes.contains(&format!("sleep {seconds}")), "{how:?}: {processes}");
+    }
+    let told = session.done("exec-container", json!({"container_name": name, "command": "true"}));
+    assert_eq!(told.await["exit_code"], 0, "other commands still run in it");
+
+    let new = world.name("run");
+    let run = json!({"image": image(), "name": new, "command": "sleep 7014"});
+    let id = session.wire.request("tools/call", json!({"name": "run-container", "arguments": run}));
+    let id = id.await;
+    end_client(&world, &["start", "--attach"], Signal::KILL).await;
+    let answer = session.wire.answer(id).await.to_string();
+    assert!(answer.contains("DKR-030") && answer.contains("was still running"), "{answer}");
+    assert!(!world.exists("container", &new), "{answer}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_container_goes_on_without_its_client() {
+    let Some(world) = World::enter("waiting") else { return };
+    let name = world.run("main", OBEDIENT);
+    let mut session = marked(&world).await;
+    for how in [Signal::KILL, Signal::TERM] {
+        let call = json!({"container_name": name, "until": "exited"});
+        let call = json!({"name": "wait-container", "arguments": call});
+        let id = session.wire.request("tools/call", call).await;
+        end_client(&world, &["wait"], how).await;
+        end_client(&world, &["wait"], how).await;
+        world.docker(["kill", "--signal=TERM", &name]);
+        let answer = session.wire.answer(id).await;
+        let told = &answer["result"]["structuredContent"];
+        assert_eq!((&told["met"], &told["exit_code"]), (&json!(true), &json!(0)), "{answer}");
+        world.docker(["start", &name]);
+    }
+    let yaml = format!("services:\n  job:\n    image: {}\n", image());
+    let run = json!({
+        "project_name": world.prefix, "service": "job", "compose_yaml": yaml,
+        "command": ["sh", "-c", "sleep 4; exit 3"],
+    });
+    let id = session.wire.request("tools/call", json!({"name": "compose-run", "arguments": run}));
+    let id = id.await;
+    end_client(&world, &["wait"], Signal::KILL).await;
+    let answer = session.wire.answer(id).await;
+    assert_eq!(answer["result"]["structuredContent"]["exit_code"], 3, "{answer}");
+}
+
 /// On any engine, also one in another network.
 #[tokio::test]
 async fn what_follows_a_log_ends_with_the_server() {
@@ -168,7 +248,7 @@ async fn a_deployment_ends_with_the_server_and_its_plugin_too() {
             "services:\n  db:\n    image: {image}\n    command: ['sleep', '600']\n    \
              stop_signal: SIGKILL\n    healthcheck: {{ test: 'exit 1', interval: 1s, retries: 90 }}\n  \
              api:\n    image: {image}\n    depends_on: {{ db: {{ condition: service_healthy }} }}\n",
-            image = super::world::image()
+            image = image()
         );
         let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
         let call = json!({"name": "deploy-compose", "arguments": arguments});

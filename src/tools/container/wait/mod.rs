@@ -234,7 +234,8 @@ impl Watch<'_> {
         self.tell();
         match self.context.docker.run(&wait).await {
             Ok(code) => self.exit_code = code,
-            Err(error) if error.code == Code::ContainerNotFound => {}
+            // It is only the client that waits no longer.
+            Err(error) if matches!(error.code, Code::ContainerNotFound | Code::ClientKilled) => {}
             Err(error) => return Err(error),
         }
         self.look_again().await?;
@@ -265,7 +266,10 @@ impl Watch<'_> {
         // What an earlier run has logged is no sign of this one.
         let since = self.container.state.started_at.parse().ok();
         let container = self.container.id.clone();
-        let found = follow.find(container, since, self.left().max(FIRST_LOOK)).await?;
+        let found = match follow.find(container, since, self.left().max(FIRST_LOOK)).await {
+            Err(error) if error.code == Code::ClientKilled => None,
+            found => found?,
+        };
         self.look_again().await?;
         if let Some(line) = found {
             return Ok(Stand::Met(Some(line)));
