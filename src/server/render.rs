@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::bound::bound;
 use crate::command::text;
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::redact::Redactor;
 use crate::tools::confirm::token;
 use crate::tools::reply::{Answer, Asked, Text};
@@ -16,6 +16,15 @@ use crate::tools::reply::{Answer, Asked, Text};
 pub const ANSWER_MAX: usize = 40_000;
 /// Left free for what stands around a text.
 const AROUND: usize = 1_000;
+
+/// What of an error is shown at most, part by part, in bytes; of its details also how many. All
+/// together is below the limit of an answer.
+const COMMAND_MAX: usize = 3_000;
+const MESSAGE_MAX: usize = 4_000;
+const VALUE_MAX: usize = 400;
+const DETAILS_MAX: usize = 100;
+const DETAILS_BYTES: usize = 12_000;
+const STDERR_MAX: usize = 6_000;
 
 /// An answer as it goes to the client.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +63,7 @@ impl Renderer {
                 let asked = Some(Asked { question, ..asked });
                 Rendered { asked, ..self.structured(value) }
             }
-            Err(error) => plain(self.text(&error.to_string()), true),
+            Err(error) => plain(self.error(error), true),
         }
     }
 
@@ -71,6 +80,33 @@ impl Renderer {
         format!("--- output {boundary}\n{output}\n--- end of output {boundary}\n{account}")
     }
 
+    /// Each part has room of its own, so that none drives out the code and the cause. What is cut
+    /// was redacted before, because half a secret is not known as one.
+    fn error(&self, mut error: Error) -> String {
+        let bounded = |part: &mut String, max: usize| {
+            if part.len() > max {
+                let safe = self.redacted(part);
+                let kept = text::head(&safe, max);
+                *part = format!("{kept}… [{} bytes cut]", safe.len() - kept.len());
+            }
+        };
+        let more = error.details.len().saturating_sub(DETAILS_MAX);
+        error.details.truncate(DETAILS_MAX);
+        error.details.extend((more > 0).then(|| format!("… {more} more")));
+        let Report { message, context, details, hint, command, stderr, .. } = &mut *error;
+        command.iter_mut().for_each(|command| bounded(command, COMMAND_MAX));
+        bounded(message, MESSAGE_MAX);
+        hint.iter_mut().for_each(|hint| bounded(hint, MESSAGE_MAX));
+        context.iter_mut().for_each(|(_, value)| bounded(value, VALUE_MAX));
+        let each = DETAILS_BYTES / details.len().max(1);
+        details.iter_mut().for_each(|line| bounded(line, each));
+        if let Some(said) = stderr {
+            let safe = self.redacted(said);
+            *said = text::tail(&safe, STDERR_MAX).to_owned();
+        }
+        self.text(&error.to_string())
+    }
+
     fn structured(&self, mut value: Value) -> Rendered {
         clean(&mut value);
         let redacted = self.redactor.json(&mut value);
@@ -81,14 +117,17 @@ impl Renderer {
         Rendered { text, structured: Some(value), is_error: false, asked: None }
     }
 
+    fn redacted(&self, text: &str) -> String {
+        self.redactor.text(&text::clean(text).text).text.into_owned()
+    }
+
     fn text(&self, text: &str) -> String {
-        let clean = text::clean(text);
-        let safe = self.redactor.text(&clean.text);
-        if safe.text.len() <= ANSWER_MAX - AROUND {
-            return safe.text.into_owned();
+        let safe = self.redacted(text);
+        if safe.len() <= ANSWER_MAX - AROUND {
+            return safe;
         }
-        let tail = text::tail(&safe.text, ANSWER_MAX - AROUND);
-        let cut = safe.text.len() - tail.len();
+        let tail = text::tail(&safe, ANSWER_MAX - AROUND);
+        let cut = safe.len() - tail.len();
         format!(
             "[{cut} bytes cut from the beginning: ask for less, for instance with a smaller tail or a filter]\n{tail}"
         )
@@ -137,6 +176,42 @@ mod tests {
         let rendered = renderer().render(Err(Error::new(Code::PortInUse, "x")));
         assert!(rendered.is_error);
         assert_eq!(rendered.structured, None);
+    }
+
+    #[test]
+    fn no_part_of_an_error_drives_out_another_one() {
+        let long = |letter: &str| letter.repeat(200_000);
+        let mut error = Error::new(Code::PortInUse, format!("the cause {}", long("m")))
+            .with("container", "web")
+            .with("ports", long("p"))
+            .hint(format!("the hint {}", long("h")))
+            .command(format!("docker run {} --token=hunter2hunter2", long("c")));
+        error.details = (0..1000).map(|n| format!("problem {n} {}", long("d"))).collect();
+        error.stderr = Some(format!("{}\nthe last words", long("s")));
+        let text = renderer().render(Err(error)).text;
+        assert!(text.len() <= ANSWER_MAX, "{}", text.len());
+        for part in [
+            "Error: DKR-006 port_in_use: the cause m",
+            " | Context: container=web; ports=p",
+            "\n  problem 0 ",
+            "\n  … 900 more",
+            "\nhint: the hint h",
+            "\ncommand: docker run c",
+            "\n  the last words",
+        ] {
+            assert!(text.contains(part), "{part:?}");
+        }
+        assert!(text.starts_with("Error: DKR-006"), "{}", &text[..100]);
+    }
+
+    #[test]
+    fn a_secret_is_not_cut_in_half() {
+        let redactor = Arc::new(Redactor::new(true));
+        redactor.learn("kestrel41moth");
+        let command = format!("{}kestrel41moth", "c ".repeat(COMMAND_MAX / 2 - 3));
+        let error = Error::new(Code::PortInUse, "x").command(command);
+        let text = Renderer::new(redactor).render(Err(error)).text;
+        assert!(!text.contains("kestr"), "{text}");
     }
 
     #[test]
