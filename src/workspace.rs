@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 use crate::command::values::HostPath;
 use crate::error::{Code, Error};
 use crate::policy::{Disk, Policy};
@@ -139,6 +142,40 @@ impl Workspace {
             Error::invalid(parameter, format!("{}: {problem}", path.display()))
         })?;
         Ok((path, text))
+    }
+}
+
+/// The files that docker reads before a build; it would wait for the other end of a pipe until its
+/// time limit. A Dockerfile without a folder lies in the context.
+///
+/// # Errors
+/// DKR-004.
+pub fn demand_no_pipe(context: &Path, dockerfile: Option<&Path>) -> Result<(), Error> {
+    let dockerfile = context.join(dockerfile.unwrap_or(Path::new("Dockerfile")));
+    let mut of_dockerfile = dockerfile.clone().into_os_string();
+    of_dockerfile.push(".dockerignore");
+    for file in [context.join(".dockerignore"), of_dockerfile.into(), dockerfile] {
+        if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let message = format!("{} is not a regular file", file.display());
+            return Err(Error::invalid("context", message));
+        }
+    }
+    Ok(())
+}
+
+/// Moves a file and never replaces one, where the file system can do that in one step; some cannot.
+///
+/// # Errors
+/// `AlreadyExists`, and whatever the disk says.
+pub fn move_to_free_place(from: &Path, to: &Path) -> std::io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            if to.symlink_metadata().is_ok() {
+                return Err(std::io::ErrorKind::AlreadyExists.into());
+            }
+            std::fs::rename(from, to)
+        }
+        moved => Ok(moved?),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::stage::Stage;
-use crate::wire::{LATEST_LEGACY, Wire};
+use crate::wire::{LATEST_LEGACY, Transport, Wire};
 
 /// Like the real one it writes under a name of its own, which it leaves when it is killed.
 const SAVES_FOREVER: &str = r#"
@@ -42,6 +42,22 @@ async fn a_cancelled_save_leaves_no_file() {
     crate::processes::eventually("it writes", within, || stage.text("begun") == "begun\n").await;
     wire.notify("notifications/cancelled", json!({"requestId": id})).await;
     let within = std::time::Duration::from_secs(1);
+    crate::processes::eventually("nothing is left", within, || {
+        std::fs::read_dir(stage.workspace()).unwrap().count() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_save_of_a_server_that_was_killed_leaves_no_file() {
+    let stage = Stage::script(SAVES_FOREVER);
+    let mut wire = Wire::connect(&stage, Transport::Pipes, LATEST_LEGACY).await;
+    let call = json!({"name": "save-image", "arguments": {"image": "app:1", "path": "app.tar"}});
+    wire.request("tools/call", call).await;
+    let within = std::time::Duration::from_secs(10);
+    crate::processes::eventually("it writes", within, || stage.text("begun") == "begun\n").await;
+    assert!(!stage.workspace().join("app.tar").exists(), "it is there only when it is whole");
+    crate::processes::signal(wire.pid(), rustix::process::Signal::KILL);
     crate::processes::eventually("nothing is left", within, || {
         std::fs::read_dir(stage.workspace()).unwrap().count() == 0
     })

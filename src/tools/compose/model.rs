@@ -2,7 +2,7 @@
 //! exactly the bytes that were checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::policy::{Disk, Policy, Refusal};
+use crate::workspace::demand_no_pipe;
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -50,7 +51,7 @@ pub(super) struct Vetted(Resolved);
 /// names, docker is asked about: a volume that exists can be a folder of the host.
 ///
 /// # Errors
-/// DKR-014 that lists every violation.
+/// DKR-014 that lists every violation; DKR-004 for a pipe that a build would wait for.
 pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, Error> {
     let policy = docker.policy();
     let in_model = judge(policy, &resolved)?;
@@ -58,10 +59,18 @@ pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, E
     let findings = std::iter::once(in_model)
         .chain(volumes.iter().map(|volume| policy.volume(volume, &Disk)))
         .chain(networks.iter().map(|network| policy.network(network, &Disk)));
-    match findings.filter_map(Result::err).reduce(Refusal::and) {
-        Some(refusal) => Err(refusal.into()),
-        None => Ok(Vetted(resolved)),
+    if let Some(refusal) = findings.filter_map(Result::err).reduce(Refusal::and) {
+        return Err(refusal.into());
     }
+    for (name, service) in &resolved.model.services {
+        let Some(context) = service.build_context().map(Path::new).filter(|it| it.is_absolute())
+        else {
+            continue;
+        };
+        let no_pipe = demand_no_pipe(context, service.dockerfile().map(Path::new));
+        no_pipe.map_err(|error| error.with("service", name.as_str()))?;
+    }
+    Ok(Vetted(resolved))
 }
 
 /// What the policy says of the model alone.

@@ -87,6 +87,11 @@ impl Service {
         self.build.as_ref()?.get("context")?.as_str()
     }
 
+    /// Of the build, relative to its context.
+    pub(super) fn dockerfile(&self) -> Option<&str> {
+        self.build.as_ref()?.get("dockerfile")?.as_str()
+    }
+
     /// The further names that its image gets when it is built.
     pub(super) fn build_tags(&self) -> Vec<String> {
         let tags = self.build.as_ref().and_then(|build| build.get("tags")?.as_array());

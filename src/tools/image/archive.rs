@@ -13,7 +13,7 @@ use crate::command::images::{InspectImages, ListImages};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, HostPath, ImageRef};
 use crate::command::{Command, Effect, Hazard, Invocation, Output};
-use crate::docker::Docker;
+use crate::docker::{Docker, Guarded};
 use crate::error::{Code, Error};
 use crate::policy::Disk;
 use crate::tools::batches::in_batches;
@@ -21,6 +21,7 @@ use crate::tools::confirm::token;
 use crate::tools::protect::judge_name;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::workspace::move_to_free_place;
 
 const TIMEOUT_SECONDS: u64 = 1800;
 
@@ -95,7 +96,7 @@ impl Tool for SaveImage {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        let place = Place::reserve(path)?;
+        let place = Place::beside(path, &context.docker)?;
         context.docker.progress().say(format!(
             "saving {} ({})",
             self.image,
@@ -214,34 +215,32 @@ fn explained(mut error: Error) -> Error {
     error
 }
 
-/// The place of a file that is written, which is empty again unless it was filled.
+/// The place of a file that is written, of which nothing is to be seen until it is whole, also when
+/// this server is killed meanwhile.
 struct Place {
     path: PathBuf,
     /// A folder beside it, because docker writes under a name of its own, which a killed client
     /// leaves behind.
     folder: PathBuf,
-    is_filled: bool,
+    _guard: Option<Guarded>,
 }
 
 impl Place {
-    /// Takes the name, so that nobody else's file is written over.
-    fn reserve(path: PathBuf) -> Result<Self, Error> {
+    fn beside(path: PathBuf, docker: &Docker) -> Result<Self, Error> {
         let folder = path.with_file_name(format!(".docker-mcp-{}", token()?));
+        let guard = docker.guard(&folder);
         std::fs::create_dir(&folder).map_err(|error| not_written(&folder, &error))?;
-        let mut place = Self { path, folder, is_filled: true };
-        std::fs::File::create_new(&place.path).map_err(|error| not_written(&place.path, &error))?;
-        place.is_filled = false;
-        Ok(place)
+        Ok(Self { path, folder, _guard: guard })
     }
 
     fn unfinished(&self) -> PathBuf {
         self.folder.join("image.tar")
     }
 
-    fn fill(mut self) -> Result<(PathBuf, u64), Error> {
-        let moved = std::fs::rename(self.unfinished(), &self.path);
+    /// Somebody else's file of that name, which has come meanwhile, is not written over.
+    fn fill(self) -> Result<(PathBuf, u64), Error> {
+        let moved = move_to_free_place(&self.unfinished(), &self.path);
         moved.map_err(|error| not_written(&self.path, &error))?;
-        self.is_filled = true;
         let size = self.path.metadata().map_err(|error| not_written(&self.path, &error))?.len();
         Ok((self.path.clone(), size))
     }
@@ -249,9 +248,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if !self.is_filled {
-            let _gone = std::fs::remove_file(&self.path);
-        }
         let _gone = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -350,22 +346,30 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_empty_again_unless_it_was_filled() {
+    fn nothing_is_seen_of_a_file_until_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.tar");
-        let is_empty = || std::fs::read_dir(folder.path()).unwrap().next().is_none();
-        let place = Place::reserve(path.clone()).unwrap();
+        let beside = || {
+            let place = folder.path().join(".docker-mcp-x");
+            std::fs::create_dir(&place).unwrap();
+            Place { path: path.clone(), folder: place, _guard: None }
+        };
+        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        let place = beside();
         std::fs::write(place.folder.join(".docker_temp_1"), "half").unwrap();
+        assert!(!path.exists());
         drop(place);
-        assert!(is_empty());
+        assert_eq!(count(), 0);
 
-        let place = Place::reserve(path.clone()).unwrap();
+        let place = beside();
         std::fs::write(place.unfinished(), "whole").unwrap();
         assert_eq!(place.fill().unwrap(), (path.clone(), 5));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(count(), 1);
 
-        assert!(Place::reserve(path.clone()).is_err());
+        let place = beside();
+        std::fs::write(place.unfinished(), "another").unwrap();
+        assert!(place.fill().unwrap_err().message.contains("exists"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(count(), 1);
     }
 }

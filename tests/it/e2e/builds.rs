@@ -55,6 +55,21 @@ async fn a_build_is_told_in_few_lines_and_the_second_one_comes_from_the_cache() 
 }
 
 #[tokio::test]
+async fn a_pipe_that_docker_would_wait_for_is_refused() {
+    let Some(world) = World::enter("build-pipe") else { return };
+    let mut session = world.session().await;
+    world.file("app/Dockerfile", "FROM scratch\n");
+    for name in [".dockerignore", "Dockerfile.dockerignore"] {
+        let file = world.workspace().join("app").join(name);
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, &file, kind, mode, 0).unwrap();
+        let told = session.fails("DKR-004", "build-image", json!({"context": "app"})).await;
+        assert!(told.contains(&format!("{name} is not a regular file")), "{told}");
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_multi_stage_build_that_fails_is_explained_in_two_kilobytes() {
     let Some(world) = World::enter("build-fails") else { return };
     let mut session = world.session().await;

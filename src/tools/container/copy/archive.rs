@@ -25,7 +25,7 @@ const PASSED: OFlags = OFlags::RDONLY;
 /// Writes the file or folder `from`, an absolute path without links, as `name`.
 ///
 /// # Errors
-/// For a link where none was, a file that is neither file, folder nor link, one that shrinks
+/// For a link where none was, when it is neither file, folder nor link, for a file that shrinks
 /// meanwhile, and whatever the disk or `out` says.
 pub(super) fn write(from: &Path, name: &OsStr, out: impl Write) -> io::Result<()> {
     let mut folder = rustix::fs::open("/", PASSED | FOLDER, Mode::empty())?;
@@ -95,6 +95,8 @@ impl<W: Write> Archive<W> {
                 self.pad(size)
             }
             FileType::Directory => Err(other(name, "lies too deep")),
+            // Within a folder a pipe, a socket or a device is left out.
+            _ if levels < LEVELS => Ok(()),
             _ => Err(other(name, "is neither a file nor a folder")),
         }
     }
@@ -230,6 +232,9 @@ mod tests {
         fs::write(from.join("sub").join(&long).join("b"), "x".repeat(512)).unwrap();
         symlink("/etc/passwd", from.join("link")).unwrap();
         symlink(&long, from.join("sub/long")).unwrap();
+        // Left out.
+        let socket = from.join("sub/socket");
+        let _listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
         for path in [from.clone(), from.join("sub"), from.join("sub").join(&long)] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o750)).unwrap();
         }

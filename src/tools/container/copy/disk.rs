@@ -6,13 +6,12 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-
 use super::NAMES;
+use crate::docker::Guarded;
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::confirm::{Doomed, token};
+use crate::workspace::move_to_free_place;
 
 /// So many bytes of two files are compared at once.
 const PART: usize = 64 << 10;
@@ -26,43 +25,97 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
-/// The files below a path, or the one that it is. Links count as files and are not followed.
+/// The files below a path, or the one that it is. Links are not followed, and told apart. Below a
+/// folder pipes, sockets and devices are left out, and told.
 ///
 /// # Errors
 /// DKR-004 for what is neither a file nor a folder, and what cannot be read.
 pub(super) fn count(path: &Path) -> Result<Found, Error> {
-    let mut found = Found::default();
-    let mut left = vec![path.to_owned()];
-    while let Some(path) = left.pop() {
-        let metadata = fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
-        if metadata.is_dir() {
-            left.extend(entries(&path)?);
-        } else if metadata.is_file() || metadata.is_symlink() {
-            found.files += 1;
-            found.bytes += if metadata.is_file() { metadata.len() } else { 0 };
-        } else {
-            let message = format!("{}: is neither a file nor a folder", path.display());
-            return Err(Error::invalid("source", message));
-        }
-    }
+    let (mut found, others) = walk(path)?;
+    found.notes.extend(left_out(path, &others));
     Ok(found)
 }
 
+/// The second are those that are neither file, folder nor link.
+fn walk(path: &Path) -> Result<(Found, Vec<PathBuf>), Error> {
+    let mut found = Found::default();
+    let (mut links, mut others) = (0, vec![]);
+    let mut left = vec![path.to_owned()];
+    while let Some(inner) = left.pop() {
+        let metadata = fs::symlink_metadata(&inner).map_err(|error| failed(&inner, &error))?;
+        if metadata.is_dir() {
+            left.extend(entries(&inner)?);
+        } else if metadata.is_file() {
+            found.files += 1;
+            found.bytes += metadata.len();
+        } else if metadata.is_symlink() {
+            links += 1;
+        } else if inner == path {
+            let message = format!("{}: is neither a file nor a folder", inner.display());
+            return Err(Error::invalid("source", message));
+        } else {
+            others.push(inner);
+        }
+    }
+    match links {
+        0 => {}
+        1 => found.notes.push("1 symbolic link is copied as such, not what it leads to".to_owned()),
+        _ => found
+            .notes
+            .push(format!("{links} symbolic links are copied as such, not what they lead to")),
+    }
+    Ok((found, others))
+}
+
+fn left_out(path: &Path, others: &[PathBuf]) -> Option<String> {
+    let below = |other: &PathBuf| other.strip_prefix(path).unwrap_or(other).display().to_string();
+    let mut names: Vec<String> = others.iter().map(below).collect();
+    sort::by(&mut names, Ord::cmp);
+    let more = names.len().saturating_sub(NAMES);
+    names.truncate(NAMES);
+    names.extend((more > 0).then(|| format!("{more} more")));
+    let names = Some(names.join(", ")).filter(|names| !names.is_empty())?;
+    Some(format!("left out, because they are neither files nor folders: {names}"))
+}
+
 /// A new folder beside the destination, which is gone in the end, whatever happens.
-pub(super) struct Staging(PathBuf);
+pub(super) struct Staging {
+    folder: PathBuf,
+    _guard: Option<Guarded>,
+}
 
 impl Staging {
+    /// `guard` removes it when the server is killed.
+    ///
     /// # Errors
     /// DKR-004 when the folder of the destination cannot be written.
-    pub(super) fn beside(target: &Path) -> Result<Self, Error> {
+    pub(super) fn beside(
+        target: &Path,
+        guard: impl Fn(&Path) -> Option<Guarded>,
+    ) -> Result<Self, Error> {
         let folder = target.with_file_name(format!(".docker-mcp-copy-{}", token()?));
+        let guard = guard(&folder);
         fs::create_dir(&folder).map_err(|error| failed(&folder, &error))?;
-        Ok(Self(folder))
+        Ok(Self { folder, _guard: guard })
     }
 
     /// Where docker puts it.
     pub(super) fn place(&self, target: &Path) -> PathBuf {
-        self.0.join(target.file_name().unwrap_or_default())
+        self.folder.join(target.file_name().unwrap_or_default())
+    }
+
+    /// Takes out what is neither file nor folder, and says so: a pipe holds up whoever reads it, and
+    /// a device of a container is none of this machine.
+    ///
+    /// # Errors
+    /// As [`count`].
+    pub(super) fn leave_out_others(&self, target: &Path) -> Result<Option<String>, Error> {
+        let place = self.place(target);
+        let (_, others) = walk(&place)?;
+        for other in &others {
+            fs::remove_file(other).map_err(|error| failed(other, &error))?;
+        }
+        Ok(left_out(&place, &others))
     }
 
     /// How what came gets to where it belongs; folders that are there keep what else is in them.
@@ -91,7 +144,10 @@ impl Staging {
                     fs::rename(from, to).map_err(|error| failed(to, &error))?;
                     found.overwritten.extend(old.is_lost.then(|| to.display().to_string()));
                 }
-                None => move_to_free_place(from, to)?,
+                None => move_to_free_place(from, to).map_err(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => has_changed(to),
+                    _ => failed(to, &error),
+                })?,
             }
         }
         Ok(found)
@@ -150,21 +206,6 @@ pub(super) fn lost(moves: &[Move]) -> Vec<Doomed> {
     all
 }
 
-/// Never replaces anything, where the file system can do that in one step; some cannot.
-fn move_to_free_place(from: &Path, to: &Path) -> Result<(), Error> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(has_changed(to)),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            if fs::symlink_metadata(to).is_ok() {
-                return Err(has_changed(to));
-            }
-            fs::rename(from, to).map_err(|error| failed(to, &error))
-        }
-        Err(errno) => Err(failed(to, &errno.into())),
-    }
-}
-
 fn has_changed(path: &Path) -> Error {
     let message = format!("{} has come or changed just now, and stays as it is", path.display());
     Error::new(Code::WrongState, message).hint("repeat the call to see what it would replace")
@@ -199,8 +240,8 @@ fn is_same(from: &Path, there: &Path) -> io::Result<bool> {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "a folder could not be removed");
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(folder = %self.folder.display(), %error, "a folder could not be removed");
         }
     }
 }
@@ -283,7 +324,7 @@ mod tests {
             fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
             fs::write(folder.join(file), text).unwrap();
         }
-        let staging = Staging::beside(&target).unwrap();
+        let staging = Staging::beside(&target, |_| None).unwrap();
         let came = staging.place(&target);
         fs::create_dir_all(came.join("sub")).unwrap();
         fs::write(came.join("same"), "new").unwrap();
@@ -301,7 +342,7 @@ mod tests {
         );
 
         // A file where a folder is: nothing is moved.
-        let staging = Staging::beside(&target).unwrap();
+        let staging = Staging::beside(&target, |_| None).unwrap();
         fs::write(staging.place(&target), "file").unwrap();
         assert!(put_in_place(&staging, &target).is_err());
         drop(staging);
@@ -313,7 +354,7 @@ mod tests {
     fn what_would_be_lost_is_named_and_what_has_changed_since_stays() {
         let folder = folder("lost");
         let target = folder.join("out");
-        let staging = Staging::beside(&target).unwrap();
+        let staging = Staging::beside(&target, |_| None).unwrap();
         let came = staging.place(&target);
         for root in [&came, &target] {
             fs::create_dir(root).unwrap();
@@ -350,11 +391,35 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_not_copied_and_a_link_is_not_followed() {
+    fn a_socket_is_left_out_and_a_link_is_not_followed() {
         let folder = folder("count");
         std::os::unix::fs::symlink("/etc", folder.join("link")).unwrap();
         fs::write(folder.join("file"), "abc").unwrap();
-        assert_eq!(count(&folder).unwrap(), Found { files: 2, bytes: 3, ..Found::default() });
+        fs::create_dir(folder.join("sub")).unwrap();
+        let socket = folder.join("sub/socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let found = count(&folder).unwrap();
+        assert_eq!((found.files, found.bytes), (1, 3));
+        assert_eq!(
+            found.notes,
+            [
+                "1 symbolic link is copied as such, not what it leads to",
+                "left out, because they are neither files nor folders: sub/socket"
+            ]
+        );
+        assert!(count(&socket).is_err());
+
+        let target = folder.join("out");
+        let staging = Staging::beside(&target, |_| None).unwrap();
+        let came = staging.place(&target);
+        fs::create_dir(&came).unwrap();
+        fs::write(came.join("file"), "abc").unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(came.join("socket")).unwrap();
+        let told = staging.leave_out_others(&target).unwrap().unwrap();
+        assert!(told.ends_with(": socket"), "{told}");
+        assert_eq!(put_in_place(&staging, &target).unwrap().notes, Vec::<String>::new());
+        assert_eq!(entries(&target).unwrap(), [target.join("file")]);
+        drop(staging);
         assert!(count(Path::new("/dev/null")).is_err());
         fs::remove_dir_all(&folder).unwrap();
     }

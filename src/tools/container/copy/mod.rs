@@ -117,7 +117,7 @@ impl Out<'_> {
             })?;
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        let staging = Staging::beside(&target)?;
+        let staging = Staging::beside(&target, |folder| self.context.docker.guard(folder))?;
         let copy = Act(outward(id, self.path, &staging.place(&target), &target));
         self.context.docker.progress().say(format!("copying {}", self.path));
         self.context
@@ -126,8 +126,11 @@ impl Out<'_> {
             .await
             .map_err(|error| error.with("container", name).command(shown.to_string()))?;
         let to = target.clone();
-        let planned = in_background(move || Ok((staging.moves(&to)?, staging)));
-        let (moves, staging) = planned.await?;
+        let planned = in_background(move || {
+            let left_out = staging.leave_out_others(&to)?;
+            Ok((staging.moves(&to)?, left_out, staging))
+        });
+        let (moves, left_out, staging) = planned.await?;
         let lost = disk::lost(&moves);
         if !lost.is_empty() || self.confirm.is_some() {
             let (confirmations, commands) = (&self.context.confirmations, [shown.clone()]);
@@ -139,7 +142,8 @@ impl Out<'_> {
             }
         }
         let to = target.clone();
-        let found = in_background(move || staging.put_in_place(&to, &moves)).await?;
+        let mut found = in_background(move || staging.put_in_place(&to, &moves)).await?;
+        found.notes.extend(left_out);
         Ok(Change::Done(reply(found, target.display().to_string(), &shown)))
     }
 }

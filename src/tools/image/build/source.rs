@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::policy::Disk;
 use crate::tools::Context;
 use crate::tools::build_log::Dockerfile;
+use crate::workspace::demand_no_pipe;
 
 /// What is read of a Dockerfile, to find a line of it.
 const DOCKERFILE_MAX: u64 = 256 << 10;
@@ -61,6 +62,7 @@ impl Source {
             source.dockerfile = Some((name.to_owned(), text));
             source.file = tool.dockerfile.is_some().then_some(file);
         }
+        demand_no_pipe(&folder, source.file.as_deref())?;
         source.context = folder.display().to_string();
         Ok(source)
     }
