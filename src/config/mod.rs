@@ -123,7 +123,8 @@ pub struct Settings {
     /// Seconds until a command that changes something is stopped, unless the tool has a limit of its own.
     #[arg(long, env = "DOCKER_MCP_CHANGE_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
     pub change_timeout: u64,
-    /// How often a failed command is tried at most; only reads, and only what was never sent.
+    /// How often a failed command is tried at most: what only reads, and what was never sent to a
+    /// daemon that was there a moment ago.
     #[arg(long, env = "DOCKER_MCP_RETRY_ATTEMPTS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10), value_name = "N", global = true)]
     pub retry_attempts: u32,
     /// Milliseconds before the second attempt; twice as long before the third.

@@ -496,6 +496,8 @@ async fn docker_gets_the_variables_of_the_list_and_no_other() {
             ("DOCKER_MCP_RETRY_ATTEMPTS", "1"),
             ("LOG_LEVEL", "error"),
             ("NPM_TOKEN", "0123456789abcdef"),
+            // Builds would fail for a folder that is gone.
+            ("TMPDIR", "/no/such/folder"),
             ("LD_LIBRARY_PATH", "/nowhere"),
             ("COMPOSE_FILE", "/etc/passwd"),
             ("COMPOSE_PROFILES", "debug"),

@@ -65,6 +65,9 @@ async fn a_pipe_that_docker_would_wait_for_is_refused() {
         rustix::fs::mknodat(rustix::fs::CWD, &file, kind, mode, 0).unwrap();
         let told = session.fails("DKR-004", "build-image", json!({"context": "app"})).await;
         assert!(told.contains(&format!("{name} is not a regular file")), "{told}");
+        let compose = json!({"project_name": world.prefix, "compose_yaml": "services:\n  app:\n    build: app\n"});
+        let told = session.fails("DKR-004", "compose-build", compose).await;
+        assert!(told.contains(&format!("{name} is not a regular file")), "{told}");
         std::fs::remove_file(file).unwrap();
     }
 }
