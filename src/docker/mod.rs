@@ -48,7 +48,7 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
-        let (versions, watch, answered) = Default::default();
+        let (versions, watch, answered) = (OnceCell::new(), Watch::default(), Mutex::default());
         Self { runner, retry, redactor, policy, versions, watch, answered }
     }
 
@@ -299,7 +299,7 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
         // Docker's own complaint is the last thing in the common pipe.
         Streams::Merged(_) => output.stdout.lines().next_back().unwrap_or_default(),
     };
-    let mut error = diagnose::diagnose(
+    let error = diagnose::diagnose(
         program,
         invocation.verb(),
         Some(output.exit_code),
@@ -309,9 +309,8 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
     // Without the plugin `docker` reads compose's own options and stumbles over the first one.
     let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;
     if plugin_missing && output.exit_code == 125 {
-        error.code = Code::DockerMissing;
-        error.message = format!("the compose plugin is missing: docker says {}", error.message);
-        return error.hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
+        let message = format!("the compose plugin is missing: docker says {}", error.message);
+        return Error::new(Code::DockerMissing, message).hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
     }
     error
 }

@@ -103,14 +103,18 @@ pub fn reap(input: impl BufRead) {
     for group in groups {
         let _gone = kill_process_group(group, Signal::KILL);
     }
-    for folder in left.iter().map(Path::new).filter(|folder| folder.is_absolute()) {
-        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    for folder in left.iter().map(Path::new).filter(|folder| is_ours(folder)) {
         // Who writes into it may need a moment to be gone.
-        for _ in 0..if name.starts_with(FOLDERS) { 5 } else { 0 } {
+        for _ in 0..5 {
             if std::fs::remove_dir_all(folder).is_ok() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    folder.is_absolute() && name.is_some_and(|name| name.starts_with(FOLDERS))
 }
