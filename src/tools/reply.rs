@@ -126,12 +126,19 @@ impl IntoAnswer for super::confirm::Plan {
 /// What a program has printed is the answer proper, also when it is nothing.
 const OUTPUT: [&str; 2] = ["stdout", "stderr"];
 
+/// Variables and their like, in replies and in documents of docker: one that is empty is there.
+const PAIRS: [&str; 6] = ["annotations", "args", "driver_opts", "environment", "labels", "options"];
+
 /// Takes out what says nothing: nulls, empty texts, empty lists and maps. When nothing would be
 /// left, the first list stays: an empty list is an answer too.
 fn lean(value: &mut Value, top: bool) {
     match value {
         Value::Object(members) => {
-            members.values_mut().for_each(|member| lean(member, false));
+            let is_pairs = |name: &str| PAIRS.iter().any(|pairs| pairs.eq_ignore_ascii_case(name));
+            members
+                .iter_mut()
+                .filter(|(name, member)| !(is_pairs(name) && member.is_object()))
+                .for_each(|(_, member)| lean(member, false));
             let answer =
                 members.iter().find(|(_, member)| member.is_array()).map(|(name, _)| name.clone());
             members.retain(|name, member| match member {
@@ -166,6 +173,8 @@ mod tests {
             answer(json!({"name": "web", "ports": [], "x": {"a": "", "ok": false}})),
             json!({"name": "web", "x": {"ok": false}})
         );
+        let pairs = json!({"environment": {"A": "", "B": null}, "raw": {"Labels": {"x": ""}}});
+        assert_eq!(answer(pairs.clone()), pairs, "an empty variable is there, and empty");
         let silent = json!({"exit_code": 0, "stdout": "", "stderr": "", "notes": []});
         assert_eq!(answer(silent), json!({"exit_code": 0, "stdout": "", "stderr": ""}));
         let none = Listing { list: "images", reply: json!({"images": [], "total": 1}) };
