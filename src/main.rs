@@ -46,7 +46,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     raise_limit_of_descriptors();
     let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
     for secret in config::secrets_of_the_environment(&cli.settings.pass_env) {
-        redactor.learn(&secret);
+        redactor.learn_own(&secret);
     }
     logging::start(&cli.settings, Arc::clone(&redactor))?;
     let dispatcher = dispatcher(&cli.settings, &redactor)?;

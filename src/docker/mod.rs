@@ -253,9 +253,7 @@ impl Docker {
                     if invocation.asks_the_daemon() {
                         *self.shared.answered() = Some(Instant::now());
                     }
-                    if holds_secrets(invocation) {
-                        self.redactor().learn_from_text(&output.stdout);
-                    }
+                    self.learn(invocation, &output.stdout);
                     return Ok(output);
                 }
                 Ok(output) => failure(invocation, &output),
@@ -282,13 +280,17 @@ impl Docker {
             attempt += 1;
         }
     }
-}
 
-/// Documents that have the environment of containers in them, whole.
-fn holds_secrets(invocation: &Invocation) -> bool {
-    match invocation.program() {
-        Program::Compose => invocation.verb() == "config",
-        Program::Docker => invocation.verb() == "inspect",
+    /// Documents have the environment of containers in them, whole; documents and lists say what
+    /// is called how.
+    fn learn(&self, invocation: &Invocation, stdout: &str) {
+        let verb = invocation.verb();
+        if matches!(verb, "inspect" | "config") {
+            self.redactor().learn_from_text(stdout);
+        }
+        if matches!(verb, "inspect" | "config" | "ls") {
+            self.redactor().learn_names(stdout);
+        }
     }
 }
 

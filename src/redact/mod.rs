@@ -14,6 +14,7 @@ mod headers;
 mod judgement;
 mod keys;
 mod lines;
+mod names;
 mod scan;
 mod shapes;
 mod taint;
@@ -27,7 +28,7 @@ use serde_json::Value;
 
 pub use keys::is_secret_key;
 pub use lines::Lines;
-use taint::Taint;
+use taint::{Origin, Taint};
 use values::is_harmless;
 
 /// What stands for a secret. Arguments that contain it are refused ([`contains_marker`]), or a
@@ -58,10 +59,19 @@ impl Redactor {
     /// Masks this exact value from now on, wherever it occurs.
     ///
     /// Values under 8 bytes and common ones (`localhost`, `postgres`, paths) are not learned:
-    /// they would turn up where they are no secret.
+    /// they would turn up where they are no secret. Nor is one searched for that is a name too
+    /// ([`Self::learn_names`]): it is masked where it stands beside a secret name.
     pub fn learn(&self, secret: &str) {
         if self.enabled {
-            self.taint.learn(secret);
+            self.taint.learn(secret, Origin::Session);
+        }
+    }
+
+    /// The same of the server's own environment: no object of docker's that is named after such a
+    /// value makes it readable.
+    pub fn learn_own(&self, secret: &str) {
+        if self.enabled {
+            self.taint.learn(secret, Origin::Own);
         }
     }
 
@@ -74,8 +84,28 @@ impl Redactor {
         }
     }
 
-    /// The same of the arguments of a call, at any depth.
+    /// Learns what is called how, and what stands in variables that are no secrets, in JSON that
+    /// docker has printed: documents and lists.
+    pub fn learn_names(&self, json: &str) {
+        let documents = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        if self.enabled {
+            documents.map_while(Result::ok).for_each(|document| self.names_of(&document));
+        }
+    }
+
+    fn names_of(&self, document: &Value) {
+        names::names_in(document, &mut |open, text| {
+            // The password in an address is not open because the address is.
+            self.taint.learn_name(open, &replace(text, scan::secrets(text)).text);
+        });
+    }
+
+    /// Secrets and names of the arguments of a call, at any depth.
     pub fn learn_from(&self, value: &Value) {
+        if !self.enabled {
+            return;
+        }
+        self.names_of(value);
         // Values beside a secret name are learned as they are masked.
         self.json(&mut value.clone());
         self.learn_from_texts(value);

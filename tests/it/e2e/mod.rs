@@ -40,6 +40,7 @@ mod recorder;
 mod recreate;
 mod registry;
 mod run;
+mod secrets;
 mod session;
 mod system;
 mod volumes;
