@@ -12,6 +12,7 @@ pub use runner::{Line, Runner, Settings};
 pub use trail::Trail;
 pub use watch::Heard;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::Pin;
@@ -130,6 +131,11 @@ impl Docker {
     /// The docker command that is configured, as it may be shown.
     pub fn program(&self) -> String {
         self.shared.runner.program()
+    }
+
+    /// The variables that docker itself gets, and compose files with it.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        self.shared.runner.variables()
     }
 
     /// What the operator allows.

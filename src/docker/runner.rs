@@ -1,5 +1,6 @@
 //! The only place that starts docker.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -84,6 +85,14 @@ enum Ending {
 }
 
 impl Runner {
+    /// The environment of every child, as far as it is text.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): &(OsString, OsString)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
+        self.settings.environment.iter().filter_map(text).collect()
+    }
+
     pub fn new(settings: Settings) -> Self {
         let [slots, long_slots] = [settings.slots; 2].map(Semaphore::new);
         Self { settings, slots, long_slots, reaper: OnceLock::new() }

@@ -3,7 +3,7 @@
 use std::fs::FileType;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::paths::{FileKind, Located, Paths};
 use super::prescan::{Files, MAX_BYTES};
@@ -18,6 +18,12 @@ impl Paths for Disk {
 }
 
 impl Files for Disk {
+    fn link_to_nothing(&self, path: &Path) -> Option<PathBuf> {
+        let is_missing = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+        let leads_nowhere = path.metadata().err().is_some_and(|error| is_missing(&error));
+        if leads_nowhere { path.read_link().ok() } else { None }
+    }
+
     fn read(&self, path: &Path) -> Result<String, String> {
         let metadata = path.metadata().map_err(|error| error.to_string())?;
         // A pipe or a device would never end.
@@ -84,12 +90,10 @@ fn kind(file_type: FileType) -> FileKind {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
-
-    use super::*;
 
     /// A folder of its own, which is removed with it.
     struct Folder(PathBuf);
@@ -139,6 +143,10 @@ mod tests {
             assert_eq!(located(unknown).1, FileKind::Unknown, "{unknown}");
         }
         assert_eq!(Disk.locate(Path::new("relative")).kind, FileKind::Unknown);
+        assert_eq!(Disk.link_to_nothing(&at("broken")).unwrap(), Path::new("nowhere"));
+        for other in ["good", "loop", "data", "absent", "broken/x"] {
+            assert_eq!(Disk.link_to_nothing(&at(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -37,10 +37,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use allow::{Allow, KNOWN as KNOWN_EXCEPTIONS};
+pub use compose::CONTAINERS_MAX;
 pub use disk::Disk;
 pub use paths::{Access, FileKind, Located, Paths, Root, Use};
 pub use pattern::Pattern;
-pub use prescan::{Files, Lines, Reference, ReferenceKind, Scan, ScanError, Source, scan};
+pub use prescan::{
+    Files, Inclusion, Lines, PortList, Prescanned, Reference, ReferenceKind, Scan, ScanError,
+    Source, Unscanned, scan,
+};
 pub use refusal::{Refusal, Violation};
 pub use rule::{ALL as RULES, Rule, Switch};
 

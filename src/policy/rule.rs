@@ -288,27 +288,19 @@ rules! {
 
     TEXT_SIZE "compose.too_large",
         "a compose file of this size or depth cannot be checked.",
-        "use at most 256 KiB and 64 levels.",
+        "use at most 256 KiB, 64 levels and 100,000 values, each alias counted as what it stands for.",
         UNRESTRICTED;
     TEXT_CHARACTER "compose.character",
-        "YAML readers do not agree about what this character means.",
-        "use plain UTF-8 text.",
+        "a byte order mark within a text is part of a word to one YAML reader, and nothing to another.",
+        "take it out; it may only be the first character.",
         UNRESTRICTED;
     TAG "compose.tag",
-        "a tag can hide a value from a check.",
-        "write the value itself; only !reset and !override have a meaning in compose.",
-        UNRESTRICTED;
-    DOCUMENTS "compose.documents",
-        "compose would merge several documents into one.",
-        "use one document, without further lines \"---\".",
-        UNRESTRICTED;
-    ALIAS_KEY "compose.key",
-        "a key that is no plain text cannot be checked.",
-        "write the key itself.",
+        "this tag hides a value from a check.",
+        "write the value itself.",
         UNRESTRICTED;
     VARIABLE_PATH "compose.variable_path",
-        "compose reads this file before its variables can be checked.",
-        "write the path itself on one line, without \"$\" and \"~\".",
+        "it cannot be known which file compose would read.",
+        "set the variable in `environment`, or write the path itself on one line, without \"~\".",
         UNRESTRICTED;
     NESTED_PATH "compose.nested_path",
         "compose resolves paths from another folder where project_directory is no folder, and where an included file includes another one with project_directory or env_file.",
@@ -319,8 +311,8 @@ rules! {
         "copy the file into the project.",
         UNRESTRICTED;
     FILES "compose.too_many_files",
-        "files that include each other so often cannot be checked.",
-        "use fewer files.",
+        "so much cannot be checked before compose reads it.",
+        "use fewer or smaller files.",
         UNRESTRICTED;
 
     TARGET "target.host_powerful",

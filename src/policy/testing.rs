@@ -71,6 +71,10 @@ impl Machine {
         self.files.insert(path.into(), (kind, String::new()));
     }
 
+    pub(super) fn link(&mut self, path: &str, target: &str) {
+        self.links.insert(path.into(), target.into());
+    }
+
     pub(super) fn write(&mut self, path: &str, text: &str) {
         self.files.insert(path.into(), (FileKind::File, text.to_owned()));
     }
@@ -98,6 +102,11 @@ impl Paths for Machine {
 }
 
 impl Files for Machine {
+    fn link_to_nothing(&self, path: &Path) -> Option<PathBuf> {
+        let target = self.links.get(path)?;
+        (!self.files.contains_key(target)).then(|| target.clone())
+    }
+
     fn read(&self, path: &Path) -> Result<String, String> {
         let text = self.files.get(path).map(|(_, text)| text.clone());
         text.ok_or_else(|| "no such file".to_owned())

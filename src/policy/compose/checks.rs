@@ -10,7 +10,7 @@ use crate::command::values::{ContainerName, VolumeName};
 use crate::policy::refusal::{Place, plain, shown};
 use crate::policy::{rights, rule};
 
-const REPLICAS_MAX: u64 = 20;
+pub(super) const REPLICAS_MAX: u64 = 20;
 const STOP_GRACE_MAX_SECONDS: f64 = 600.0;
 
 /// Runs `judge` on each word, with its place.

@@ -14,6 +14,8 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub use resources::CONTAINERS_MAX;
+
 use std::borrow::Cow;
 
 use serde_json::Value;

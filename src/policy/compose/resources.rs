@@ -11,6 +11,9 @@ use crate::command::values::EnvName;
 use crate::policy::refusal::{Place, plain};
 use crate::policy::{rights, rule};
 
+/// What one call may start; the largest stacks that people publish have about a hundred.
+pub const CONTAINERS_MAX: u64 = 200;
+
 pub(super) static PROJECT: Shape = Object(&[
     ("configs", Named(&CONTENT)),
     ("include", Deny(&rule::UNRESOLVED)),
@@ -74,6 +77,19 @@ fn services(vetting: &mut Vetting<'_>, services: &Value, place: &Place) {
     for (name, service) in services {
         SERVICE.walk(vetting, service, &Place::service(name));
     }
+    // More of one service are refused already.
+    let replicas = services.values().map(replicas).filter(|count| *count <= checks::REPLICAS_MAX);
+    let containers: u64 = replicas.sum();
+    if containers > CONTAINERS_MAX {
+        let subject =
+            format!("{containers} containers, services times replicas, more than {CONTAINERS_MAX}");
+        vetting.findings.refuse(&rule::LIMIT, subject, place);
+    }
+}
+
+fn replicas(service: &Value) -> u64 {
+    let of = |pointer| service.pointer(pointer).and_then(word)?.parse().ok();
+    of("/deploy/replicas").or(of("/scale")).unwrap_or(1)
 }
 
 fn project_name(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {

@@ -1,6 +1,10 @@
 //! Where in the text of a compose file something stands, for what compose complains about.
 
-use saphyr_parser::{Event, Parser};
+use std::ops::ControlFlow;
+
+use libyaml_safer::EventData;
+
+use super::yaml;
 
 /// The keys and items of a text in their order, as far as it can be read.
 #[derive(Debug, Default)]
@@ -31,45 +35,51 @@ impl Lines {
     pub fn of(text: &str) -> Self {
         let mut lines = Self::default();
         let mut open: Vec<Open> = vec![];
-        for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
-            let line = span.start.line();
-            let (scalar, items) = match event {
-                Event::Scalar(text, ..) => (Some(text.into_owned()), None),
-                Event::Alias(_) => (Some(String::new()), None),
-                Event::SequenceStart(..) => (None, Some(0)),
-                Event::MappingStart(..) => (None, None),
-                Event::SequenceEnd | Event::MappingEnd => {
-                    open.pop();
-                    continue;
-                }
-                _ => continue,
-            };
-            let entry = match open.last_mut() {
-                None => None,
-                Some(Open { entry, items: Some(count), .. }) => {
-                    let name = count.to_string();
-                    *count += 1;
-                    Some(lines.add(*entry, name, line))
-                }
-                Some(Open { entry, key, .. }) => match (key.take(), &scalar) {
-                    (Some(own), _) => Some(own),
-                    (None, scalar) => {
-                        let name = scalar.clone().unwrap_or_default();
-                        *key = Some(lines.add(*entry, name, line));
-                        if scalar.is_some() {
-                            continue;
-                        }
-                        *key
-                    }
-                },
-            };
-            match (scalar, entry.and_then(|entry| lines.0.get_mut(entry))) {
-                (Some(scalar), Some(entry)) => entry.text = scalar,
-                (None, _) => open.push(Open { entry, items, key: None }),
-                _ => {}
-            }
-        }
+        let read = yaml::read(text, &mut |event, line| {
+            lines.take(event, line, &mut open);
+            ControlFlow::Continue(())
+        });
+        // What is no YAML has no lines behind it.
+        drop(read);
         lines
+    }
+
+    fn take(&mut self, event: EventData, line: usize, open: &mut Vec<Open>) {
+        let (scalar, items) = match event {
+            EventData::Scalar { value, .. } => (Some(value), None),
+            EventData::Alias { .. } => (Some(String::new()), None),
+            EventData::SequenceStart { .. } => (None, Some(0)),
+            EventData::MappingStart { .. } => (None, None),
+            EventData::SequenceEnd | EventData::MappingEnd => {
+                open.pop();
+                return;
+            }
+            _ => return,
+        };
+        let entry = match open.last_mut() {
+            None => None,
+            Some(Open { entry, items: Some(count), .. }) => {
+                let name = count.to_string();
+                *count += 1;
+                Some(self.add(*entry, name, line))
+            }
+            Some(Open { entry, key, .. }) => match (key.take(), &scalar) {
+                (Some(own), _) => Some(own),
+                (None, scalar) => {
+                    let name = scalar.clone().unwrap_or_default();
+                    *key = Some(self.add(*entry, name, line));
+                    if scalar.is_some() {
+                        return;
+                    }
+                    *key
+                }
+            },
+        };
+        match (scalar, entry.and_then(|entry| self.0.get_mut(entry))) {
+            (Some(scalar), Some(entry)) => entry.text = scalar,
+            (None, _) => open.push(Open { entry, items, key: None }),
+            _ => {}
+        }
     }
 
     /// The line of a key as compose writes it: `services.web.ports.0`, `services[web].ports[0]`.
@@ -116,6 +126,22 @@ impl Lines {
             entries.find(|(at, entry)| is_it(entry) && is_below(*at))
         });
         found.map(|(at, entry)| (self.path(at), entry.line))
+    }
+
+    /// The key and line of each value that names a variable.
+    pub fn uses_of(&self, variable: &str) -> Vec<(String, usize)> {
+        let goes_on =
+            |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let is_use = |entry: &Entry| {
+            let mut ends = entry.text.match_indices(variable).filter_map(|(at, _)| {
+                let (before, rest) = entry.text.split_at_checked(at)?;
+                let name_begins = before.ends_with('$') || before.ends_with("${");
+                name_begins.then(|| rest.get(variable.len()..))?
+            });
+            !variable.is_empty() && ends.any(|rest| !goes_on(rest))
+        };
+        let used = self.0.iter().enumerate().filter(|(_, entry)| is_use(entry));
+        used.map(|(at, entry)| (self.path(at), entry.line)).collect()
     }
 
     fn add(&mut self, parent: Option<usize>, name: String, line: usize) -> usize {
@@ -166,6 +192,15 @@ mod tests {
         assert_eq!(lines.key_at(2).unwrap(), "services.web");
         assert!(lines.key_at(4).unwrap().starts_with("services.web.image"), "{lines:?}");
         assert_eq!(Lines::of("").key_at(1), None);
+    }
+
+    #[test]
+    fn a_variable_is_found_where_it_is_used() {
+        let lines = Lines::of("a: $X\nb: [x$XY, '${X:-$Z}']\nX: X\n");
+        let keys: Vec<_> = lines.uses_of("X").into_iter().map(|(key, line)| (line, key)).collect();
+        assert_eq!(keys, [(1, "a".to_owned()), (2, "b.1".to_owned())]);
+        assert_eq!(lines.uses_of("Z"), [("b.1".to_owned(), 2)]);
+        assert_eq!(lines.uses_of("").len() + lines.uses_of("Y").len(), 0);
     }
 
     #[test]

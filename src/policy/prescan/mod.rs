@@ -3,28 +3,35 @@
 //! `docker compose config` reads every file that `include`, `extends`, `env_file` and `label_file`
 //! name, and prints lines of what it cannot parse: `env_file: /etc/shadow` is enough. So these
 //! references are collected first, from the YAML events (on raw text an escape, an anchor or a tag
-//! would hide them), and each must be a literal path that the policy allows. Nothing else is
-//! decided here: what the project means is for [`Policy::vet`](super::Policy::vet).
+//! would hide them), their variables are put in as compose will do it, and each must be a path that
+//! the policy allows. Beside them only what would make compose itself grow is counted. Nothing else
+//! is decided here: what the project means is for [`Policy::vet`](super::Policy::vet).
 //!
-//! Where YAML readers disagree about a text it is refused: compose's reader (YAML 1.1 in Go) must
-//! not see a key that ours (YAML 1.2) does not.
+//! What is valid is for compose to say: its reader and ours are of one family (`yaml.rs`), so that it
+//! sees no key that ours does not. A text that ours cannot read is refused, for its references would
+//! be unknown.
 
 mod lines;
 mod references;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod variables;
 mod walk;
+mod yaml;
 
 pub use lines::Lines;
-pub use references::{Reference, ReferenceKind, Scan, scan};
+pub use references::{Inclusion, PortList, Reference, ReferenceKind, Scan, scan};
 pub use tree::ScanError;
-pub use walk::{Files, Source};
+pub use walk::{Files, Prescanned, Source, Unscanned};
 
 /// No compose file that a person wrote is larger.
 pub(super) const MAX_BYTES: usize = 256 << 10;
 /// Levels of lists and maps; a compose file has about ten.
 const MAX_DEPTH: usize = 64;
+/// What a text may come to with its aliases expanded, which compose does in memory. Newer ones
+/// of compose have the first limit themselves; a large file of a person has a few thousand values.
+const MAX_EXPANDED: tree::Size = tree::Size { values: 100_000, bytes: 4 << 20 };
 
 use super::rule::Rule;
 

@@ -1,11 +1,9 @@
 //! The references to other files in a compose file.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::Found;
 use super::tree::{Id, Node, ScanError, Tree};
-use crate::policy::refusal::plain;
 use crate::policy::rule;
 
 /// A file that compose would read.
@@ -14,10 +12,28 @@ pub struct Reference {
     /// Counted from 1.
     pub line: usize,
     pub kind: ReferenceKind,
-    /// As it is written: literal, but relative or not.
+    /// As it is written, variables included.
     pub value: String,
-    /// For an `include`: where relative paths in that file begin, when that is not its own folder.
-    pub folder: Option<String>,
+}
+
+/// An entry of `include`. Through aliases and merges it can have several of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Inclusion {
+    /// Several files override each other.
+    pub paths: Vec<Reference>,
+    /// Where relative paths in these files begin, when that is not their own folder.
+    pub folders: Vec<Reference>,
+    pub env_files: Vec<Reference>,
+    /// Whether it says each thing once.
+    pub is_certain: bool,
+}
+
+/// A list of `ports` or `expose`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortList {
+    /// Counted from 1.
+    pub line: usize,
+    pub texts: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +68,10 @@ impl ReferenceKind {
 #[derive(Debug, Default)]
 pub struct Scan {
     pub references: Vec<Reference>,
+    pub inclusions: Vec<Inclusion>,
+    pub ports: Vec<PortList>,
+    /// How many values it comes to, each alias counted as what it stands for.
+    pub values: usize,
     pub findings: Vec<Found>,
 }
 
@@ -63,6 +83,8 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
     let mut collector = Collector {
         tree: Tree::read(text)?,
         references: BTreeSet::new(),
+        inclusions: BTreeSet::new(),
+        ports: vec![],
         budget: std::cell::Cell::new(VISITS),
     };
     let watched = collector.watched();
@@ -71,55 +93,35 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
         if watched.contains(&id) {
             continue;
         }
-        let is_one = |(key, _): &&(String, Id)| {
-            ["include", "extends", "env_file", "label_file"].contains(&key.as_str())
-        };
-        for (key, value) in entries.iter().filter(is_one).cloned().collect::<Vec<_>>() {
+        for (key, value) in entries.clone() {
             match key.as_str() {
                 "include" => collector.include(value),
                 "extends" => collector.extends(value),
                 "env_file" => collector.files(ReferenceKind::EnvFile, value),
-                _ => collector.files(ReferenceKind::LabelFile, value),
+                "label_file" => collector.files(ReferenceKind::LabelFile, value),
+                "ports" | "expose" => collector.ports(value),
+                _ => {}
             }
         }
     }
-    let Collector { mut tree, references, budget } = collector;
+    let Collector { mut tree, references, inclusions, ports, budget } = collector;
     if budget.get() == 0 {
-        tree.find(&rule::FILES, "aliases upon aliases", 1);
+        tree.find(&rule::FILES, "references upon references", 1);
     }
-    let mut literal = vec![];
-    for reference in references {
-        let Reference { kind, value, line, folder } = &reference;
-        let texts = || [Some(value), folder.as_ref()].into_iter().flatten();
-        let subject = format!("{} {}", kind.key(), plain(value));
-        // A line's end at the end is there for one reader, and not for the other.
-        let is_literal = |text: &str| {
-            text.trim() == text
-                && !text.contains('$')
-                && !text.starts_with('~')
-                && !text.contains(char::is_control)
-        };
-        if texts().any(|text| !is_literal(text)) {
-            tree.find(&rule::VARIABLE_PATH, subject, *line);
-        } else if texts().any(|text| is_remote(text)) {
-            tree.find(&rule::REMOTE_FILE, subject, *line);
-        } else if !value.is_empty() {
-            literal.push(reference);
-        }
-    }
-    Ok(Scan { references: literal, findings: tree.findings })
-}
-
-/// What compose would hand to git or to a registry.
-fn is_remote(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
-    lower.contains("://")
-        || ["git@", "oci:", "github.com/", "git:"].iter().any(|start| lower.starts_with(start))
+    Ok(Scan {
+        references: references.into_iter().collect(),
+        inclusions: inclusions.into_iter().collect(),
+        ports,
+        values: tree.values(),
+        findings: tree.findings,
+    })
 }
 
 struct Collector {
     tree: Tree,
     references: BTreeSet<Reference>,
+    inclusions: BTreeSet<Inclusion>,
+    ports: Vec<PortList>,
     /// Visits that are left: aliases can make a short text a long walk.
     budget: std::cell::Cell<usize>,
 }
@@ -162,52 +164,25 @@ impl Collector {
             _ => true,
         });
         for entry in entries {
-            if let Some(Node::Scalar(path)) = self.tree.node(entry) {
-                let path = path.clone();
-                self.add(ReferenceKind::Include, path, entry, None);
+            let mut inclusion = Inclusion { is_certain: true, ..Inclusion::default() };
+            if matches!(self.tree.node(entry), Some(Node::Scalar(_))) {
+                inclusion.paths = self.references(ReferenceKind::Include, entry);
+                self.inclusions.insert(inclusion);
                 continue;
             }
             let mut fields: Vec<(String, Id)> = vec![];
             self.fields(entry, &mut fields);
-            let of = |name: &str| -> Vec<Id> {
-                fields.iter().filter(|(key, _)| key == name).map(|(_, id)| *id).collect()
+            let mut of = |name: &str, kind| -> Vec<Reference> {
+                let values = fields.iter().filter(|(key, _)| key == name).map(|(_, id)| *id);
+                let values: Vec<Id> = values.collect();
+                inclusion.is_certain &= values.len() < 2;
+                values.into_iter().flat_map(|id| self.references(kind, id)).collect()
             };
-            let mut paths = vec![];
-            for id in of("path") {
-                self.scalars(id, &mut paths);
-            }
-            let mut folders = vec![];
-            for id in of("project_directory") {
-                self.scalars(id, &mut folders);
-            }
-            for id in of("env_file") {
-                self.files(ReferenceKind::IncludeEnvFile, id);
-            }
-            for (folder, id) in &folders {
-                self.add(ReferenceKind::ProjectDirectory, folder.clone(), *id, None);
-            }
-            let mut folders: Vec<Option<String>> =
-                folders.into_iter().map(|(folder, _)| Some(folder)).collect();
-            // To compose an empty one is none; in quotes, `null` is a folder of that name.
-            let is_nothing = |folder: &Option<String>| {
-                let folder = folder.as_deref().unwrap_or_default();
-                folder.is_empty() || folder.eq_ignore_ascii_case("null")
-            };
-            if folders.iter().all(is_nothing) {
-                // Several files override each other; the first one says where they are.
-                folders.push(match &paths[..] {
-                    [(first, _), _, ..] => {
-                        let parent = Path::new(first).parent().unwrap_or(Path::new(""));
-                        Some(parent.to_string_lossy().into_owned())
-                    }
-                    _ => None,
-                });
-            }
-            for (path, id) in paths {
-                for folder in &folders {
-                    self.add(ReferenceKind::Include, path.clone(), id, folder.clone());
-                }
-            }
+            let paths = of("path", ReferenceKind::Include);
+            let folders = of("project_directory", ReferenceKind::ProjectDirectory);
+            let env_files = of("env_file", ReferenceKind::IncludeEnvFile);
+            inclusion = Inclusion { paths, folders, env_files, ..inclusion };
+            self.inclusions.insert(inclusion);
         }
     }
 
@@ -229,16 +204,18 @@ impl Collector {
 
     /// A path, a list of paths, or of objects with a `path`.
     fn files(&mut self, kind: ReferenceKind, value: Id) {
-        let mut found = vec![];
-        self.scalars(value, &mut found);
-        for (path, id) in found {
-            self.add(kind, path, id, None);
-        }
+        let references = self.references(kind, value);
+        self.references.extend(references);
     }
 
-    fn add(&mut self, kind: ReferenceKind, value: String, id: Id, folder: Option<String>) {
-        let line = self.tree.line(id);
-        self.references.insert(Reference { line, kind, value, folder });
+    fn references(&self, kind: ReferenceKind, value: Id) -> Vec<Reference> {
+        let found = self.scalars(value).into_iter();
+        found.map(|(value, id)| Reference { line: self.tree.line(id), kind, value }).collect()
+    }
+
+    fn ports(&mut self, value: Id) {
+        let texts = self.scalars(value).into_iter().map(|(text, _)| text).collect();
+        self.ports.push(PortList { line: self.tree.line(value), texts });
     }
 
     fn pays(&self) -> bool {
@@ -272,13 +249,15 @@ impl Collector {
     }
 
     /// Every scalar that a value can come to, but for the options beside a path.
-    fn scalars(&self, value: Id, found: &mut Vec<(String, Id)>) {
+    fn scalars(&self, value: Id) -> Vec<(String, Id)> {
+        let mut found = vec![];
         self.reach(value, &mut |tree, id| {
             if let Some(Node::Scalar(text)) = tree.node(id) {
                 found.push((text.clone(), id));
             }
             true
         });
+        found
     }
 
     /// Visits what can be reached from a node, through aliases too; each node once, however often

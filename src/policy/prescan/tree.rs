@@ -1,10 +1,11 @@
 //! YAML text as a tree whose aliases are not expanded, so that its size is that of the text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use libyaml_safer::EventData;
 
-use super::{Found, MAX_BYTES, MAX_DEPTH};
+use super::{Found, MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, yaml};
 use crate::policy::refusal::plain;
 use crate::policy::rule;
 
@@ -23,7 +24,7 @@ pub(super) type Id = usize;
 pub(super) enum Node {
     Scalar(String),
     List(Vec<Id>),
-    /// Keys that are no plain text are not in it (they are findings).
+    /// A key that is a list or a map is not in it: compose takes no file that has one.
     Map(Vec<(String, Id)>),
     Alias(Option<Id>),
 }
@@ -31,16 +32,29 @@ pub(super) enum Node {
 #[derive(Default)]
 pub(super) struct Tree {
     nodes: Vec<(Node, usize)>,
-    /// The parser's numbers of anchors. No two nodes have the same one.
-    anchors: BTreeMap<usize, Id>,
+    /// The last node of each name. They live on in the next document, as in go-yaml.
+    anchors: BTreeMap<String, Id>,
     anchored: BTreeSet<Id>,
+    /// What the nodes with an anchor come to, once they are whole.
+    sizes: BTreeMap<Id, Size>,
+    /// What the text so far comes to.
+    size: Size,
     pub(super) findings: Vec<Found>,
+}
+
+/// How much a text is once each alias is what it stands for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Size {
+    pub(super) values: usize,
+    pub(super) bytes: usize,
 }
 
 /// A list or map whose end has not come yet.
 struct Open {
     id: Id,
     next: Next,
+    /// Of the text before it.
+    size: Size,
 }
 
 /// What the next node is to the one that is open.
@@ -50,7 +64,7 @@ enum Next {
     #[default]
     Key,
     Value(String),
-    /// The value of a key that was refused.
+    /// The value of a key that is not in the tree.
     Ignored,
 }
 
@@ -60,63 +74,68 @@ impl Tree {
     pub(super) fn read(text: &str) -> Result<Self, ScanError> {
         let mut tree = Self::default();
         tree.look_at_characters(text);
-        if !tree.findings.is_empty() {
-            return Ok(tree);
-        }
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        tree.look_at_lines(text);
-        let mut open: Vec<Open> = vec![];
-        let mut documents = 0;
-        for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| ScanError {
-                line: error.marker().line(),
-                column: error.marker().col() + 1,
-                problem: error.info().to_owned(),
-            })?;
-            let line = span.start.line();
-            let (node, anchor, tag) = match event {
-                Event::DocumentStart(_) => {
-                    documents += 1;
-                    if documents > 1 {
-                        tree.find(&rule::DOCUMENTS, "a second document", line);
-                        break;
-                    }
-                    continue;
-                }
-                Event::SequenceEnd | Event::MappingEnd => {
-                    open.pop();
-                    continue;
-                }
-                Event::Alias(anchor) => (Node::Alias(tree.anchors.get(&anchor).copied()), 0, None),
-                Event::Scalar(text, style, anchor, tag) => {
-                    // `{?env_file: x}` is this key to Go's reader (YAML 1.1), and another to ours.
-                    if style == ScalarStyle::Plain && text.starts_with('?') {
-                        tree.find(&rule::ALIAS_KEY, "a text that begins with \"?\"", line);
-                    }
-                    (Node::Scalar(text.into_owned()), anchor, tag)
-                }
-                Event::SequenceStart(anchor, tag) => (Node::List(vec![]), anchor, tag),
-                Event::MappingStart(anchor, tag) => (Node::Map(vec![]), anchor, tag),
-                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {
-                    continue;
-                }
-            };
-            tree.look_at_tag(tag.as_deref(), line);
-            let holds_others = matches!(node, Node::List(_) | Node::Map(_));
-            let id = tree.add(node, line, open.last_mut());
-            if anchor > 0 {
-                tree.anchors.insert(anchor, id);
-                tree.anchored.insert(id);
-            }
-            if holds_others {
-                open.push(Open { id, next: Next::default() });
-            }
-            if open.len() > MAX_DEPTH {
-                tree.find(&rule::TEXT_SIZE, format!("more than {MAX_DEPTH} levels"), line);
-                break;
-            }
+        if tree.findings.is_empty() {
+            let mut open = vec![];
+            yaml::read(text, &mut |event, line| tree.take(event, line, &mut open))?;
         }
         Ok(tree)
+    }
+
+    fn take(&mut self, event: EventData, line: usize, open: &mut Vec<Open>) -> ControlFlow<()> {
+        let before = self.size;
+        let (node, anchor, tag) = match event {
+            EventData::SequenceEnd | EventData::MappingEnd => {
+                if let Some(Open { id, size, .. }) = open.pop()
+                    && self.anchored.contains(&id)
+                {
+                    self.sizes.insert(id, self.size.less(size));
+                }
+                return ControlFlow::Continue(());
+            }
+            // Of a loop, which compose refuses, the size is not known yet.
+            EventData::Alias { anchor } => {
+                let target = self.anchors.get(&anchor).copied();
+                let size = target.and_then(|target| self.sizes.get(&target));
+                self.size = self.size.plus(size.copied().unwrap_or_default());
+                (Node::Alias(target), None, None)
+            }
+            EventData::Scalar { value, anchor, tag, .. } => {
+                self.size = self.size.plus(Size { values: 1, bytes: value.len() });
+                (Node::Scalar(value), anchor, tag)
+            }
+            EventData::SequenceStart { anchor, tag, .. } => (Node::List(vec![]), anchor, tag),
+            EventData::MappingStart { anchor, tag, .. } => (Node::Map(vec![]), anchor, tag),
+            _ => return ControlFlow::Continue(()),
+        };
+        self.look_at_tag(tag.as_deref(), line);
+        let holds_others = matches!(node, Node::List(_) | Node::Map(_));
+        if holds_others {
+            self.size = self.size.plus(Size { values: 1, bytes: 0 });
+        }
+        let id = self.add(node, line, open.last_mut());
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, id);
+            self.anchored.insert(id);
+            if !holds_others {
+                self.sizes.insert(id, self.size.less(before));
+            }
+        }
+        if holds_others {
+            open.push(Open { id, next: Next::default(), size: before });
+        }
+        if open.len() > MAX_DEPTH {
+            self.find(&rule::TEXT_SIZE, format!("more than {MAX_DEPTH} levels"), line);
+            return ControlFlow::Break(());
+        }
+        if self.size.values > MAX_EXPANDED.values || self.size.bytes > MAX_EXPANDED.bytes {
+            let Size { values, bytes } = MAX_EXPANDED;
+            let subject = format!(
+                "more than {values} values or {bytes} bytes, each alias as what it stands for"
+            );
+            self.find(&rule::TEXT_SIZE, subject, line);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 
     pub(super) fn node(&self, id: Id) -> Option<&Node> {
@@ -129,6 +148,11 @@ impl Tree {
 
     pub(super) fn ids(&self) -> std::ops::Range<Id> {
         0..self.nodes.len()
+    }
+
+    /// How many values the text comes to.
+    pub(super) fn values(&self) -> usize {
+        self.size.values
     }
 
     /// Whether it may stand in other places too.
@@ -156,10 +180,13 @@ impl Tree {
             (Next::Key, Node::Scalar(key)) if is_map => {
                 parent.next = Next::Value(key.trim().to_owned());
             }
-            (Next::Key, _) if is_map => {
-                self.find(&rule::ALIAS_KEY, "a key that is an alias, a list or a map", line);
-                parent.next = Next::Ignored;
+            (Next::Key, Node::Alias(target)) if is_map => {
+                parent.next = match target.and_then(|target| self.node(target)) {
+                    Some(Node::Scalar(key)) => Next::Value(key.trim().to_owned()),
+                    _ => Next::Ignored,
+                };
             }
+            (Next::Key, _) if is_map => parent.next = Next::Ignored,
             (Next::Ignored, _) => {}
             (next, _) => match (self.nodes.get_mut(parent.id), next) {
                 (Some((Node::Map(entries), _)), Next::Value(key)) => entries.push((key, id)),
@@ -171,53 +198,38 @@ impl Tree {
         id
     }
 
-    /// Characters that Go's reader takes for a line's end or for nothing, and ours does not.
+    /// Only at the beginning of a text a byte order mark is one to both readers.
     fn look_at_characters(&mut self, text: &str) {
         if text.len() > MAX_BYTES {
             let subject = format!("{} bytes, more than {MAX_BYTES}", text.len());
             return self.find(&rule::TEXT_SIZE, subject, 1);
         }
-        let is_strange = |(at, c): &(usize, char)| {
-            (c.is_control() && !"\t\n\r".contains(*c))
-                || matches!(c, '\u{2028}' | '\u{2029}')
-                || (*c == '\u{feff}' && *at > 0)
-        };
-        if let Some((at, c)) = text.char_indices().find(is_strange) {
+        if let Some(at) = text.rfind('\u{feff}').filter(|at| *at > 0) {
             let line = 1 + text.get(..at).unwrap_or_default().matches('\n').count();
-            self.find(&rule::TEXT_CHARACTER, format!("character U+{:04X}", u32::from(c)), line);
+            self.find(&rule::TEXT_CHARACTER, "character U+FEFF", line);
         }
     }
 
-    /// Lines that can only be what they look like: content of a compose file is indented, or is a
-    /// key.
-    fn look_at_lines(&mut self, text: &str) {
-        let mut has_content = false;
-        for (i, line) in text.split(['\n', '\r']).enumerate() {
-            let word = line.split([' ', '\t']).next().unwrap_or_default();
-            match word {
-                "---" if has_content => self.find(&rule::DOCUMENTS, "a second document", i + 1),
-                "---" => has_content = true,
-                "..." => self.find(&rule::DOCUMENTS, "the end of a document", i + 1),
-                _ if line.starts_with('%') => {
-                    self.find(&rule::TAG, format!("directive {}", plain(word)), i + 1);
-                }
-                _ => has_content |= !line.trim().is_empty() && !line.starts_with('#'),
-            }
+    /// The only tag that makes another text of a text. All others are for compose to judge.
+    fn look_at_tag(&mut self, tag: Option<&str>, line: usize) {
+        if let Some(tag @ "tag:yaml.org,2002:binary") = tag {
+            self.find(&rule::TAG, format!("tag {}", plain(tag)), line);
+        }
+    }
+}
+
+impl Size {
+    fn plus(self, more: Self) -> Self {
+        Self {
+            values: self.values.saturating_add(more.values),
+            bytes: self.bytes.saturating_add(more.bytes),
         }
     }
 
-    fn look_at_tag(&mut self, tag: Option<&Tag>, line: usize) {
-        const OF_COMPOSE: [&str; 2] = ["reset", "override"];
-        const OF_YAML: [&str; 7] = ["str", "int", "float", "bool", "null", "map", "seq"];
-        let Some(tag) = tag else { return };
-        let is_known = match tag.handle.as_str() {
-            "!" => OF_COMPOSE.contains(&tag.suffix.as_str()),
-            "tag:yaml.org,2002:" => OF_YAML.contains(&tag.suffix.as_str()),
-            _ => false,
-        };
-        if !is_known {
-            let subject = format!("tag {}", plain(&format!("{}{}", tag.handle, tag.suffix)));
-            self.find(&rule::TAG, subject, line);
+    fn less(self, before: Self) -> Self {
+        Self {
+            values: self.values.saturating_sub(before.values),
+            bytes: self.bytes.saturating_sub(before.bytes),
         }
     }
 }

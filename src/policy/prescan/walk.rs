@@ -1,18 +1,21 @@
 //! From a compose file to all the files that compose would read for it, each judged before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use super::references::{Reference, ReferenceKind, Scan, scan};
+use super::references::{Inclusion, PortList, Reference, ReferenceKind, Scan, scan};
 use super::tree::ScanError;
+use super::variables::Scope;
+use super::{MAX_BYTES, MAX_EXPANDED};
 use crate::error::Error;
 use crate::policy::paths::{FileKind, Paths};
-use crate::policy::refusal::{Findings, Place, plain};
-use crate::policy::{Policy, rights, rule};
+use crate::policy::refusal::{Findings, Place, Refusal, plain};
+use crate::policy::{Access, Policy, rights, rule};
 
-/// Files that include each other.
-const MAX_FILES: usize = 64;
-const MAX_LEVELS: usize = 10;
+/// Files that are read for one project; a large one has a hundred.
+const MAX_FILES: usize = 500;
+const MAX_LEVELS: usize = 20;
 
 /// The disk, with the texts of files. [`super::super::Disk`] is the real one.
 pub trait Files: Paths {
@@ -21,6 +24,9 @@ pub trait Files: Paths {
     /// # Errors
     /// Why it cannot be read.
     fn read(&self, path: &Path) -> Result<String, String>;
+
+    /// What a link names that leads to nothing: who opens it is told that there is no such file.
+    fn link_to_nothing(&self, path: &Path) -> Option<PathBuf>;
 }
 
 /// One compose file of a call.
@@ -33,22 +39,51 @@ pub struct Source {
     pub path: Option<PathBuf>,
 }
 
+/// A source of which compose may read everything that it refers to.
+#[derive(Debug, Default)]
+pub struct Prescanned {
+    /// What was judged: all that compose can read for it, there or not.
+    pub files: BTreeSet<PathBuf>,
+    /// What compose passes over in silence.
+    pub notes: Vec<String>,
+}
+
+/// Why compose must not read a source.
+#[derive(Debug)]
+pub struct Unscanned {
+    pub refusal: Option<Refusal>,
+    /// DKR-004 for each text that is no YAML.
+    pub unreadable: Vec<Error>,
+}
+
+impl From<Unscanned> for Error {
+    fn from(unscanned: Unscanned) -> Self {
+        let refusal = unscanned.refusal.map(Self::from);
+        let first = refusal.or(unscanned.unreadable.into_iter().next());
+        first.unwrap_or_else(|| Self::invalid("compose_file", "it cannot be read"))
+    }
+}
+
 impl Policy {
     /// Whether compose may read these files, and whatever they refer to.
     ///
     /// `directory` is the `--project-directory`: there compose looks for `.env`, and there relative
-    /// paths begin in every file of the call, wherever it lies (seen on 2.26 and 2.40).
+    /// paths begin in every file of the call, wherever it lies (seen on 2.26 and 2.40). `env_files`
+    /// are given in place of `.env`, when there are some. `variables` are those of compose's own
+    /// process, which go before any other.
     ///
     /// # Errors
-    /// DKR-014 with every violation; DKR-004 for text that is no YAML.
+    /// Every violation, and every text that is no YAML.
     pub fn prescan(
         &self,
         sources: Vec<Source>,
         directory: &Path,
+        env_files: &[PathBuf],
+        variables: BTreeMap<String, String>,
         files: &dyn Files,
-    ) -> Result<(), Error> {
+    ) -> Result<Prescanned, Unscanned> {
         if self.has_no_rules() {
-            return Ok(());
+            return Ok(Prescanned::default());
         }
         let mut findings = Findings::new(self, files);
         for path in sources.iter().filter_map(|source| source.path.as_ref()) {
@@ -58,24 +93,39 @@ impl Policy {
             files,
             findings,
             seen: BTreeSet::new(),
-            open: sources
-                .into_iter()
-                .map(|source| Open { source, folder: directory.to_owned(), level: 0 })
-                .collect(),
+            open: vec![],
+            values: 0,
+            ports: 0,
+            prescanned: Prescanned::default(),
         };
-        walk.settings_beside(directory, &Place::at(".env"));
-        let mut unreadable = None;
+        let place = Place::at(".env");
+        let mut settings = vec![];
+        for file in env_files {
+            walk.judge(file, "env_file", &place);
+            settings.push(walk.settings(file));
+        }
+        if env_files.is_empty() {
+            settings.extend(walk.settings_beside(directory, &place));
+        }
+        let scope = Rc::new(Scope::new(variables).with_files(&settings));
+        walk.open.extend(sources.into_iter().map(|source| Open {
+            source,
+            folder: directory.to_owned(),
+            scope: Rc::clone(&scope),
+            level: 0,
+        }));
+        let mut unreadable = vec![];
         while let Some(open) = walk.open.pop() {
             match scan(&open.source.text) {
                 Ok(scan) => walk.take(&open, scan),
-                Err(error) => unreadable = unreadable.or(Some((open.source.name, error))),
+                Err(error) => unreadable.push(not_yaml(&open.source.name, &error)),
             }
         }
-        walk.findings.finish()?;
-        match unreadable {
-            Some((name, error)) => Err(not_yaml(&name, &error)),
-            None => Ok(()),
+        let refusal = walk.findings.finish().err();
+        if refusal.is_some() || !unreadable.is_empty() {
+            return Err(Unscanned { refusal, unreadable });
         }
+        Ok(walk.prescanned)
     }
 }
 
@@ -89,8 +139,12 @@ fn not_yaml(name: &str, error: &ScanError) -> Error {
 struct Walk<'a> {
     files: &'a dyn Files,
     findings: Findings<'a>,
-    seen: BTreeSet<(PathBuf, PathBuf)>,
+    seen: BTreeSet<(PathBuf, PathBuf, Rc<Scope>)>,
     open: Vec<Open>,
+    /// What all files together come to.
+    values: usize,
+    ports: u64,
+    prescanned: Prescanned,
 }
 
 /// A file that is to be looked at.
@@ -98,94 +152,239 @@ struct Open {
     source: Source,
     /// Where relative paths in it begin.
     folder: PathBuf,
+    /// What its variables are.
+    scope: Rc<Scope>,
     /// How many files lie between it and the call's own.
     level: usize,
 }
 
+impl Open {
+    fn place(&self, line: usize) -> Place {
+        Place::at(format!("{}:{line}", self.source.name))
+    }
+}
+
 impl Walk<'_> {
     fn take(&mut self, open: &Open, scan: Scan) {
-        let place = |line: usize| Place::at(format!("{}:{line}", open.source.name));
         for found in scan.findings {
-            self.findings.refuse(found.rule, found.subject, &place(found.line));
+            self.findings.refuse(found.rule, found.subject, &open.place(found.line));
         }
-        for reference in scan.references {
-            self.follow(open, &reference, &place(reference.line));
+        self.values = self.values.saturating_add(scan.values);
+        if self.values > MAX_EXPANDED.values {
+            let subject = format!("more than {} values in all files", MAX_EXPANDED.values);
+            self.findings.refuse(&rule::TEXT_SIZE, subject, &open.place(1));
+            self.open.clear();
+            return;
+        }
+        for list in &scan.ports {
+            self.count_ports(open, list);
+        }
+        for reference in &scan.references {
+            let Some(path) = self.judged(open, reference) else { continue };
+            if reference.kind == ReferenceKind::Extends {
+                let folder = folder_of(&path);
+                self.look_into(open, reference.line, &path, folder, Rc::clone(&open.scope));
+            }
+        }
+        for inclusion in &scan.inclusions {
+            self.include(open, inclusion);
         }
     }
 
-    fn follow(&mut self, open: &Open, reference: &Reference, place: &Place) {
-        let level = open.level;
-        let path = clean(&open.folder.join(&reference.value));
-        // Compose resolves these from the folder of its process there (seen on 2.26 and 2.40).
-        let is_of_include = matches!(
-            reference.kind,
-            ReferenceKind::ProjectDirectory | ReferenceKind::IncludeEnvFile
-        );
-        if is_of_include && level > 0 && Path::new(&reference.value).is_relative() {
-            let subject = format!("{} {}", reference.kind.key(), plain(&reference.value));
-            self.findings.refuse(&rule::NESTED_PATH, subject, place);
-            return;
+    /// What cannot be resolved here is left to compose.
+    fn count_ports(&mut self, open: &Open, list: &PortList) {
+        let has_number = |text: &&String| text.contains(|c: char| c.is_ascii_digit());
+        for text in list.texts.iter().filter(has_number) {
+            let text = open.scope.substitute(text).map_or_else(|_| text.clone(), |it| it.text);
+            self.ports = self.ports.saturating_add(rights::width_of_ports(&text));
         }
-        rights::file(&mut self.findings, &path, true, reference.kind.key(), place);
-        let own_folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
-        let folder = match reference.kind {
-            ReferenceKind::EnvFile | ReferenceKind::IncludeEnvFile | ReferenceKind::LabelFile => {
-                return;
+        if self.ports > rights::PORTS_IN_ALL_MAX {
+            let max = rights::PORTS_IN_ALL_MAX;
+            let subject = format!("{} ports in all, more than {max}", self.ports);
+            self.findings.refuse(&rule::LIMIT, subject, &open.place(list.line));
+            self.ports = 0;
+        }
+    }
+
+    fn include(&mut self, open: &Open, inclusion: &Inclusion) {
+        let Inclusion { paths, folders: named, env_files, is_certain } = inclusion;
+        if paths.is_empty() {
+            let place = Place::at(open.source.name.clone());
+            self.findings.refuse(&rule::SHAPE, "an include without a path", &place);
+        }
+        let paths: Vec<(usize, PathBuf)> =
+            paths.iter().filter_map(|path| Some((path.line, self.judged(open, path)?))).collect();
+        let mut folders: Vec<PathBuf> = vec![];
+        for folder in named {
+            let Some(path) = self.judged(open, folder) else { continue };
+            // Compose takes the parent folder for what is no folder.
+            if self.files.locate(&path).kind != FileKind::Folder {
+                let subject = format!("project_directory {}", plain(&folder.value));
+                self.findings.refuse(&rule::NESTED_PATH, subject, &open.place(folder.line));
             }
-            ReferenceKind::ProjectDirectory => {
-                // Compose takes the parent folder for what is no folder.
-                if self.files.locate(&path).kind != FileKind::Folder {
-                    let subject = format!("project_directory {}", plain(&reference.value));
-                    self.findings.refuse(&rule::NESTED_PATH, subject, place);
-                }
-                return self.settings_beside(&path, place);
+            folders.push(path);
+        }
+        if folders.len() < named.len() || folders.is_empty() {
+            // Several files override each other; the first one says where they are.
+            folders.extend(paths.first().map(|(_, path)| folder_of(path)));
+        }
+        if !is_certain {
+            folders.extend(paths.iter().map(|(_, path)| folder_of(path)));
+        }
+        let mut settings = vec![];
+        for env_file in env_files {
+            let Some(path) = self.judged(open, env_file) else { continue };
+            settings.push(self.settings(&path));
+        }
+        if env_files.is_empty() || !is_certain {
+            for folder in &folders {
+                let place = open.place(paths.first().map_or(1, |(line, _)| *line));
+                settings.extend(self.settings_beside(folder, &place));
             }
-            ReferenceKind::Extends => own_folder(),
-            ReferenceKind::Include => match &reference.folder {
-                Some(folder) => clean(&open.folder.join(folder)),
-                None => own_folder(),
-            },
+        }
+        let mut scope = open.scope.with_files(&settings);
+        if !settings.is_empty() && (folders.len() > 1 || !is_certain) {
+            scope = scope.uncertain("several places that it may be in");
+        }
+        let scope = Rc::new(scope);
+        for (line, path) in &paths {
+            for folder in &folders {
+                self.look_into(open, *line, path, folder.clone(), Rc::clone(&scope));
+            }
+        }
+    }
+
+    /// The path that compose makes of a reference, and reads if it is allowed. None for nothing,
+    /// and for what is refused whatever the roots are.
+    fn judged(&mut self, open: &Open, reference: &Reference) -> Option<PathBuf> {
+        let Reference { line, kind, value: written } = reference;
+        let place = open.place(*line);
+        let named = format!("{} {}", kind.key(), plain(written));
+        let (value, unset) = match open.scope.substitute(written) {
+            Ok(known) => (known.text, known.unset),
+            Err(problem) => {
+                self.findings.refuse(&rule::VARIABLE_PATH, format!("{named}: {problem}"), &place);
+                return None;
+            }
         };
-        if reference.kind == ReferenceKind::Include {
-            self.settings_beside(&folder, place);
+        let is_of_include =
+            matches!(kind, ReferenceKind::ProjectDirectory | ReferenceKind::IncludeEnvFile);
+        // To compose an empty one is none; in quotes, `null` is a folder of that name.
+        let is_nothing = value.is_empty()
+            || (*kind == ReferenceKind::ProjectDirectory && value.eq_ignore_ascii_case("null"));
+        // An env file that is not wanted.
+        if is_nothing || value == "/dev/null" {
+            return None;
         }
-        // The file is only read when it may be.
-        let located = self.files.locate(&path);
-        let may_be_read =
-            self.findings.policy.judge(&located, &path, crate::policy::Access::READ_FILE).is_ok();
-        if !may_be_read || located.kind != FileKind::File {
+        // A line's end at the end is there for one reader, and not for the other.
+        let is_literal =
+            value.trim() == value && !value.starts_with('~') && !value.contains(char::is_control);
+        if !is_literal {
+            self.findings.refuse(&rule::VARIABLE_PATH, named, &place);
+            return None;
+        }
+        if is_remote(&value) {
+            self.findings.refuse(&rule::REMOTE_FILE, named, &place);
+            return None;
+        }
+        // Compose resolves these from the folder of its process there (seen on 2.26 and 2.40).
+        if is_of_include && open.level > 0 && Path::new(&value).is_relative() {
+            self.findings.refuse(&rule::NESTED_PATH, named, &place);
+            return None;
+        }
+        let path = clean(&open.folder.join(&value));
+        let what = match unset.as_slice() {
+            _ if value == *written => kind.key().to_owned(),
+            [] => format!("{named}, which is"),
+            unset => format!("{named}, which without {} is", unset.join(" and ")),
+        };
+        self.judge(&path, &what, &place);
+        Some(path)
+    }
+
+    fn judge(&mut self, path: &Path, what: &str, place: &Place) {
+        match self.files.link_to_nothing(path) {
+            Some(target) => self.prescanned.notes.push(format!(
+                "{} is a link to {}, which is not there: compose takes it for a file that is missing",
+                path.display(),
+                plain(&target.to_string_lossy())
+            )),
+            None => rights::file(&mut self.findings, path, true, what, place),
+        }
+        self.prescanned.files.insert(path.to_owned());
+    }
+
+    /// Looks at a compose file later, when it may be read.
+    fn look_into(
+        &mut self,
+        by: &Open,
+        line: usize,
+        path: &Path,
+        folder: PathBuf,
+        scope: Rc<Scope>,
+    ) {
+        let (place, level) = (by.place(line), by.level + 1);
+        let Some(located) = self.readable(path) else { return };
+        if !self.seen.insert((located.clone(), folder.clone(), Rc::clone(&scope))) {
             return;
         }
-        if !self.seen.insert((located.path.clone(), folder.clone())) {
-            return;
-        }
-        if self.seen.len() > MAX_FILES || level >= MAX_LEVELS {
-            let subject = format!("more than {MAX_FILES} files or {MAX_LEVELS} levels");
+        if self.seen.len() > MAX_FILES || level > MAX_LEVELS {
+            let subject = format!("more than {MAX_FILES} files or {MAX_LEVELS} levels of files");
             self.findings.refuse(&rule::FILES, subject, &Place::default());
             self.open.clear();
             return;
         }
-        match self.files.read(&located.path) {
+        match self.files.read(&located) {
             Ok(text) => {
                 let name = path.display().to_string();
                 let source = Source { name, text, path: None };
-                self.open.push(Open { source, folder, level: level + 1 });
+                self.open.push(Open { source, folder, scope, level });
             }
             Err(problem) => {
                 let subject = format!("{}: {problem}", path.display());
-                self.findings.refuse(&rule::FILE_UNREADABLE, subject, place);
+                self.findings.refuse(&rule::FILE_UNREADABLE, subject, &place);
             }
         }
     }
 
-    /// Compose reads `.env` of a project's folder unasked.
-    fn settings_beside(&mut self, folder: &Path, place: &Place) {
-        let path = clean(&folder.join(".env"));
-        let is_there = self.files.locate(&path).kind != FileKind::Missing;
-        if is_there {
-            rights::file(&mut self.findings, &path, true, "env_file", place);
-        }
+    /// Where a regular file lies that may be read.
+    fn readable(&self, path: &Path) -> Option<PathBuf> {
+        let located = self.files.locate(path);
+        let may_be_read = self.findings.policy.judge(&located, path, Access::READ_FILE).is_ok();
+        (may_be_read && located.kind == FileKind::File).then_some(located.path)
     }
+
+    /// The text of an env file.
+    fn settings(&self, path: &Path) -> Result<String, String> {
+        let located = self.readable(path).ok_or_else(|| "no such file".to_owned());
+        let text = located.and_then(|located| self.files.read(&located)).and_then(|text| {
+            if text.len() > MAX_BYTES { Err("too large".to_owned()) } else { Ok(text) }
+        });
+        text.map_err(|problem| format!("no text ({}: {problem})", path.display()))
+    }
+
+    /// Compose reads `.env` of a project's folder unasked.
+    fn settings_beside(&mut self, folder: &Path, place: &Place) -> Option<Result<String, String>> {
+        let path = clean(&folder.join(".env"));
+        let leads_nowhere = self.files.link_to_nothing(&path).is_some();
+        let kind = self.files.locate(&path).kind;
+        if !leads_nowhere && matches!(kind, FileKind::Missing | FileKind::Folder) {
+            return None;
+        }
+        self.judge(&path, "env_file", place);
+        (!leads_nowhere).then(|| self.settings(&path))
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+/// What compose would hand to git or to a registry.
+fn is_remote(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    lower.contains("://")
+        || ["git@", "oci:", "github.com/", "git:"].iter().any(|start| lower.starts_with(start))
 }
 
 /// Without `.` and `..`, by the text alone, as compose does it (`filepath.Join`).

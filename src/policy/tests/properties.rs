@@ -160,7 +160,7 @@ proptest! {
         let folder = Path::new("/home/ann/shop");
         let source = Source { name: "x".into(), text: text.clone(), path: None };
         drop(scan(&text));
-        drop(standard().prescan(vec![source], folder, &machine));
+        drop(standard().prescan(vec![source], folder, &[], <_>::default(), &machine));
     }
 
     /// A plain reference is found however it is written.

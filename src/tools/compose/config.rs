@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{self, Resolved};
+use super::model::{self, Resolved, Unresolved};
+use super::place::Places;
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::view::{Model, Named, Port};
 use crate::command::Effect;
@@ -96,7 +97,7 @@ impl Tool for ComposeConfig {
         let source = Source::read(context, text, files).await?;
         let files = source.files(&context.workspace);
         let profiles: Vec<String> = self.profiles.iter().map(ToString::to_string).collect();
-        let resolved = model::resolve(
+        let resolved = model::examine(
             &context.docker,
             self.project_name.as_ref(),
             &source,
@@ -104,24 +105,23 @@ impl Tool for ComposeConfig {
             &self.environment,
         )
         .await;
+        let places = Places::of(&source);
         let resolved = match resolved {
             Ok(resolved) => resolved,
-            Err(error) if error.code == Code::RefusedByPolicy => {
-                return Ok(Structured(Reply { files, ..invalid("policy", &error) }));
+            Err(unresolved) if is_about_the_file(&unresolved.error) => {
+                return Ok(Structured(Reply { files, ..invalid(&unresolved, &places) }));
             }
-            Err(error) if is_about_the_file(&error) => {
-                return Ok(Structured(Reply { files, ..invalid("invalid", &error) }));
-            }
-            Err(error) => return Err(error),
+            Err(unresolved) => return Err(unresolved.into()),
         };
-        let mut reply = described(&resolved, self.include.contains(&Part::Model))?;
+        let mut reply = described(&resolved, &places, self.include.contains(&Part::Model))?;
         reply.files = files;
         let left_out = source.left_out();
         reply.problems.extend(left_out.iter().map(|text| Problem::new("warning", text)));
         if let Err(refusal) = model::judge(context.docker.policy(), &resolved)? {
             reply.valid = false;
-            let violations = refusal.violations.iter().take(PROBLEMS).map(Problem::of_policy);
-            reply.problems.splice(0..0, violations);
+            let violations = refusal.violations.iter().take(PROBLEMS);
+            let problems = violations.map(|violation| Problem::of_policy(violation, &places));
+            reply.problems.splice(0..0, problems);
         }
         Ok(Structured(reply))
     }
@@ -130,11 +130,24 @@ impl Tool for ComposeConfig {
 /// Compose has read the file and did not like it; anything else is a failure of the call.
 fn is_about_the_file(error: &Error) -> bool {
     let about_the_file = matches!(error.code, Code::InvalidConfiguration | Code::ResourceNotFound);
-    about_the_file && error.context.iter().any(|(key, _)| *key == "file")
+    error.code == Code::RefusedByPolicy
+        || (about_the_file && error.context.iter().any(|(key, _)| *key == "file"))
 }
 
-fn invalid(kind: &'static str, error: &Error) -> Reply {
-    Reply { valid: false, problems: vec![Problem::of(kind, error)], ..Reply::default() }
+/// All that is known of a file that cannot be resolved: what it must not, what is wrong in it, and
+/// the variables whose absence is often the reason.
+fn invalid(unresolved: &Unresolved, places: &Places) -> Reply {
+    let Unresolved { error, refusal, others, warnings } = unresolved;
+    let mut problems: Vec<Problem> = match refusal {
+        Some(refusal) => {
+            let violations = refusal.violations.iter().take(PROBLEMS);
+            violations.map(|violation| Problem::of_policy(violation, places)).collect()
+        }
+        None => vec![Problem::of("invalid", error)],
+    };
+    problems.extend(others.iter().map(|other| Problem::of("invalid", other)));
+    problems.extend(warnings.iter().map(|warning| Problem::of_warning(warning, places)));
+    Reply { valid: false, problems, ..Reply::default() }
 }
 
 impl Problem {
@@ -150,12 +163,28 @@ impl Problem {
         }
     }
 
-    fn of_policy(violation: &Violation) -> Self {
-        let Violation { rule, subject, why, instead, operator_switch, .. } = violation;
+    fn of_policy(violation: &Violation, places: &Places) -> Self {
+        let Violation { rule, subject, why, instead, operator_switch, location, .. } = violation;
+        let (key, line) = match places.of_location(location) {
+            Some((key, line)) => (key, Some(line.to_string())),
+            None => (location.clone(), None),
+        };
         Self {
-            key: Some(violation.location.clone()),
+            key: Some(key).filter(|key| !key.is_empty()),
+            line,
             hint: Some(format!("{instead} The user can allow it by {operator_switch}.")),
             ..Self::new("policy", format!("{rule}: {subject}: {why}"))
+        }
+    }
+
+    fn of_warning(warning: &str, places: &Places) -> Self {
+        let is_unset = warning.contains("variable is not set");
+        let (key, line) = places.of_warning(warning).into_iter().next().unzip();
+        Self {
+            key,
+            line: line.map(|line: usize| line.to_string()),
+            hint: is_unset.then(|| "set it in `environment` or in .env".to_owned()),
+            ..Self::new(if is_unset { "unset_variable" } else { "warning" }, warning)
         }
     }
 
@@ -164,16 +193,11 @@ impl Problem {
     }
 }
 
-fn described(resolved: &Resolved, whole: bool) -> Result<Reply, Error> {
+fn described(resolved: &Resolved, places: &Places, whole: bool) -> Result<Reply, Error> {
     let model = resolved.model();
-    let mut problems: Vec<Problem> = resolved
-        .warnings
-        .iter()
-        .map(|warning| {
-            let is_unset = warning.contains("variable is not set");
-            Problem::new(if is_unset { "unset_variable" } else { "warning" }, warning)
-        })
-        .collect();
+    let warnings = resolved.warnings.iter();
+    let mut problems: Vec<Problem> =
+        warnings.map(|warning| Problem::of_warning(warning, places)).collect();
     problems.extend(open_ports(model));
     if model.services.is_empty() {
         problems.push(Problem::new(

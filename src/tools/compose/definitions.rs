@@ -80,8 +80,7 @@ impl Definitions {
         let (source, docker) = (source?, &context.docker);
         let ask = |environment: &Environment| -> Result<Hashes, Error> {
             let everything = ["*".to_owned()];
-            let config =
-                Config::new(docker.policy(), Some(project), source, &everything, environment)?;
+            let config = Config::new(docker, Some(project), source, &everything, environment)?;
             Ok(Hashes(config.question()))
         };
         let (hashes, warnings) = docker.run(&ask(&Environment::default()).ok()?).await.ok()?;

@@ -10,17 +10,18 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use super::defaults::Settings;
-use super::place::placed;
+use super::place::{Places, placed};
 use super::source::{From, Source};
 use super::values;
 use super::view::{Model, Named};
 use crate::command::compose::Project;
+use crate::command::diagnose::diagnose;
 use crate::command::documents::Documents;
 use crate::command::values::{Environment, ProjectName, ServiceName};
-use crate::command::{Capture, Command, Effect, Invocation, Output, Streams, json};
+use crate::command::{Capture, Command, Effect, Invocation, Output, Program, Streams, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::policy::{Disk, Policy, Refusal};
+use crate::policy::{Disk, Policy, Refusal, Unscanned};
 use crate::workspace::demand_no_pipe;
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
@@ -98,6 +99,41 @@ async fn existing(docker: &Docker, model: &Model) -> Result<(Vec<Value>, Vec<Val
     )
 }
 
+/// A source of which there is no model, with all that can be said about it.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    pub(super) error: Error,
+    /// What the policy says against the files, when that is the error.
+    pub(super) refusal: Option<Refusal>,
+    /// Further files that are wrong.
+    pub(super) others: Vec<Error>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl core::convert::From<Unresolved> for Error {
+    fn from(unresolved: Unresolved) -> Self {
+        let Unresolved { mut error, others, warnings, .. } = unresolved;
+        let others = others.into_iter().map(|other| other.message.clone());
+        error.details.extend(others.chain(warnings));
+        error
+    }
+}
+
+impl core::convert::From<Error> for Unresolved {
+    fn from(error: Error) -> Self {
+        Self { error, refusal: None, others: vec![], warnings: vec![] }
+    }
+}
+
+impl core::convert::From<Unscanned> for Unresolved {
+    fn from(Unscanned { refusal, unreadable }: Unscanned) -> Self {
+        let unreadable = unreadable.into_iter();
+        let mut errors = refusal.clone().map(Error::from).into_iter().chain(unreadable);
+        let error = errors.next().unwrap_or_else(|| Error::invalid("compose_file", "unreadable"));
+        Self { refusal, others: errors.collect(), ..Self::from(error) }
+    }
+}
+
 /// Asks compose what a source means, once it is certain that it reads nothing foreign for it.
 ///
 /// # Errors
@@ -109,11 +145,34 @@ pub(super) async fn resolve(
     profiles: &[String],
     environment: &Environment,
 ) -> Result<Resolved, Error> {
+    Ok(examine(docker, project_name, source, profiles, environment).await?)
+}
+
+/// As [`resolve`], with all that can be said of a source that cannot be resolved.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) async fn examine(
+    docker: &Docker,
+    project_name: Option<&ProjectName>,
+    source: &Source,
+    profiles: &[String],
+    environment: &Environment,
+) -> Result<Resolved, Unresolved> {
     let profiles = profiles_of(docker, source, profiles).await?;
-    let question = Config::new(docker.policy(), project_name, source, &profiles, environment)
-        .map_err(|error| placed(error, source))?;
-    let (model_text, warnings) =
-        docker.run(&question).await.map_err(|error| about_the_source(error, source))?;
+    let question = Config::new(docker, project_name, source, &profiles, environment)?;
+    let answer = docker.run(&question).await;
+    let (model_text, said) = answer.unwrap_or_else(|error| (Err(error), vec![]));
+    let mut warnings = question.notes;
+    let model_text = match model_text {
+        Ok(model_text) => model_text,
+        Err(error) => {
+            let places = Places::of(source);
+            warnings.extend(said.iter().map(|warning| places.told(warning)));
+            return Err(Unresolved { warnings, ..about_the_source(error, source).into() });
+        }
+    };
+    warnings.extend(said);
     let mut document: Value = json::document(&model_text)?;
     let model_text = if values::drop_missing_dependencies(&mut document) {
         document.to_string()
@@ -229,6 +288,8 @@ pub(super) struct Config {
     project: Project,
     text: Option<Arc<[u8]>>,
     environment: Environment,
+    /// What compose passes over in silence.
+    notes: Vec<String>,
 }
 
 impl Config {
@@ -236,23 +297,44 @@ impl Config {
     /// DKR-004 for a variable that would steer the docker client itself; DKR-014 for a source that
     /// makes compose read what the policy does not allow.
     pub(super) fn new(
-        policy: &Policy,
+        docker: &Docker,
         project_name: Option<&ProjectName>,
         source: &Source,
         profiles: &[String],
         environment: &Environment,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Unresolved> {
+        let (policy, variables) = (docker.policy(), docker.variables());
+        Self::of(policy, variables, project_name, source, profiles, environment)
+    }
+
+    fn of(
+        policy: &Policy,
+        mut variables: BTreeMap<String, String>,
+        project_name: Option<&ProjectName>,
+        source: &Source,
+        profiles: &[String],
+        environment: &Environment,
+    ) -> Result<Self, Unresolved> {
         if let Some((name, _)) = environment.iter().find(|(name, _)| name.steers_the_client()) {
             let message =
                 format!("{name} cannot be set here: it would steer the docker client itself");
             return Err(Error::invalid("environment", message)
-                .hint("give the variable another name in the compose file"));
+                .hint("give the variable another name in the compose file")
+                .into());
         }
-        policy.prescan(source.texts()?, &source.directory, &Disk)?;
+        let given = environment.iter().map(|(name, value)| (name.to_string(), value.to_owned()));
+        variables.extend(given);
+        variables.insert("PWD".to_owned(), source.directory.display().to_string());
+        let name = project_name.map(|name| ("COMPOSE_PROJECT_NAME".to_owned(), name.to_string()));
+        variables.extend(name);
         let env_files = source.further_dot_env();
-        for file in &env_files {
-            policy.file(file, true, "env_file", &Disk)?;
-        }
+        let texts = source.texts()?;
+        let scanned = policy.prescan(texts, &source.directory, &env_files, variables, &Disk);
+        let scanned = scanned.map_err(|unscanned| {
+            let mut unresolved = Unresolved::from(unscanned);
+            unresolved.error = placed(unresolved.error, source);
+            unresolved
+        })?;
         let (files, text) = match &source.from {
             From::Text(text) | From::File(_, text) => {
                 (vec![PathBuf::from("-")], Some(Arc::from(text.as_bytes())))
@@ -267,7 +349,7 @@ impl Config {
             reads_dot_env: true,
             env_files,
         };
-        Ok(Self { project, text, environment: environment.clone() })
+        Ok(Self { project, text, environment: environment.clone(), notes: scanned.notes })
     }
 
     /// The same question with another way to answer it: `--services`, `--hash=*`.
@@ -287,7 +369,8 @@ impl Config {
 }
 
 impl Command for Config {
-    type Reply = (String, Vec<String>);
+    /// The model or why there is none, and the warnings, which often are the reason.
+    type Reply = (Result<String, Error>, Vec<String>);
 
     fn invocation(&self) -> Invocation {
         let streams = Streams::Split {
@@ -297,8 +380,19 @@ impl Command for Config {
         self.question().option("--format", "json").streams(streams)
     }
 
+    fn accepts(&self, output: &Output) -> bool {
+        output.exit_code == 0 || !warnings(&output.stderr).is_empty()
+    }
+
     fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
-        Ok((output.stdout.clone(), warnings(&output.stderr)))
+        let Output { exit_code, stdout, stderr, .. } = output;
+        let model_text = if *exit_code == 0 {
+            Ok(stdout.clone())
+        } else {
+            let error = diagnose(Program::Compose, "config", Some(*exit_code), stdout, stderr);
+            Err(error.command(self.invocation().to_string()))
+        };
+        Ok((model_text, warnings(stderr)))
     }
 }
 
@@ -323,6 +417,14 @@ pub(super) fn about_the_source(mut error: Error, source: &Source) -> Error {
     let name = source.name();
     for word in ["validating", "failed to parse"] {
         error.message = error.message.replace(&format!("{word} -:"), &format!("{word} {name}:"));
+    }
+    // So much that it did not fit, or was not ready in time.
+    if matches!(error.code, Code::UnexpectedOutput | Code::Timeout) {
+        return error.with("file", name).hint(format!(
+            "the resolved file may have {} MiB and take {} s; ranges of ports, aliases and extends make a small file large",
+            MAX_BYTES >> 20,
+            TIME_LIMIT.as_secs()
+        ));
     }
     // Whatever compose says about a file is about the caller's file.
     if matches!(error.code, Code::DockerFailed | Code::ResourceNotFound) {
@@ -368,7 +470,15 @@ mod tests {
 
     fn config(profiles: &[String], environment: &Environment) -> Result<Config, Error> {
         let name = "shop".parse().unwrap();
-        Config::new(&Policy::default(), Some(&name), &source(), profiles, environment)
+        let config = Config::of(
+            &Policy::default(),
+            <_>::default(),
+            Some(&name),
+            &source(),
+            profiles,
+            environment,
+        );
+        config.map_err(|unresolved| unresolved.error)
     }
 
     #[test]

@@ -63,6 +63,52 @@ pub(super) fn placed(error: Error, source: &Source) -> Error {
     error
 }
 
+/// The files of a source, with the lines of their keys.
+pub(super) struct Places(Vec<(String, Lines)>);
+
+impl Places {
+    pub(super) fn of(source: &Source) -> Self {
+        let texts = source.texts().unwrap_or_default().into_iter();
+        Self(texts.map(|text| (text.name, Lines::of(&text.text))).collect())
+    }
+
+    /// The key and line of what a check calls by its place: `services.web.ports[0]`, or `FILE:7`.
+    pub(super) fn of_location(&self, location: &str) -> Option<(String, usize)> {
+        let in_text = |(name, lines): &(String, Lines)| {
+            let line = location.strip_prefix(name.as_str())?.strip_prefix(':')?.parse().ok()?;
+            Some((lines.key_at(line)?, line))
+        };
+        let found = self.0.iter().find_map(in_text);
+        let in_model =
+            |(_, lines): &(String, Lines)| Some((location.to_owned(), lines.line_of(location)?));
+        found.or_else(|| self.0.iter().find_map(in_model))
+    }
+
+    /// Where the variable stands that a warning of compose is about.
+    pub(super) fn of_warning(&self, warning: &str) -> Vec<(String, usize)> {
+        static UNSET: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r#"^The "?([A-Za-z_]\w*)"? variable is not set"#).expect("a valid pattern")
+        });
+        let name = UNSET.captures(warning).and_then(|captures| captures.get(1));
+        let name = name.map_or("", |name| name.as_str());
+        self.0.iter().flat_map(|(_, lines)| lines.uses_of(name)).collect()
+    }
+
+    /// The warning with its places.
+    pub(super) fn told(&self, warning: &str) -> String {
+        let places = self.of_warning(warning).into_iter().take(PLACES);
+        let places: Vec<String> =
+            places.map(|(key, line)| format!("{key} (line {line})")).collect();
+        if places.is_empty() {
+            return warning.to_owned();
+        }
+        format!("{warning} At {}", places.join(", "))
+    }
+}
+
+/// More places of one variable are more of the same.
+const PLACES: usize = 5;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,8 @@ impl<'de> Deserialize<'de> for ComposeFiles {
         };
         let items = match sent {
             Value::Array(items) => items,
+            // As in COMPOSE_FILE, and in the label that compose gives to containers.
+            Value::String(text) => text.split([':', ',']).map(|it| it.trim().into()).collect(),
             single => vec![single],
         };
         if items.is_empty() {
@@ -442,6 +444,9 @@ mod tests {
         assert_eq!(files(json!("a.yml")), ["a.yml"]);
         assert_eq!(files(json!(["a.yml", "b.yml"])), ["a.yml", "b.yml"]);
         assert_eq!(files(json!(r#"["a.yml","b.yml"]"#)), ["a.yml", "b.yml"]);
+        assert_eq!(files(json!("a.yml:sub/b.yml")), ["a.yml", "sub/b.yml"]);
+        assert_eq!(files(json!("a.yml, b.yml")), ["a.yml", "b.yml"]);
+        assert_eq!(files(json!(["a:b.yml"])), ["a:b.yml"]);
         for wrong in [json!([]), json!("-"), json!(["-"]), json!({}), json!("~/a.yml")] {
             assert!(serde_json::from_value::<ComposeFiles>(wrong.clone()).is_err(), "{wrong}");
         }

@@ -149,6 +149,141 @@ async fn a_file_is_checked_with_all_its_problems_and_nothing_is_created() {
     assert!(world.left().is_empty(), "{:?}", world.left());
 }
 
+/// The reason is the variable, and what compose says is only its consequence.
+#[tokio::test]
+async fn a_file_that_fails_is_told_with_the_variables_that_it_lacks() {
+    let Some(world) = World::enter("compose-unset") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        "services:\n  app:\n    image: {image}\n    volumes: [\"${{UPLOAD_LOCATION}}:/data\"]\n    \
+         environment: {{DB_PASSWORD: \"${{DB_PASSWORD}}\"}}\n",
+        image = image()
+    );
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let checked = session.done("compose-config", arguments.clone()).await;
+    assert_eq!(checked["valid"], false, "{checked}");
+    let problem = |variable: &str| {
+        let mut problems = checked["problems"].as_array().unwrap().iter();
+        let is_it = |problem: &&Value| problem["message"].to_string().contains(variable);
+        let found = problems.find(is_it).unwrap_or_else(|| panic!("{variable}: {checked}"));
+        ["kind", "key", "line"].map(|field| found[field].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(problem("UPLOAD_LOCATION"), ["unset_variable", "services.app.volumes.0", "4"]);
+    let password = ["unset_variable", "services.app.environment.DB_PASSWORD", "5"];
+    assert_eq!(problem("DB_PASSWORD"), password);
+    let failed = session.fails("DKR-004", "deploy-compose", arguments).await;
+    assert!(failed.contains("UPLOAD_LOCATION") && failed.contains("line 4"), "{failed}");
+    // Two mounts of one rule are two problems.
+    let yaml = format!(
+        "services:\n  app:\n    image: {image}\n    volumes:\n      - /etc:/a\n      - /usr:/b\n    env_file: /etc/shadow\n",
+        image = image()
+    );
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let checked = session.done("compose-config", arguments).await;
+    let only = &checked["problems"].as_array().unwrap()[..];
+    assert!(only.len() == 1 && only[0]["key"] == "services.app.env_file", "{checked}");
+    assert_eq!(only[0]["line"], "7", "{checked}");
+    let yaml = yaml.replace("    env_file: /etc/shadow\n", "");
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let checked = session.done("compose-config", arguments).await;
+    let lines: Vec<_> =
+        checked["problems"].as_array().unwrap().iter().map(|it| &it["line"]).collect();
+    assert_eq!(lines, ["5", "6"], "{checked}");
+    assert!(world.left().is_empty(), "{:?}", world.left());
+}
+
+/// What compose takes is taken, and what it would read is judged as compose finds it.
+#[tokio::test]
+async fn files_are_read_as_compose_reads_them() {
+    let Some(world) = World::enter("compose-reads") else { return };
+    let mut session = world.session().await;
+    let head = format!("services:\n  web:\n    image: {}\n", image());
+    for (name, more) in [
+        (
+            "bracket",
+            "    healthcheck:\n      test: [\n        \"CMD\",\n        \"true\"\n      ]\n      interval: 5s\n",
+        ),
+        ("column 0", "    command: [\"sleep\",\n      \"600\"\n]\n"),
+        ("left", "    labels:\n      a: \"one\n  two\"\n"),
+        ("tabs", "    hostname:\tx\n    command: [\tsleep,\t\"600\"\t]\n"),
+        ("end", "    hostname: x\n...\n"),
+        ("documents", "---\nservices:\n  web:\n    hostname: x\n"),
+        ("escape", "    command: [sh, -c, \"echo \\'x\\'\"]\n"),
+        ("colon", "    command: [a:, b]\n"),
+        ("tag", "    labels: !custom {a: b}\n"),
+    ] {
+        let yaml = format!("{head}{more}");
+        let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+        let checked = session.done("compose-config", arguments).await;
+        assert_eq!(checked["valid"], true, "{name}: {checked}");
+    }
+    world.file("app.env", "A=from the file\n");
+    world.file("sub/inc.yaml", &format!("{}    env_file: $FILE.env\n", head.replace("web", "inc")));
+    world.file("sub/own.env", "FILE=../app\n");
+    world.file(".env", "DIR=.\nINC=sub\n");
+    world.file(
+        "compose.yaml",
+        &format!("include: [{{path: $INC/inc.yaml, env_file: '${{INC}}/own.env'}}]\n{head}    env_file: ['${{DIR}}/app.env', '${{GIVEN}}/app.env', '${{X:-.}}/app.env']\n"),
+    );
+    let arguments = json!({
+        "project_name": world.prefix, "compose_file": "compose.yaml",
+        "environment": {"GIVEN": "sub/.."}, "include": ["model"],
+    });
+    let checked = session.done("compose-config", arguments).await;
+    for service in ["web", "inc"] {
+        let read = &checked["model"]["services"][service]["environment"]["A"];
+        assert_eq!(read, "from the file", "{checked}");
+    }
+    world.file(".env", "DIR=/etc\nINC=sub\n");
+    let arguments = json!({"compose_file": "compose.yaml", "environment": {"GIVEN": "."}});
+    let checked = session.done("compose-config", arguments).await;
+    assert!(checked["problems"].to_string().contains("/etc/app.env"), "{checked}");
+    // A `.env` that is not written yet is missing, and compose goes on without it.
+    std::fs::remove_file(world.workspace().join(".env")).unwrap();
+    std::os::unix::fs::symlink("later.env", world.workspace().join(".env")).unwrap();
+    let arguments = json!({
+        "compose_file": "a.yaml:b.yaml", "environment": {"GIVEN": "."}, "project_name": world.prefix,
+    });
+    world.file("a.yaml", &head);
+    world.file("b.yaml", "services: {web: {hostname: b}}\n");
+    let checked = session.done("compose-config", arguments).await;
+    assert_eq!(checked["valid"], true, "{checked}");
+    assert!(checked["problems"].to_string().contains("later.env"), "{checked}");
+}
+
+/// A small file that would be large in compose's memory, or on this machine.
+#[tokio::test]
+async fn what_a_file_asks_for_has_limits() {
+    let Some(world) = World::enter("compose-large") else { return };
+    let mut session = world.session().await;
+    let head = format!("services:\n  web:\n    image: {}\n", image());
+    let uses = |count: usize| vec!["*a"; count].join(",");
+    let aliases = format!("x-a: &a [{}]\nx-b: [{}]\n{head}", "x,".repeat(1000), uses(1000));
+    let ports = format!("{head}    ports: ['1-65535:1-65535', '1-65535:1-65535/udp']\n");
+    let replicas: String =
+        (0..40).map(|i| format!("  s{i}: {{image: x, deploy: {{replicas: 20}}}}\n")).collect();
+    for (yaml, rule, limit) in [
+        (aliases, "compose.too_large", "100000"),
+        (ports, "container.limit", "2000"),
+        (format!("services:\n{replicas}"), "container.limit", "200"),
+    ] {
+        let begun = std::time::Instant::now();
+        let arguments =
+            json!({"project_name": world.prefix, "compose_yaml": yaml, "dry_run": true});
+        let refused = session.fails("DKR-014", "deploy-compose", arguments).await;
+        assert!(refused.contains(rule) && refused.contains(limit), "{refused}");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+    let scale: serde_json::Map<String, Value> =
+        (0..3).map(|i| (format!("s{i}"), json!(100))).collect();
+    let services: String = (0..3).map(|i| format!("  s{i}: {{image: x}}\n")).collect();
+    let arguments = json!({
+        "project_name": world.prefix, "compose_yaml": format!("services:\n{services}"), "scale": scale,
+    });
+    let refused = session.fails("DKR-004", "deploy-compose", arguments).await;
+    assert!(refused.contains("scale") && refused.contains("200"), "{refused}");
+}
+
 #[tokio::test]
 async fn images_of_a_project_are_built_and_pulled_and_failures_told() {
     let Some(world) = World::enter("compose-build") else { return };

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::denied::denied;
 use super::vet;
+use crate::policy::Violation;
+use crate::policy::testing::{Machine, standard};
 
 #[test]
 fn what_leaves_the_machine() {
@@ -279,4 +281,19 @@ fn the_top_level() {
     assert_eq!(vet(&json!([])), ["compose.unexpected_value at "]);
     assert_eq!(vet(&json!({"services": []})), ["compose.unexpected_value at services"]);
     assert_eq!(vet(&json!({"services": {"a": "x"}})), ["compose.unexpected_value at services.a"]);
+}
+
+#[test]
+fn all_services_together() {
+    let vetted = |services: usize, replicas: Value| {
+        let service = json!({"image": "a", "deploy": {"replicas": replicas}});
+        let services = (0..services).map(|i| (format!("s{i}"), service.clone()));
+        let services: serde_json::Map<String, Value> = services.collect();
+        standard().vet(&json!({"name": "shop", "services": services}), "shop", &Machine::ann())
+    };
+    assert!(vetted(40, json!(5)).is_ok());
+    let violation = vetted(40, json!(20)).unwrap_err().violations.remove(0);
+    let Violation { rule, subject, location, .. } = violation;
+    assert_eq!((rule, location.as_str()), ("container.limit", "services"));
+    assert_eq!(subject, "800 containers, services times replicas, more than 200");
 }

@@ -23,6 +23,7 @@ use crate::command::values::{Bounded, Environment, Profile, ProjectName, Service
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::policy::CONTAINERS_MAX;
 use crate::sort;
 use crate::tools::filters::word;
 use crate::tools::protect::judge_changes;
@@ -245,7 +246,14 @@ impl DeployCompose {
             let depends_on = service.depends_on.keys().cloned().collect();
             Some(((*name).to_owned(), Expected { replicas, depends_on }))
         };
-        Ok(sort::map(selected.iter().filter_map(expected)))
+        let expected = sort::map(selected.iter().filter_map(expected));
+        let containers = expected.values().map(|service| u64::from(service.replicas)).sum::<u64>();
+        if !self.scale.is_empty() && containers > CONTAINERS_MAX {
+            let message =
+                format!("{containers} containers, which is more than {CONTAINERS_MAX} in one call");
+            return Err(Error::invalid("scale", message));
+        }
+        Ok(expected)
     }
 
     /// Neither `--wait`, which fails stacks whose jobs have ended well, nor `--yes`, which lets
