@@ -91,6 +91,8 @@ pub enum Change<T> {
 #[derive(Debug, Serialize)]
 pub struct DryRun {
     dry_run: bool,
+    /// What this would mean, beside the command lines.
+    notes: Vec<String>,
     /// The command lines, in order, as they would be run.
     command: String,
 }
@@ -98,7 +100,11 @@ pub struct DryRun {
 impl DryRun {
     pub fn new<C: std::fmt::Display>(commands: impl IntoIterator<Item = C>) -> Self {
         let commands: Vec<_> = commands.into_iter().map(|command| command.to_string()).collect();
-        Self { dry_run: true, command: commands.join(" && ") }
+        Self { dry_run: true, notes: vec![], command: commands.join(" && ") }
+    }
+
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     /// The same command lines, for the answer to a call that did run them.

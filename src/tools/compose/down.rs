@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::holdings::{Holdings, VolumeSizes, volumes_by_name};
 use super::leaving::{self, Images, Leaving};
 use super::project;
+use super::takedown::{Takedown, why_it_stays};
 use crate::command::compose::Project;
 use crate::command::containers::{Container, ListContainers};
 use crate::command::images::full_name;
@@ -34,10 +35,10 @@ pub(super) struct ComposeDown {
     /// all or local.
     #[serde(default)]
     remove_images: Images,
-    /// With leftovers.
+    /// Also the containers of compose-run.
     #[serde(default)]
     remove_orphans: bool,
-    /// Default 10.
+    /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
     timeout_seconds: Option<Bounded<0, 600>>,
     /// From the plan.
     confirm: Option<String>,
@@ -80,6 +81,8 @@ pub(super) struct Reply {
     still_in_use: Vec<String>,
     /// Volumes that were not asked for.
     kept_volumes: Vec<String>,
+    /// Those with the project's label that taking it down leaves alone, and why.
+    kept_containers: Vec<String>,
     command: String,
 }
 
@@ -109,32 +112,43 @@ impl Tool for ComposeDown {
         if before.is_empty() {
             return Err(project::no_such_project(docker, &self.project_name).await);
         }
-        let (which, orphans) = (self.remove_images, self.remove_orphans);
-        let images =
-            leaving::find(docker, &self.project_name, &before.containers, which, orphans).await?;
-        let volumes = self.volumes(&before);
-        Self::judge(docker, &before, &images, &volumes)?;
-        let command = self.command(before.containers.len());
-        let mut commands = vec![command.clone()];
+        let rows = docker.run(&ListContainers::everything()).await?;
+        let mut takedown = Takedown::of(&before, &rows, self.remove_volumes, self.remove_orphans);
+        let images = self.images(docker, &takedown).await?;
+        let images = takedown.without_used(images);
+        Self::judge(docker, &takedown, &images)?;
+        let seconds = self.timeout_seconds.map(Bounded::get);
+        let (to_stop, command) = (takedown.to_stop(), self.command(&takedown));
+        let stop = |name: fn(&Container) -> &str| {
+            (!to_stop.is_empty()).then(|| Takedown::stop(&to_stop, seconds, name))
+        };
+        let mut commands: Vec<Invocation> = stop(Container::name).into_iter().collect();
+        commands.push(command.clone());
         if !images.is_empty() {
             commands.push(leaving::removal(images.iter().map(|image| &image.name)));
         }
         if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new(commands)));
+            let notes = std::iter::once(takedown.forecast(&images)).chain(takedown.notes);
+            return Ok(Change::DryRun(DryRun::new(commands).with_notes(notes.collect())));
         }
-        let doomed = self.doomed(docker, &before, &images, &volumes).await?;
-        let decision = context.confirmations.decide(
-            Self::SPEC.name,
-            &commands,
-            doomed,
-            self.confirm.as_deref(),
-        )?;
+        let doomed = self.doomed(docker, &takedown, &images).await;
+        let (confirmations, token) = (&context.confirmations, self.confirm.as_deref());
+        let name = Self::SPEC.name;
+        // Who asks for volumes has to see which of them go, also when it is none.
+        let decision = if self.remove_volumes && !before.volumes.is_empty() {
+            confirmations.decide_after_a_plan(name, &commands, doomed, token)?
+        } else {
+            confirmations.decide(name, &commands, doomed, token)?
+        };
         if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
+            return Ok(Change::Plan(plan.with_notes(takedown.notes)));
+        }
+        if let Some(stop) = stop(|container| &container.id) {
+            docker.run(&Act(stop)).await?;
         }
         docker.watch(&Act(command), |_| docker.progress().say("taking down")).await?;
-        if !self.remove_volumes && !volumes.is_empty() {
-            wait_for(docker, &volumes).await?;
+        if !self.remove_volumes && !takedown.volumes.is_empty() {
+            wait_for(docker, &takedown.volumes).await?;
         }
         let after = Holdings::of(docker, &self.project_name).await?;
         let (gone, kept) = leaving::remove(docker, &images).await?;
@@ -147,78 +161,61 @@ impl Tool for ComposeDown {
 
 impl ComposeDown {
     /// By the name alone: compose then finds everything by its labels, and reads no file.
-    fn command(&self, containers: usize) -> Invocation {
-        let grace = self.timeout_seconds.map_or(10, Bounded::get);
-        // They stop one after the other when each depends on the next.
-        let seconds = u64::from(grace) * containers.max(1) as u64 + 60;
+    fn command(&self, takedown: &Takedown<'_>) -> Invocation {
+        let seconds = self.timeout_seconds.map(Bounded::get);
         Project::named(self.project_name.clone())
             .invocation(Effect::Destroy, "down")
             .flag("--volumes", self.remove_volumes)
             .flag("--remove-orphans", self.remove_orphans)
-            .maybe("--timeout", self.timeout_seconds.map(Bounded::get))
-            .timeout(Duration::from_secs(seconds.min(1800)))
+            .maybe("--timeout", seconds)
+            .timeout(takedown.limit(seconds))
+    }
+
+    async fn images(
+        &self,
+        docker: &Docker,
+        takedown: &Takedown<'_>,
+    ) -> Result<Vec<Leaving>, Error> {
+        let going: Vec<Container> = takedown.containers.iter().copied().cloned().collect();
+        let (project, which) = (&self.project_name, self.remove_images);
+        leaving::find(docker, project, &going, which, self.remove_orphans).await
     }
 
     /// What the operator wants to stay. The networks and volumes of a project, and the images that
     /// were built for it, are ours when its containers are.
-    fn judge(
-        docker: &Docker,
-        before: &Holdings,
-        images: &[Leaving],
-        volumes: &[&Volume],
-    ) -> Result<(), Error> {
+    fn judge(docker: &Docker, takedown: &Takedown<'_>, images: &[Leaving]) -> Result<(), Error> {
         for Leaving { name, image, is_own, .. } in images {
             let judge = if *is_own { judge_protection } else { judge_removal };
             judge(docker, "image", name, &image.config.labels)?;
         }
-        for network in &before.networks {
+        for network in &takedown.networks {
             judge_protection(docker, "network", &network.name, &BTreeMap::new())?;
         }
-        for container in &before.containers {
+        for container in &takedown.containers {
             judge_removal(docker, "container", container.name(), &container.config.labels)?;
         }
-        for volume in volumes {
+        for volume in &takedown.volumes {
             judge_protection(docker, "volume", &volume.name, &volume.labels)?;
         }
         Ok(())
     }
 
-    /// The volumes that go: a container that removes itself when it ends takes its nameless ones
-    /// along, whatever was asked for.
-    fn volumes<'a>(&self, before: &'a Holdings) -> Vec<&'a Volume> {
-        let leaves = |container: &&Container| container.host_config.auto_remove;
-        let taken: BTreeSet<&str> = before
-            .containers
-            .iter()
-            .filter(leaves)
-            .flat_map(Container::anonymous_volumes)
-            .collect();
-        let goes = |volume: &&Volume| self.remove_volumes || taken.contains(volume.name.as_str());
-        before.volumes.iter().filter(goes).collect()
-    }
-
     async fn doomed(
         &self,
         docker: &Docker,
-        before: &Holdings,
+        takedown: &Takedown<'_>,
         images: &[Leaving],
-        volumes: &[&Volume],
-    ) -> Result<Vec<Doomed>, Error> {
+    ) -> Vec<Doomed> {
         let project = self.project_name.to_string();
-        let going = before
-            .containers
-            .iter()
-            .filter(|container| self.remove_orphans || !project::is_one_off(container));
-        let mut doomed: Vec<Doomed> = going
-            .map(|container| Doomed {
-                kind: "container",
-                name: container.name().to_owned(),
-                id: container.id.clone(),
-                project: Some(project.clone()),
-                ..Doomed::default()
-            })
-            .collect();
-        doomed.extend(before.networks.iter().map(|network| Doomed {
+        let containers = takedown.containers.iter().map(|container| Doomed {
+            kind: "container",
+            name: container.name().to_owned(),
+            id: container.id.clone(),
+            project: Some(project.clone()),
+            ..Doomed::default()
+        });
+        let mut doomed: Vec<Doomed> = containers.collect();
+        doomed.extend(takedown.networks.iter().map(|network| Doomed {
             kind: "network",
             name: network.name.clone(),
             id: network.id.clone(),
@@ -234,27 +231,26 @@ impl ComposeDown {
             loses_data: *loses_data,
             ..Doomed::default()
         }));
-        if !volumes.is_empty() {
-            let users = docker.run(&ListContainers::everything()).await?;
+        if !takedown.volumes.is_empty() {
             let sizes = docker.run(&VolumeSizes).await.unwrap_or_default();
-            doomed.extend(volumes.iter().map(|volume| {
+            doomed.extend(takedown.volumes.iter().map(|volume| {
+                let uses = |container: &&&Container| {
+                    container.mounts.iter().any(|mount| mount.name == volume.name)
+                };
+                let users = takedown.containers.iter().filter(uses);
                 Doomed {
                     kind: "volume",
                     name: volume.name.clone(),
                     created: volume.created_at.clone(),
                     project: Some(project.clone()),
-                    used_by: users
-                        .iter()
-                        .filter(|row| row.mounts.contains(&volume.name))
-                        .map(|row| row.name.clone())
-                        .collect(),
+                    used_by: users.map(|container| container.name().to_owned()).collect(),
                     loses_data: true,
                     ..Doomed::default()
                 }
                 .of_size(sizes.get(&volume.name).copied())
             }));
         }
-        Ok(doomed)
+        doomed
     }
 
     async fn compare(
@@ -302,6 +298,14 @@ impl ComposeDown {
                 }
             }
         }
+        let kept = after.containers.iter().map(|container| {
+            let why = why_it_stays(container, self.remove_orphans);
+            why.map_or_else(
+                || container.name().to_owned(),
+                |why| format!("{}: {why}", container.name()),
+            )
+        });
+        let kept_containers = kept.collect();
         Ok(Reply {
             project: self.project_name.to_string(),
             removed: Removed {
@@ -312,6 +316,7 @@ impl ComposeDown {
             },
             still_in_use,
             kept_volumes,
+            kept_containers,
             command: String::new(),
         })
     }
@@ -334,11 +339,11 @@ mod tests {
     use insta::assert_snapshot;
     use serde_json::json;
 
-    use super::{ComposeDown, Images};
+    use super::{ComposeDown, Images, Takedown};
 
     fn argv(arguments: serde_json::Value) -> String {
         let tool: ComposeDown = serde_json::from_value(arguments).unwrap();
-        tool.command(3).to_string()
+        tool.command(&Takedown::default()).to_string()
     }
 
     #[test]

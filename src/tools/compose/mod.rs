@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod settle;
 mod source;
+mod takedown;
 mod up;
 mod values;
 mod view;

@@ -40,6 +40,19 @@ pub(super) async fn containers(
     Ok(containers)
 }
 
+/// Those that `compose run` has made.
+///
+/// # Errors
+/// As [`Docker::run`].
+pub(super) async fn one_offs(
+    docker: &Docker,
+    project: &ProjectName,
+) -> Result<Vec<Container>, Error> {
+    let mut containers = all_containers(docker, project).await?;
+    containers.retain(|container| is_composes(container) && is_one_off(container));
+    Ok(containers)
+}
+
 /// Whether compose made it. What was run from an image that compose has built has the labels of
 /// the project too, by its image, and compose leaves it alone.
 pub(super) fn is_composes(container: &Container) -> bool {

@@ -84,6 +84,20 @@ pub(super) fn unfinished(
     })
 }
 
+/// Which of the containers of `compose run` go with the orphans, versions of compose do not agree:
+/// 2.26 those of services that are not in the file, 2.40 those that have ended.
+pub(super) fn forecast_of_one_offs(one_offs: &[Container]) -> Option<String> {
+    let names: Vec<&str> = one_offs.iter().map(Container::name).collect();
+    (!names.is_empty())
+        .then(|| format!("may be removed too, as compose run made them: {}", names.join(", ")))
+}
+
+pub(super) fn gone_one_offs(one_offs: &[Container], left: &[Container]) -> Option<String> {
+    let is_gone = |one_off: &&Container| left.iter().all(|container| container.id != one_off.id);
+    let gone = one_offs.iter().filter(is_gone);
+    sentence("removed", "compose run made them", gone.map(Container::name))
+}
+
 pub(super) fn orphans_stay(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(

@@ -96,6 +96,66 @@ async fn the_volumes_of_a_stack_go_only_after_a_confirmation_that_names_them() {
 }
 
 #[tokio::test]
+async fn the_plan_is_what_happens_also_with_left_overs() {
+    let Some(world) = World::enter("down-left") else { return };
+    let mut session = world.session().await;
+    deploy(&mut session, &world, &yaml()).await;
+    let of = |name: &str| format!("{}{name}", world.prefix);
+    let (volume, network, web) = (of("_data"), of("_default"), of("-web-1"));
+    // As `docker run` makes them of an image that compose has built, and `compose run`.
+    let label = format!("--label=com.docker.compose.project={}", world.prefix);
+    let left =
+        world.make("left", &[label.as_str(), "--label=com.docker.compose.service=web"], &["true"]);
+    let file = world.file("compose.yaml", &yaml());
+    let run = world.name("run");
+    world.docker([
+        "compose",
+        "--project-name",
+        &world.prefix,
+        "--file",
+        file.to_str().unwrap(),
+        "run",
+        "--detach",
+        "--name",
+        &run,
+        "web",
+        "sleep",
+        "600",
+    ]);
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        let names = list.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap());
+        names.map(str::to_owned).collect()
+    };
+
+    let dry = json!({"project_name": world.prefix, "dry_run": true});
+    let forecast = session.done("compose-down", dry).await["notes"].to_string();
+    let stays = |name: &str| forecast.contains(&format!("{name} stays"));
+    assert!(
+        stays(&left) && stays(&run) && stays(&network) && forecast.contains(&web),
+        "{forecast}"
+    );
+
+    let mut down = json!({"project_name": world.prefix, "remove_volumes": true});
+    let plan = session.done("compose-down", down.clone()).await;
+    let planned = names(&plan["plan"]["removes"]);
+    assert_eq!(planned, [of("-db-1"), web, volume.clone()], "{plan}");
+    down["confirm"] = plan["confirm"].clone();
+    let done = session.done("compose-down", down).await;
+    assert_eq!(done["removed"]["containers"], json!(planned[..2]), "{done}");
+    assert_eq!(done["removed"]["volumes"], json!([volume]), "{done}");
+    assert_eq!(done["removed"]["networks"], json!(null), "{done}");
+    let kept = done["kept_containers"].to_string();
+    assert!(kept.contains(&left) && kept.contains(&run) && kept.contains("compose run"), "{done}");
+
+    // Only the one-off is left, and runs: versions of compose differ in what they do then.
+    let down = json!({"project_name": world.prefix, "remove_orphans": true});
+    let done = session.done("compose-down", down).await;
+    assert_eq!(done["removed"]["containers"], json!([run]), "{done}");
+    assert_eq!(done["removed"]["networks"], json!([network]), "{done}");
+    assert!(world.exists("container", &left) && !world.exists("container", &run));
+}
+
+#[tokio::test]
 async fn a_volume_that_somebody_else_uses_is_named_and_stays() {
     let Some(world) = World::enter("down-used") else { return };
     let mut session = world.session().await;

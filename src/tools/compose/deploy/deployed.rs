@@ -23,7 +23,7 @@ pub(in crate::tools::compose) struct Deployed {
     root: Option<String>,
     error: Option<Failure>,
     services: Vec<Report>,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     command: String,
     /// The compose files that it was read from.
     pub(super) files: Vec<String>,

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::policy::CONTAINERS_MAX;
 use crate::sort;
 use crate::tools::filters::word;
-use crate::tools::protect::judge_changes;
+use crate::tools::protect::{judge_changes, judge_end, judge_protection};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::stop_time::beyond_the_usual;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -147,11 +147,21 @@ impl Tool for DeployCompose {
         let services = expected.keys().map(String::as_str);
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
         notes.extend(of_another_folder(&source, &before));
+        let one_offs = if self.remove_orphans {
+            project::one_offs(docker, &self.project_name).await?
+        } else {
+            vec![]
+        };
+        for one_off in &one_offs {
+            judge_protection(docker, "container", one_off.name(), &one_off.config.labels)?;
+            judge_end(context, one_off)?;
+        }
         let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
         if !self.remove_orphans {
             notes.extend(removal::orphans_stay(&orphan_names));
         } else if self.dry_run {
             notes.extend(removal::forecast_of_orphans(&orphan_names));
+            notes.extend(removal::forecast_of_one_offs(&one_offs));
         }
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before, anew.recreates_all).await?;
@@ -178,6 +188,10 @@ impl Tool for DeployCompose {
         let deployed = self.ascend(ascent, &Up(up), &before, going, notes).await;
         let mut deployed = deployed.map_err(what_stays)?;
         deployed.files = files;
+        if !one_offs.is_empty() {
+            let left = project::one_offs(docker, &self.project_name).await?;
+            deployed.warnings.extend(removal::gone_one_offs(&one_offs, &left));
+        }
         Ok(Reply::Done(Box::new(deployed)))
     }
 }
