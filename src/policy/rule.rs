@@ -139,7 +139,7 @@ rules! {
         Switch::Allow(Allow::HostNetwork);
     HOST_PID "container.host_pid",
         "the container would see every process of this machine, with its environment.",
-        "leave it out; top and stats of containers have their own tools.",
+        "leave it out; inspect-container with include: [\"top\"] shows the processes of a container, container-stats what they use.",
         Switch::Allow(Allow::HostPid);
     HOST_IPC "container.host_ipc",
         "the container would share memory with every process of this machine.",

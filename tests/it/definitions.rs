@@ -118,6 +118,57 @@ fn descriptions_name_only_tools_and_parameters_that_exist() {
     }));
 }
 
+/// The texts in the sources, without those of tests.
+fn texts_of(path: &Path, texts: &mut Vec<(String, String)>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            texts_of(&entry.unwrap().path(), texts);
+        }
+        return;
+    }
+    let name = path.display().to_string();
+    if !name.ends_with(".rs") || name.ends_with("tests.rs") || name.contains("/tests/") {
+        return;
+    }
+    let source = std::fs::read_to_string(path).unwrap();
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let code = source.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+    let code = code.replace("'\"'", "");
+    let text = regex_lite::Regex::new(r#""(?:[^"\\]|\\[\s\S])*""#).unwrap();
+    texts.extend(text.find_iter(&code).map(|found| (name.clone(), found.as_str().to_owned())));
+}
+
+#[test]
+fn refusals_and_hints_name_only_tools_that_exist() {
+    let tools = tools();
+    let names: BTreeSet<&str> = tools.iter().map(name).collect();
+    let verbs: BTreeSet<&str> = names.iter().filter_map(|name| name.split('-').next()).collect();
+    // `docker-…` are programs, packages, files and labels.
+    let others = ["build-host", "disk-full", "exec-format"];
+    let is_meant = |word: &str| {
+        let verb = word.split('-').next().unwrap();
+        verb != "docker" && verbs.contains(verb) && !others.contains(&word)
+    };
+    let is_word = |c: char| c.is_alphanumeric() || "_./-".contains(c);
+    let plain = regex_lite::Regex::new("^[a-z]+(-[a-z]+)+$").unwrap();
+    let mut texts = vec![];
+    texts_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+    assert!(texts.iter().any(|(_, text)| text.contains("stop-container first")), "{texts:?}");
+    demand(texts.iter().flat_map(|(at, text)| {
+        // An option or a part of a path is another word.
+        let words = text.split(|c| !is_word(c)).map(|word| word.trim_end_matches('.'));
+        let meant = words.filter(|word| plain.is_match(word) && is_meant(word));
+        let unknown = meant.filter(|word| !names.contains(word));
+        let mut problems: Vec<String> =
+            unknown.map(|word| format!("{at}: there is no {word}: {text}")).collect();
+        if text.contains("own tool") {
+            problems.push(format!("{at}: a tool is meant and not named: {text}"));
+        }
+        problems
+    }));
+}
+
 #[test]
 fn schemas_are_plain_objects() {
     demand(tools().iter().flat_map(|tool| {

@@ -126,14 +126,10 @@ impl Tool for InspectContainer {
             reply.health_log = health_log(&container);
         }
         if wants(Part::Top) && container.state.running {
-            reply.top =
-                context.docker.run(&Lines { verb: "top", container: container.id.clone() }).await?;
+            reply.top = context.docker.run(&Top { container: container.id.clone() }).await?;
         }
         if wants(Part::Diff) {
-            reply.diff = context
-                .docker
-                .run(&Lines { verb: "diff", container: container.id.clone() })
-                .await?;
+            reply.diff = context.docker.run(&Diff { container: container.id.clone() }).await?;
         }
         if wants(Part::Raw) {
             reply.raw = raw;
@@ -250,30 +246,90 @@ fn health_log(container: &Container) -> Vec<Probe> {
         .collect()
 }
 
-/// `docker container top` and `diff`, which print a line each.
-pub(super) struct Lines {
-    pub(super) verb: &'static str,
-    pub(super) container: String,
+/// `docker container top`: a line for each process.
+struct Top {
+    container: String,
 }
 
-impl Command for Lines {
+impl Command for Top {
     type Reply = Vec<String>;
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", self.verb]).operands([&self.container])
+        Invocation::docker(Effect::Read, ["container", "top"]).operands([&self.container])
+    }
+
+    /// Docker fills each column up to at least 20 characters; here one blank stands between them.
+    fn parse(&self, output: &Output) -> Result<Vec<String>, Error> {
+        let titles: Vec<char> = output.stdout.lines().next().unwrap_or_default().chars().collect();
+        let begins = titles.iter().enumerate().scan(' ', |before, (at, title)| {
+            let begins = *before == ' ' && *title != ' ';
+            *before = *title;
+            Some((at, begins))
+        });
+        let columns: Vec<usize> = begins.filter_map(|(at, begins)| begins.then_some(at)).collect();
+        let narrow = |line: &str| {
+            let ends = columns.iter().skip(1).copied().chain([usize::MAX]);
+            let cells = columns.iter().zip(ends).map(|(begin, end)| {
+                let cell: String = line.chars().skip(*begin).take(end - begin).collect();
+                cell.trim().to_owned()
+            });
+            cells.collect::<Vec<_>>().join(" ")
+        };
+        Ok(first(output.stdout.lines().map(narrow).collect()))
+    }
+}
+
+/// `docker container diff`: a line for each path.
+pub(super) struct Diff {
+    pub(super) container: String,
+}
+
+impl Command for Diff {
+    type Reply = Vec<String>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["container", "diff"]).operands([&self.container])
     }
 
     fn parse(&self, output: &Output) -> Result<Vec<String>, Error> {
         let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
-        if self.verb == "diff" {
-            // `A /srv` by its path: the daemon tells them in no order.
-            sort::by(&mut lines, |a, b| a.get(2..).cmp(&b.get(2..)));
-        }
-        let more = lines.len().saturating_sub(LINES);
-        lines.truncate(LINES);
-        if more > 0 {
-            lines.push(format!("… {more} more"));
-        }
-        Ok(lines)
+        // `A /srv` by its path: the daemon tells them in no order.
+        sort::by(&mut lines, |a, b| a.get(2..).cmp(&b.get(2..)));
+        Ok(first(lines))
+    }
+}
+
+fn first(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    if more > 0 {
+        lines.push(format!("… {more} more"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_told_without_the_width_of_dockers_columns() {
+        let row = |cells: [&str; 8]| {
+            let (command, others) = cells.split_last().unwrap();
+            let others: String = others.iter().map(|cell| format!("{cell:<20}")).collect();
+            format!("{others}{command}\n")
+        };
+        let stdout = row(["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"])
+            + &row(["root", "71", "50", "0", "Nov 28", "?", "00:00:00", "sh -c  echo 'a  b'"]);
+        let top = Top { container: "a".to_owned() };
+        let lines = top.parse(&Output { stdout, ..Output::default() }).unwrap();
+        assert_eq!(
+            lines,
+            [
+                "UID PID PPID C STIME TTY TIME CMD",
+                "root 71 50 0 Nov 28 ? 00:00:00 sh -c  echo 'a  b'",
+            ]
+        );
+        assert_eq!(top.parse(&Output::default()).unwrap(), [""; 0]);
     }
 }

@@ -257,7 +257,7 @@ fn demand_nothing_lost(old: &Old, new: &Document, named: &[String]) -> Result<()
 
 /// What was written into the container itself, beside its volumes, goes with it.
 async fn changed_files(docker: &Docker, old: &Old) -> Option<String> {
-    let diff = super::inspect::Lines { verb: "diff", container: old.container.id.clone() };
+    let diff = super::inspect::Diff { container: old.container.id.clone() };
     let lines = docker.run(&diff).await.ok()?;
     // Folders on the way to what docker itself puts there.
     let mounts = old.container.mounts.iter().map(|mount| mount.destination.as_str());
