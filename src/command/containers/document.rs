@@ -98,9 +98,10 @@ impl Container {
     pub fn last_run_begins(&self) -> Option<Timestamp> {
         let started = self.started()?;
         let before = started.checked_sub(BEFORE_START).ok()?;
-        let Some(ended) = self.finished().filter(|ended| *ended <= started) else {
-            return Some(before);
-        };
+        // Of one that does not run it is the end of this run, though noted before the start of a
+        // short one.
+        let ended = self.finished().filter(|ended| self.state.running && *ended <= started);
+        let Some(ended) = ended else { return Some(before) };
         let between = ended.checked_add(started.duration_since(ended) / 2).ok()?;
         Some(between.max(before))
     }
@@ -327,6 +328,7 @@ mod tests {
         let container = |started: &str, finished: &str| -> Container {
             let probe = |at: &str, output: &str| serde_json::json!({"Start": at, "Output": output});
             serde_json::from_value(serde_json::json!({"State": {
+                "Running": finished < "2026-11-28T10:00:25Z",
                 "StartedAt": started, "FinishedAt": finished,
                 "Health": {"Log": [
                     probe("2026-11-28T10:00:19Z", "old"), probe("2026-11-28T10:00:21Z", "new"),
@@ -347,6 +349,9 @@ mod tests {
         assert_eq!(begins(start, "2026-11-28T09:00:00Z").as_deref(), Some("2026-11-28T10:00:18Z"));
         // It has ended since.
         assert_eq!(begins(start, "2026-11-28T10:00:25Z").as_deref(), Some("2026-11-28T10:00:18Z"));
+        let mut short = container(start, "2026-11-28T10:00:19.999Z");
+        short.state.running = false;
+        assert_eq!(short.last_run_begins(), container(start, never).last_run_begins());
         let since_then = |started: &str| -> Vec<String> {
             container(started, never).probes().map(|probe| probe.output.clone()).collect()
         };

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::Facts;
+use super::facts::{Facts, Subject};
 use super::standing;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
 
-/// A stop is remembered this long before the end that it caused.
-const STOP_TAKES: SignedDuration = SignedDuration::from_secs(30);
+/// A stop is remembered this long before the end that it caused, beside the time that it may take.
+const STOP_TAKES: SignedDuration = SignedDuration::from_secs(20);
 /// Events are an extra.
 const EVENTS_LIMIT: Duration = Duration::from_millis(400);
 
@@ -28,7 +28,7 @@ pub(super) struct Event {
 /// What ended the containers that do not run, and with what those ended that run again.
 /// Docker remembers the last 256 events only.
 pub(super) async fn ends(docker: &Docker, facts: &Facts) -> Vec<Event> {
-    let ended: Vec<(&str, Timestamp)> = facts
+    let ended: Vec<&Subject> = facts
         .subjects
         .iter()
         .filter(|subject| match subject.status() {
@@ -36,27 +36,30 @@ pub(super) async fn ends(docker: &Docker, facts: &Facts) -> Vec<Event> {
             "running" => standing::standing(facts, subject).kind == standing::Kind::Looping,
             _ => false,
         })
-        .filter_map(|subject| Some((subject.container.id.as_str(), subject.finished()?)))
         .collect();
-    let first = ended.iter().map(|(_, finished)| *finished).min();
-    let last = ended.iter().map(|(_, finished)| *finished).max();
-    let (Some(first), Some(last)) = (first, last) else { return vec![] };
-    let (Ok(since), Ok(until)) =
-        (first.checked_sub(STOP_TAKES), last.checked_add(SignedDuration::from_secs(1)))
-    else {
-        return vec![];
-    };
+    let first = ended.iter().filter_map(|subject| stop_begins(subject)).min();
+    let last = ended.iter().filter_map(|subject| subject.finished()).max();
+    let (Some(since), Some(last)) = (first, last) else { return vec![] };
+    let Ok(until) = last.checked_add(SignedDuration::from_secs(1)) else { return vec![] };
     // Docker would wait for a moment that is still to come.
     let until = until.min(facts.now);
-    let containers = ended.iter().map(|(id, _)| (*id).to_owned()).collect();
+    let containers = ended.iter().map(|subject| subject.container.id.clone()).collect();
     docker.run(&Ends { since, until, containers }).await.unwrap_or_default()
+}
+
+/// The first moment at which it may have been told to stop.
+fn stop_begins(subject: &Subject) -> Option<Timestamp> {
+    let own = SignedDuration::from_secs(subject.container.stop_seconds().into());
+    subject.finished()?.checked_sub(own + STOP_TAKES).ok()
 }
 
 /// What the events say of the containers they are about.
 pub(super) fn tell(facts: &mut Facts, events: &[Event]) {
     for subject in &mut facts.subjects {
-        let Some(finished) = subject.finished().map(Timestamp::as_second) else { continue };
-        let at_its_end = finished - STOP_TAKES.as_secs()..=finished + 1;
+        let (Some(begins), Some(finished)) = (stop_begins(subject), subject.finished()) else {
+            continue;
+        };
+        let at_its_end = begins.as_second()..=finished.as_second() + 1;
         let of_it: Vec<&Event> = events
             .iter()
             .filter(|event| event.container == subject.container.id)

@@ -6,7 +6,6 @@ use crate::command::containers::{Container, Endpoint, Row};
 use crate::command::images;
 use crate::command::labels;
 use crate::command::text::{cut_line, human_bytes};
-use crate::command::time;
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
 
 /// Networks on which docker resolves no names of containers.
@@ -34,7 +33,8 @@ pub(super) struct Facts {
 #[derive(Debug, Default)]
 pub(super) struct Subject {
     pub(super) container: Container,
-    /// Its last lines; nothing when they were not read.
+    /// Its last lines since its last start, or of its last runs when it keeps restarting; nothing
+    /// when they were not read.
     pub(super) log: Vec<Line>,
     /// What docker was told to do to it just before it ended: `stop`.
     pub(super) told: Option<String>,
@@ -166,11 +166,11 @@ impl Subject {
     }
 
     pub(super) fn started(&self) -> Option<Timestamp> {
-        moment(&self.container.state.started_at)
+        self.container.started()
     }
 
     pub(super) fn finished(&self) -> Option<Timestamp> {
-        moment(&self.container.state.finished_at)
+        self.container.finished()
     }
 
     /// How long it has run since its last start.
@@ -213,10 +213,6 @@ impl Subject {
             words.chain(self.container.args.iter().map(String::as_str)).collect();
         cut_line(&words.join(" "), 80).into_owned()
     }
-}
-
-fn moment(text: &str) -> Option<Timestamp> {
-    if time::from_docker(text).is_empty() { None } else { time::parse(text) }
 }
 
 /// `3 s`, `12 min`, `5 h`, `3 days`.

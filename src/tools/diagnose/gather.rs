@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::facts::{Facts, Line, NAMELESS, Subject};
 use super::rules::wanted_port;
@@ -28,8 +28,6 @@ const LOGS: usize = 5;
 /// Containers around the one that was asked for, and troubled ones of a host.
 const NEIGHBOURS: usize = 30;
 const TROUBLED: usize = 60;
-/// A program prints before docker has noted that it runs.
-const BEFORE_START: SignedDuration = SignedDuration::from_secs(2);
 /// # Errors
 /// DKR-002 and DKR-008 for what does not exist, and whatever kept docker from answering.
 pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Error> {
@@ -235,8 +233,9 @@ async fn logs(docker: &Docker, facts: &Facts, read: &[usize]) -> Vec<(usize, Vec
 
 async fn log(docker: &Docker, facts: &Facts, at: Option<usize>) -> Option<(usize, Vec<Line>)> {
     let subject = facts.subjects.get(at?)?;
-    let since = subject.started().filter(|_| subject.status() == "exited");
-    let since = since.and_then(|since| since.checked_sub(BEFORE_START).ok());
+    // What was said before the last start is past, unless it starts again and again.
+    let loops = standing::standing(facts, subject).kind == standing::Kind::Looping;
+    let since = subject.container.last_run_begins().filter(|_| !loops);
     let wish = Logs {
         since: since.map(TimePoint::At),
         ..Logs::last(subject.container.id.clone(), LOG_LINES)

@@ -304,6 +304,41 @@ async fn containers_that_ended_are_explained() {
 }
 
 #[tokio::test]
+async fn what_was_before_the_last_start_decides_nothing() {
+    let Some(world) = World::enter("dx-past") else { return };
+    let script = format!(
+        "test -f /second && {{ echo second; {OBEDIENT}; }}; touch /second; \
+         echo 'FATAL: password authentication failed for user \"app\"'; exit 2"
+    );
+    let check = "--health-cmd=test -f /third || { echo 'sh: curl: not found'; exit 127; }";
+    let options = [check, "--health-interval=1s", "--health-retries=2"];
+    let sick = world.make("sick", &options, &["sh", "-c", OBEDIENT]);
+    let again = world.run("again", &script);
+    until(&world, &again, STATUS, &["exited"]).await;
+    until(&world, &sick, HEALTH, &["unhealthy"]).await;
+    let arguments = json!({"container_name": again});
+    let mut session = world.session().await;
+    let tools = session.tools().await;
+    let answer = diagnose(&mut session, &tools, arguments.clone()).await;
+    assert_eq!(answer["root"]["cause"], "authentication", "{answer}");
+    world.docker(["start", &again]);
+    let answer = diagnose(&mut session, &tools, arguments).await;
+    assert_eq!(
+        (&answer["verdict"], &answer["root"]),
+        (&json!("healthy"), &Value::Null),
+        "{answer}"
+    );
+    // Docker keeps the checks of the run before.
+    world.docker(["restart", "--time=0", &sick]);
+    let answer = diagnose(&mut session, &tools, json!({"container_name": sick})).await;
+    assert_eq!(
+        (&answer["verdict"], &answer["root"]),
+        (&json!("starting"), &Value::Null),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn containers_that_run_and_do_not_work_are_explained() {
     let Some(world) = World::enter("dx-run") else { return };
     let checked = |of: &str, check: &str| {

@@ -11,8 +11,7 @@ const CHECK_BYTES: usize = 120;
 
 /// The last check that failed.
 fn failed(subject: &Subject) -> Option<&Probe> {
-    let health = subject.container.state.health.as_ref()?;
-    health.log.iter().rev().find(|probe| probe.exit_code != 0)
+    subject.container.probes().rfind(|probe| probe.exit_code != 0)
 }
 
 fn with_check(cause: Cause, subject: &Subject, probe: &Probe) -> Cause {

@@ -27,7 +27,7 @@ pub(super) fn signature(view: &View<'_>) -> Option<Cause> {
 
 fn find(view: &View<'_>, searched: usize) -> Option<Cause> {
     let lines = &view.subject.log;
-    let known = |(at, line): (usize, &Line)| {
+    let known = |at: usize, line: &Line| {
         SIGNATURES.iter().filter(|signature| line.has(signature.words)).find_map(|signature| {
             let cause = match signature.explain {
                 Words(why, fix) => Cause::new(signature.id, why, fix),
@@ -36,8 +36,29 @@ fn find(view: &View<'_>, searched: usize) -> Option<Cause> {
             Some(with_next(cause.said(line), view.subject))
         })
     };
-    lines.iter().enumerate().rev().take(searched).find_map(known)
+    let runs = matches!(view.standing.kind, Kind::Running | Kind::Unhealthy | Kind::Starting);
+    for (at, line) in lines.iter().enumerate().rev().take(searched) {
+        if let Some(cause) = known(at, line) {
+            return Some(cause);
+        }
+        // What it complained of before it came up is past.
+        if runs && line.has(CAME_UP) {
+            return None;
+        }
+    }
+    None
 }
+
+/// How programs say that they serve.
+const CAME_UP: &[&str] = &[
+    "listening on",
+    "listening at",
+    "ready to accept connections",
+    "ready for connections",
+    "accepting connections",
+    "server started",
+    "startup complete",
+];
 
 fn with_next(cause: Cause, subject: &Subject) -> Cause {
     if cause.next.is_empty() { cause.next(logs(subject.name())) } else { cause }

@@ -234,3 +234,32 @@ fn others_are_found_by_name_and_network() {
     refused-by-itself: it connects to localhost port 9200, which inside a container is the container itself, and nothing listens there [use search:9200] get-logs {"container_name":"api","tail":50}
     "#);
 }
+
+#[test]
+fn what_a_program_complained_of_before_it_came_up_is_past() {
+    let facts = Facts { now: now(), ..Facts::default() };
+    let running = |log: &str, restarts: u64, started: &str| {
+        let mut subject = said(log);
+        let container = &mut subject.container;
+        container.restart_count = restarts;
+        container.state.status = "running".to_owned();
+        container.state.running = true;
+        container.state.started_at = started.to_owned();
+        let standing = standing(&facts, &subject);
+        let view = View { facts: &facts, subject: &subject, standing: &standing };
+        let found = cause(&view).or(warnings(&view).into_iter().next());
+        format!("{:?} {}", standing.kind, found.map_or("-", |cause| cause.id))
+    };
+    let refused = "FATAL: password authentication failed for user \"app\"";
+    let came_up = format!("{refused}\nlistening on :8000");
+    let long_ago = "2026-11-24T11:00:00Z";
+    assert_eq!(running(refused, 0, long_ago), "Running authentication");
+    assert_eq!(running(&came_up, 0, long_ago), "Running -");
+    let ago = |seconds: i64| {
+        now().checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap().to_string()
+    };
+    // Between two restarts; up for longer than docker itself waits; up.
+    assert_eq!(running(refused, 4, &ago(1)), "Looping authentication");
+    assert_eq!(running(&came_up, 4, &ago(20)), "Starting -");
+    assert_eq!(running(&came_up, 4, &ago(70)), "Running -");
+}
