@@ -323,6 +323,15 @@ impl Invocation {
         self.killed_means_undone || self.effect == Effect::Read
     }
 
+    /// The command line as an error tells it: without the template by which we read a listing.
+    pub fn told(&self) -> String {
+        let is_template =
+            |arg: &Arg| matches!(arg, Arg::Plain(word) if word.starts_with("--format={"));
+        let mut told = self.clone();
+        told.options.retain(|arg| !is_template(arg));
+        told.to_string()
+    }
+
     /// The words after the program, secrets included. For the runner alone.
     pub fn argv(&self) -> Vec<String> {
         self.words(|arg| match arg {
@@ -405,6 +414,16 @@ mod tests {
         );
         assert_eq!(invocation.stdin_bytes().unwrap().as_ref(), b"DB_PASS=hunter2\n");
         assert_eq!(invocation.env().keys().collect::<Vec<_>>(), ["MULTI"]);
+    }
+
+    #[test]
+    fn an_error_does_not_tell_the_template_of_a_listing() {
+        let invocation = Invocation::docker(Effect::Read, ["volume", "ls"])
+            .option("--filter", "dangling=true")
+            .option("--format", r#"{"Name":{{json .Name}}}"#);
+        assert_eq!(invocation.told(), "docker volume ls --filter=dangling=true");
+        let model = Invocation::compose(Effect::Read, "config").option("--format", "json");
+        assert_eq!(model.told(), model.to_string());
     }
 
     #[test]

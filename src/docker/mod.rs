@@ -156,11 +156,11 @@ impl Docker {
                 self.ceiling,
                 invocation.effect()
             );
-            return Err(Error::new(Code::Internal, message).command(invocation.to_string()));
+            return Err(Error::new(Code::Internal, message).command(invocation.told()));
         }
         self.policy()
             .check(invocation, &Disk)
-            .map_err(|refusal| Error::from(refusal).command(invocation.to_string()))
+            .map_err(|refusal| Error::from(refusal).command(invocation.told()))
     }
 
     /// Runs one command.
@@ -185,7 +185,7 @@ impl Docker {
         let mut is_enough = |line: Line<'_>| on_line(line).ends();
         let accepts = |output: &Output| command.accepts(output);
         let output = self.output(&invocation, &accepts, &mut is_enough).await?;
-        command.parse(&output).map_err(|error| error.command(invocation.to_string()))
+        command.parse(&output).map_err(|error| error.command(invocation.told()))
     }
 
     /// What this docker and its compose plugin are; asked once.
@@ -267,7 +267,7 @@ impl Docker {
             };
             drop(slot);
             left = left.saturating_sub(begun.elapsed());
-            let error = error.command(invocation.to_string());
+            let error = error.command(invocation.told());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");
             let was_there =
                 attempt > 1 || self.shared.answered().is_some_and(|last| last.elapsed() < A_MOMENT);

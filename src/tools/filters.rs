@@ -7,6 +7,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+<<<<<<< HEAD
+=======
+use super::lines::Pattern;
+use crate::command::json;
+use crate::error::Error;
+
+>>>>>>> 297bb9f (Lists read names as docker reads those of containers; the overview misses no OOM and no loop)
 /// How many entries a list has when the caller does not say.
 pub const LIMIT: u32 = 50;
 
@@ -59,16 +66,61 @@ impl Texts {
     pub fn filters(texts: Option<&Self>, key: &str) -> Vec<String> {
         texts.iter().flat_map(|texts| &texts.0).map(|text| format!("{key}={text}")).collect()
     }
+}
 
-    /// The same for a filter that docker reads as a regular expression: the text is taken
-    /// literally. A broken expression would give an empty list and exit status 0.
-    pub fn literal_filters(texts: Option<&Self>, key: &str) -> Vec<String> {
-        texts
-            .iter()
-            .flat_map(|texts| &texts.0)
-            .map(|text| format!("{key}={}", regex_lite::escape(text)))
-            .collect()
+/// Names that are wanted. Docker reads them for containers and networks as regular expressions that
+/// fit a part of the name, for volumes as plain text and for images as patterns of paths; it gives
+/// an empty list for a broken one. Here they mean the same everywhere: what they mean for containers.
+#[derive(Debug)]
+pub struct Names(Option<Vec<Pattern>>);
+
+impl Names {
+    /// # Errors
+    /// DKR-004 for a text that is no regular expression.
+    pub fn new(parameter: &str, texts: Option<&Texts>) -> Result<Self, Error> {
+        Self::read(texts, |text| Pattern::new(parameter, text))
     }
+
+    /// Of images: `*` and `?` may also stand for what there is between two slashes, as docker has it,
+    /// where nothing else in the text says that it is a regular expression.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_images(parameter: &str, texts: Option<&Texts>) -> Result<Self, Error> {
+        Self::read(texts, |text| Pattern::new(parameter, &glob(text).unwrap_or(text.to_owned())))
+    }
+
+    fn read(
+        texts: Option<&Texts>,
+        pattern: impl Fn(&String) -> Result<Pattern, Error>,
+    ) -> Result<Self, Error> {
+        let patterns = texts.map(|texts| texts.0.iter().map(pattern).collect());
+        patterns.transpose().map(Self)
+    }
+
+    /// Whether it is wanted: every name is where none was given.
+    pub fn want(&self, name: &str) -> bool {
+        let Self(patterns) = self;
+        patterns.as_ref().is_none_or(|patterns| {
+            patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(name))
+        })
+    }
+}
+
+/// `shop/*:1` as a regular expression, when it is no expression itself.
+fn glob(text: &str) -> Option<String> {
+    let is_expression = text.contains(['^', '$', '|', '(', '+', '\\', '{', '['])
+        || [".*", ".?"].iter().any(|any| text.contains(any));
+    if is_expression || !text.contains(['*', '?']) {
+        return None;
+    }
+    let part = |c: char| match c {
+        '*' => "[^/]*".to_owned(),
+        '?' => "[^/]".to_owned(),
+        plain => regex::escape(plain.encode_utf8(&mut [0; 4])),
+    };
+    let name: String = text.chars().map(part).collect();
+    Some(format!("^{name}(:[^/]*)?(@.*)?$"))
 }
 
 /// One choice or several.
@@ -142,4 +194,69 @@ pub fn limited<T>(mut entries: Vec<T>, limit: Option<u32>) -> (Vec<T>, Option<us
     let total = entries.len();
     entries.truncate(limit);
     (entries, (total > limit).then_some(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn texts(value: Value) -> Option<Texts> {
+        Some(serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn a_name_is_a_regular_expression_that_fits_a_part_of_it() {
+        let want = |wanted: Value, name: &str| {
+            Names::new("name", texts(wanted).as_ref()).unwrap().want(name)
+        };
+        for (wanted, name, expected) in [
+            (json!("^web$"), "web", true),
+            (json!("^web$"), "web-1", false),
+            (json!("^web-"), "web-1", true),
+            (json!("[0-9]"), "web-1", true),
+            (json!("eb"), "web", true),
+            (json!("Web"), "web", false),
+            (json!("(?i)Web"), "web", true),
+            (json!(["^a", "^w"]), "web", true),
+            (json!([]), "web", true),
+        ] {
+            assert_eq!(want(wanted.clone(), name), expected, "{wanted} {name}");
+        }
+        assert!(Names::new("name", None).unwrap().want("web"));
+    }
+
+    #[test]
+    fn a_broken_expression_is_no_empty_list() {
+        let error = Names::new("name", texts(json!(["a", "web[1"])).as_ref()).unwrap_err();
+        insta::assert_snapshot!(error, @r#"
+        Error: DKR-004 invalid_configuration: `name` is no regular expression: "web[1": unclosed character class | Context: parameter=name
+        hint: put \ before . * + ? ( ) [ ] { } | ^ $ that stand for themselves
+        "#);
+    }
+
+    #[test]
+    fn images_are_also_found_by_a_pattern_of_their_path() {
+        let want = |wanted: &str, name: &str| {
+            Names::of_images("reference", texts(json!(wanted)).as_ref()).unwrap().want(name)
+        };
+        for (wanted, name, expected) in [
+            ("nginx", "nginx:1.27", true),
+            ("nginx", "shop/nginx-extra:1", true),
+            ("ngin*", "nginx:1.27", true),
+            ("ngin*", "shop/nginx:1", false),
+            ("shop/*:1", "shop/app:1", true),
+            ("shop/*:1", "shop/app:12", false),
+            ("nginx:1.2?", "nginx:1.27", true),
+            ("nginx:1.2?", "nginx:1.2", false),
+            ("*/app", "shop/app@sha256:0a", true),
+            ("^shop/", "shop/app:1", true),
+            ("^shop/", "my-shop/app:1", false),
+            ("app:.*$", "shop/app:1", true),
+            ("nginx:1.[0-9]", "nginx:1.2", true),
+        ] {
+            assert_eq!(want(wanted, name), expected, "{wanted} {name}");
+        }
+    }
 }

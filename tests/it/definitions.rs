@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use docker_mcp_server::server::{INSTRUCTIONS, definitions};
+use docker_mcp_server::server::{INSTRUCTIONS, definitions, instructions};
 use docker_mcp_server::tools::Toolset;
+use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
 use crate::stage::Stage;
@@ -167,6 +168,34 @@ fn refusals_and_hints_name_only_tools_that_exist() {
         }
         problems
     }));
+}
+
+#[test]
+fn only_tools_that_are_offered_are_named() {
+    let all = tools();
+    let all: BTreeSet<&str> = all.iter().map(name).collect();
+    let word = regex_lite::Regex::new(r"\b[a-z]+(-[a-z]+)*\b").unwrap();
+    let full = Stage::empty().allowing_everything();
+    let sets = Toolset::value_variants().iter().map(|set| full.dispatcher_of_sets(&[*set]));
+    let read_only = Stage::empty().allowing_nothing().dispatcher();
+    let mut problems = vec![];
+    for dispatcher in sets.chain([read_only]) {
+        let definitions = definitions(&dispatcher);
+        let offered: BTreeSet<&str> = definitions.iter().map(|it| it.name.as_ref()).collect();
+        let described = definitions.iter().map(|it| it.description.as_deref().unwrap().to_owned());
+        for text in described.chain([instructions(&dispatcher)]) {
+            let named = word.find_iter(&text).map(|found| found.as_str());
+            let absent = named.filter(|it| all.contains(it) && !offered.contains(it));
+            // The word of everybody for it.
+            let absent = absent.filter(|it| it.contains('-') || text.contains(&format!(": {it}")));
+            problems.extend(absent.map(|it| format!("{it} is named: {text}")));
+            if text.len() < 15 || !text.ends_with('.') {
+                problems.push(format!("too little is left: {text}"));
+            }
+        }
+    }
+    demand(problems);
+    assert_eq!(instructions(&full.dispatcher()), INSTRUCTIONS);
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl Stage {
         Self { level: Level::Unrestricted, ..self }
     }
 
+    /// Nothing is offered that changes something.
+    pub(crate) fn allowing_nothing(self) -> Self {
+        Self { level: Level::ReadOnly, ..self }
+    }
+
     /// Docker gets these variables too.
     pub(crate) fn with_environment(self, environment: Vec<(OsString, OsString)>) -> Self {
         Self { environment, ..self }

@@ -44,7 +44,24 @@ pub struct Container {
     pub size_root_fs: Option<u64>,
 }
 
+/// One that was restarted so often may be in a loop.
+const RESTARTS_OF_A_LOOP: u64 = 3;
+
 impl Container {
+    /// Docker itself takes one that has run for so long for one that has come up, and begins anew
+    /// with short pauses between restarts.
+    pub const UP: SignedDuration = SignedDuration::from_secs(10);
+    /// Whether one that was restarted again and again stays is not known before.
+    pub const STEADY: SignedDuration = SignedDuration::from_secs(60);
+
+    /// Whether it runs now, but was restarted again and again, the last time so short ago.
+    pub fn restarted_again_within(&self, time: SignedDuration, now: Timestamp) -> bool {
+        let started: Option<Timestamp> = self.state.started_at.parse().ok();
+        self.state.status == "running"
+            && self.restart_count >= RESTARTS_OF_A_LOOP
+            && started.is_some_and(|started| now.duration_since(started) < time)
+    }
+
     /// Without the `/` that the daemon puts before it.
     pub fn name(&self) -> &str {
         self.name.trim_start_matches('/')

@@ -50,25 +50,34 @@ pub fn cut_line(line: &str, max_bytes: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}…[+{} bytes]", line.len() - kept.len()))
 }
 
-/// `1.5 GB`: powers of a thousand and one decimal, as docker counts.
+/// `1.5 GB`: powers of a thousand and one decimal, as docker counts what lies on disks.
 pub fn human_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
+    in_units(bytes, 1000, ["kB", "MB", "GB", "TB", "PB", "EB"])
+}
+
+/// `48 MiB`: powers of 1024 and one decimal, as docker counts memory, limits of it included (`48m`).
+pub fn human_memory(bytes: u64) -> String {
+    in_units(bytes, 1024, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
+}
+
+fn in_units(bytes: u64, step: u64, units: [&str; 6]) -> String {
+    if bytes < step {
         return format!("{bytes} B");
     }
-    let mut divisor = 1000_u128;
+    let step = u128::from(step);
+    let mut divisor = step;
     let mut shown = String::new();
-    for unit in UNITS {
+    for unit in units {
         let tenths = (u128::from(bytes) * 10 + divisor / 2) / divisor;
         shown = match (tenths / 10, tenths % 10) {
             (whole, 0) => format!("{whole} {unit}"),
             (whole, tenth) => format!("{whole}.{tenth} {unit}"),
         };
         // 999,960 bytes round to `1000 kB`, which is `1 MB`.
-        if tenths < 10_000 {
+        if tenths < step * 10 {
             break;
         }
-        divisor *= 1000;
+        divisor *= step;
     }
     shown
 }
@@ -120,6 +129,19 @@ mod tests {
             (u64::MAX, "18.4 EB"),
         ] {
             assert_eq!(human_bytes(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn memory_reads_as_it_was_asked_for() {
+        for (bytes, expected) in [
+            (1023, "1023 B"),
+            (48 << 20, "48 MiB"),
+            (3 << 29, "1.5 GiB"),
+            ((1 << 30) - 1, "1 GiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            assert_eq!(human_memory(bytes), expected);
         }
     }
 }

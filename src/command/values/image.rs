@@ -13,6 +13,9 @@ checked_text! {
     ImageRef = "image", { "type": "string" }, image
 }
 
+/// Digits of an ID where docker shows a short one.
+const SHOWN_ID: usize = 12;
+
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     const HOST: &str = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?";
     const PART: &str = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*";
@@ -69,6 +72,12 @@ fn image(text: &str) -> Result<String, String> {
         } else {
             Err("an image ID is \"sha256:\" and 4 to 64 hexadecimal digits".to_owned())
         };
+    }
+    if text.len() < SHOWN_ID && text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
+        return Err(format!(
+            "a number may be the beginning of any image's ID: write name:tag, or {SHOWN_ID} digits of \
+             the ID"
+        ));
     }
     if text.len() > 4096 {
         return Err("use at most 255 characters".to_owned());
@@ -140,7 +149,9 @@ mod tests {
             assert!(image.is_id(), "{id}");
             assert_eq!((image.repository(), image.tag(), image.digest()), (None, None, None));
         }
-        assert!(!accepted::<ImageRef>(&json!("cafe")).is_id());
+        for name in ["cafe", "2048:latest", "123456789012"] {
+            assert!(!accepted::<ImageRef>(&json!(name)).is_id(), "{name}");
+        }
     }
 
     #[test]
@@ -150,7 +161,7 @@ mod tests {
             "nginx\n", "MyApp:1", "nginx:", "nginx:-x", "nginx:1:2",
             "https://ghcr.io/x", "user:secret@ghcr.io/x", "nginx@sha256:12",
             "nginx@md5:0123456789abcdef0123456789abcdef", "sha256:xyz", "sha256:012",
-            "nginx latest", "nginx\u{0}", "nginx:é", "a".repeat(256), "a".repeat(5000), ["nginx"]
+            "nginx latest", "nginx\u{0}", "nginx:é", 5, "5", "12345678901", "a".repeat(256), "a".repeat(5000), ["nginx"]
         ])), @r#"
         image "" is not allowed: use [registry[:port]/]name[:tag][@sha256:digest], for example "nginx:1.27" or "ghcr.io/owner/app:v2"
         image "-f" is not allowed: use [registry[:port]/]name[:tag][@sha256:digest], for example "nginx:1.27" or "ghcr.io/owner/app:v2"
@@ -174,6 +185,9 @@ mod tests {
         image "nginx latest" is not allowed: use [registry[:port]/]name[:tag][@sha256:digest], for example "nginx:1.27" or "ghcr.io/owner/app:v2"
         image "nginx\0" is not allowed: use [registry[:port]/]name[:tag][@sha256:digest], for example "nginx:1.27" or "ghcr.io/owner/app:v2"
         image "nginx:é" is not allowed: use [registry[:port]/]name[:tag][@sha256:digest], for example "nginx:1.27" or "ghcr.io/owner/app:v2"
+        image "5" is not allowed: a number may be the beginning of any image's ID: write name:tag, or 12 digits of the ID
+        image "5" is not allowed: a number may be the beginning of any image's ID: write name:tag, or 12 digits of the ID
+        image "12345678901" is not allowed: a number may be the beginning of any image's ID: write name:tag, or 12 digits of the ID
         image "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…" is not allowed: use at most 255 characters before the tag
         image "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…" is not allowed: use at most 255 characters
         image must be text or a number, not a list

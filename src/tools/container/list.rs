@@ -7,7 +7,7 @@ use crate::command::containers::{self, Row};
 use crate::command::labels;
 use crate::command::text::short_id;
 use crate::error::Error;
-use crate::tools::filters::{Choices, Texts, limited};
+use crate::tools::filters::{Choices, Names, Texts, limited};
 use crate::tools::reply::{Answer, IntoAnswer, Listing};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -32,7 +32,7 @@ struct Filters {
     status: Choices<Status>,
     /// `key` or `key=value`.
     label: Option<Texts>,
-    /// Part of the name.
+    /// Regular expression for a part of the name.
     name: Option<Texts>,
     /// Name of a network.
     network: Option<Texts>,
@@ -150,7 +150,10 @@ impl Tool for ListContainers {
     type Reply = Reply;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let rows = context.docker.run(&self.command()).await?;
+        let names = Names::new("name", self.filters.name.as_ref())?;
+        let mut rows = context.docker.run(&self.command()).await?;
+        // Docker's API calls it `/web`, and its own filter knows both.
+        rows.retain(|row| names.want(&row.name) || names.want(&format!("/{}", row.name)));
         let (rows, total) = limited(rows, self.limit);
         Ok(Reply { containers: rows.into_iter().map(Listed::from).collect(), total })
     }
@@ -158,13 +161,12 @@ impl Tool for ListContainers {
 
 impl ListContainers {
     fn command(&self) -> containers::ListContainers {
-        let Filters { status, label, name, network, health, project, image } = &self.filters;
+        let Filters { status, label, name: _, network, health, project, image } = &self.filters;
         let mut filters = vec![];
         filters.extend(status.filters("status"));
         filters.extend(health.filters("health"));
         filters.extend(project.as_ref().map(|project| labels::of_project(project.as_str())));
         filters.extend(Texts::filters(label.as_ref(), "label"));
-        filters.extend(Texts::literal_filters(name.as_ref(), "name"));
         filters.extend(Texts::filters(network.as_ref(), "network"));
         filters.extend(Texts::filters(image.as_ref(), "ancestor"));
         containers::ListContainers { all: self.all, filters }
@@ -214,7 +216,7 @@ mod tests {
         assert_snapshot!(argv(json!({"filters": {"status": ["exited", "dead"]}})), @"docker container ls --no-trunc --filter=status=exited --filter=status=dead");
         assert_snapshot!(
             argv(json!({"all": true, "filters": {"status": "exited", "label": ["a=b", "c"], "name": "we.b", "health": "unhealthy", "project": "shop"}})),
-            @r"docker container ls --all --no-trunc --filter=status=exited --filter=health=unhealthy --filter=label=com.docker.compose.project=shop --filter=label=a=b --filter=label=c '--filter=name=we\.b'"
+            @"docker container ls --all --no-trunc --filter=status=exited --filter=health=unhealthy --filter=label=com.docker.compose.project=shop --filter=label=a=b --filter=label=c"
         );
     }
 

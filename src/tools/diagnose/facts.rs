@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::command::containers::{Container, Endpoint, Row};
 use crate::command::images;
 use crate::command::labels;
-use crate::command::text::{cut_line, human_bytes};
+use crate::command::text::{cut_line, human_memory};
+use crate::command::time;
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
 
 /// Networks on which docker resolves no names of containers.
@@ -187,7 +188,7 @@ impl Subject {
 
     pub(super) fn memory_limit(&self) -> Option<String> {
         let limit = u64::try_from(self.container.host_config.memory).ok()?;
-        (limit > 0).then(|| human_bytes(limit))
+        (limit > 0).then(|| human_memory(limit))
     }
 
     /// The command that its health check runs.

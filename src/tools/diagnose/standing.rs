@@ -1,17 +1,7 @@
 //! How a container stands, before the question why.
 
-use jiff::SignedDuration;
-
 use super::facts::{Facts, Subject, span};
-use crate::command::containers::exit_meaning;
-
-/// One that was restarted so often and runs for less than [`UP`] is in a loop; whether it stays is
-/// not known before [`STEADY`].
-const RESTARTS_OF_A_LOOP: u64 = 3;
-/// Docker itself takes one that has run for so long for one that has come up, and begins anew with
-/// short pauses.
-const UP: SignedDuration = SignedDuration::from_secs(10);
-const STEADY: SignedDuration = SignedDuration::from_secs(60);
+use crate::command::containers::{Container, exit_meaning};
 
 /// From well to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,20 +82,19 @@ pub(super) fn standing(facts: &Facts, subject: &Subject) -> Standing {
 fn running(facts: &Facts, subject: &Subject) -> (Kind, String) {
     let container = &subject.container;
     let uptime = subject.uptime(facts.now);
-    let restarted = container.restart_count >= RESTARTS_OF_A_LOOP;
-    let is_younger = |than| restarted && uptime.is_some_and(|uptime| uptime < than);
+    let is_younger = |than| container.restarted_again_within(than, facts.now);
     let since = uptime.map(span).unwrap_or_default();
     let failing = container.state.health.as_ref().is_some_and(|health| health.failing_streak > 0);
     match container.health() {
         Some("healthy") => (Kind::Running, format!("running for {since}, healthy")),
         Some("unhealthy") => (Kind::Unhealthy, "running, but unhealthy".to_owned()),
-        _ if is_younger(UP) => (Kind::Looping, looping(subject)),
+        _ if is_younger(Container::UP) => (Kind::Looping, looping(subject)),
         Some(_) if failing => (
             Kind::Starting,
             format!("running for {since}, not healthy yet: its first checks failed"),
         ),
         Some(_) => (Kind::Starting, format!("running for {since}, its health is not known yet")),
-        None if is_younger(STEADY) => (
+        None if is_younger(Container::STEADY) => (
             Kind::Starting,
             format!(
                 "running for {since} since its last restart, whether it stays is not known yet"

@@ -10,8 +10,12 @@ use crate::command::images::{Healthcheck, Image};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
+<<<<<<< HEAD
 use crate::error::Error;
 use crate::sort;
+=======
+use crate::error::{Code, Error};
+>>>>>>> 297bb9f (Lists read names as docker reads those of containers; the overview misses no OOM and no loop)
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -59,7 +63,7 @@ pub(super) struct Reply {
     /// Names, or names and values.
     environment: Value,
     labels: BTreeMap<String, String>,
-    /// The largest layers first.
+    /// The layers that take space, in the order of the Dockerfile.
     history: Vec<Layer>,
     layers_total: Option<usize>,
     raw: Value,
@@ -106,7 +110,9 @@ impl Tool for InspectImage {
         if wants(Part::History) {
             let layers = context.docker.run(&History { image: image.id.clone() }).await?;
             reply.layers_total = (layers.len() > LAYERS).then_some(layers.len());
-            reply.history = layers.into_iter().take(LAYERS).collect();
+            // The last ones are the image's own, the first ones those of the images below.
+            let below = layers.len().saturating_sub(LAYERS);
+            reply.history = layers.into_iter().skip(below).collect();
         }
         if wants(Part::Raw) {
             reply.raw = raw;
@@ -165,7 +171,7 @@ fn environment(image: &Image, values: bool) -> Value {
     }
 }
 
-/// `docker image history`: the layers that take space, the largest first.
+/// `docker image history`: the layers that take space, the oldest first.
 struct History {
     image: String,
 }
@@ -193,8 +199,8 @@ impl Command for History {
         let layers: Vec<RawLayer> = json::rows(&output.stdout)?;
         let mut layers: Vec<Layer> = layers.iter().map(layer).collect();
         layers.retain(|layer| layer.size_bytes > 0);
-        // Layers of the same size stay in docker's order, the newest first.
-        sort::by(&mut layers, |a, b| b.size_bytes.cmp(&a.size_bytes));
+        // Docker begins with the newest.
+        layers.reverse();
         Ok(layers)
     }
 }
@@ -225,8 +231,9 @@ mod tests {
     }
 
     #[test]
-    fn layers_come_by_size_and_without_those_that_take_no_space() {
+    fn layers_come_as_in_the_dockerfile_and_without_those_that_take_no_space() {
         let stdout = r#"{"Size":"0","CreatedBy":"CMD [\"sh\"]"}
+{"Size":"5000","CreatedBy":"RUN make # buildkit"}
 {"Size":"3216","CreatedBy":"RUN /bin/busybox --install -s /bin # buildkit"}
 {"Size":"1982256","CreatedBy":"/bin/sh -c #(nop) COPY file:7027 in /bin/busybox "}"#;
         let output = Output { stdout: stdout.to_owned(), ..Output::default() };
@@ -236,7 +243,8 @@ mod tests {
             told,
             [
                 (1_982_256, "COPY file:7027 in /bin/busybox"),
-                (3216, "RUN /bin/busybox --install -s /bin")
+                (3216, "RUN /bin/busybox --install -s /bin"),
+                (5000, "RUN make"),
             ]
         );
     }

@@ -84,6 +84,9 @@ impl Tool for DockerEvents {
             None => now.checked_sub(SINCE).unwrap_or(now),
         };
         let until = self.until.map_or(now, |until| until.resolve(now)).min(now);
+        if since > now {
+            return Err(Error::invalid("since", "it is in the future"));
+        }
         if until <= since {
             return Err(Error::invalid("until", "it is not after since"));
         }

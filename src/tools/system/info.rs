@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::text::human_bytes;
+use crate::command::text::human_memory;
 use crate::command::version::{EndpointQuery, VersionQuery};
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
@@ -146,7 +146,7 @@ impl Reply {
         self.system = info.operating_system.filter(|system| !system.is_empty());
         self.cpus = info.ncpu.filter(|cpus| *cpus > 0);
         self.memory_bytes = info.mem_total.filter(|bytes| *bytes > 0);
-        self.memory = self.memory_bytes.map(human_bytes);
+        self.memory = self.memory_bytes.map(human_memory);
         self.storage = info.driver.filter(|driver| !driver.is_empty());
         let rootless =
             info.security_options.iter().flatten().any(|option| option.contains("rootless"));
@@ -226,7 +226,7 @@ mod tests {
             reply.describe(InfoQuery.parse(&output).unwrap());
             assert_eq!(
                 (reply.memory.as_deref(), reply.memory_bytes),
-                (Some("4 GB"), Some(4_000_000_000))
+                (Some("3.7 GiB"), Some(4_000_000_000))
             );
             reply.what_works()
         };

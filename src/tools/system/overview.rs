@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::command::containers::{ListContainers, Row};
+use crate::command::containers::{Container, InspectContainers, ListContainers, Row};
 use crate::command::disk::bytes;
 use crate::command::text::human_bytes;
 use crate::command::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;
 use crate::sort;
+use crate::tools::batches::in_batches;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -28,6 +30,9 @@ pub(super) struct ListAllResources {}
 #[derive(Debug)]
 pub(super) struct Everything {
     rows: Vec<Row>,
+    /// Those of which the listing tells too little.
+    looked_at: BTreeMap<String, Container>,
+    now: Timestamp,
     images: Images,
     volumes: usize,
     networks: usize,
@@ -87,7 +92,28 @@ impl Tool for ListAllResources {
             docker.run(&Names("volume")),
             docker.run(&Names("network")),
         );
-        Ok(Everything { rows: rows?, images: images?, volumes: volumes?, networks: networks? })
+        let rows = rows?;
+        let ids: Vec<String> =
+            rows.iter().filter(|row| tells_too_little(row)).map(|row| row.id.clone()).collect();
+        let looked_at = in_batches(docker, &ids, InspectContainers::listed).await?;
+        Ok(Everything {
+            rows,
+            looked_at: sort::map(looked_at.into_iter().map(|it| (it.id.clone(), it))),
+            now: Timestamp::now(),
+            images: images?,
+            volumes: volumes?,
+            networks: networks?,
+        })
+    }
+}
+
+/// `Exited (137)` is a stop that ran into its time limit, or a lack of memory; what is up for seconds
+/// may have been started by a person, or again and again by docker.
+fn tells_too_little(row: &Row) -> bool {
+    match row.state.as_str() {
+        "exited" => row.exit_code == Some(137),
+        "running" => row.status.contains("second"),
+        _ => false,
     }
 }
 
@@ -115,6 +141,7 @@ impl Everything {
                 None => loose.push(format!("{}: {}", row.name, row.status)),
             }
         }
+        let problem = |row: &Row| problem(row, self.looked_at.get(&row.id), self.now);
         let mut problems: Vec<(u8, String)> = self.rows.iter().filter_map(problem).collect();
         sort::by(&mut problems, Ord::cmp);
         let problems = problems.into_iter().map(|(_, text)| text).collect();
@@ -152,7 +179,7 @@ impl Counts {
 }
 
 /// What is wrong with a container, and how urgent that is (0 first).
-fn problem(row: &Row) -> Option<(u8, String)> {
+fn problem(row: &Row, looked_at: Option<&Container>, now: Timestamp) -> Option<(u8, String)> {
     let name = match &row.project {
         Some(project) => format!("{} ({project})", row.name),
         None => row.name.clone(),
@@ -160,9 +187,16 @@ fn problem(row: &Row) -> Option<(u8, String)> {
     let code = row.exit_code.unwrap_or_default();
     match row.state.as_str() {
         "restarting" => Some((0, format!("restarts again and again, exit code {code}: {name}"))),
+        "running" if looked_at.is_some_and(|container| container.restarted_again_within(Container::STEADY, now)) => {
+            let times = looked_at.map_or(0, |container| container.restart_count);
+            Some((0, format!("restarts again and again, {times} times so far: {name}")))
+        }
         "dead" => Some((0, format!("dead: {name}"))),
         "running" if row.health.as_deref() == Some("unhealthy") => {
             Some((1, format!("unhealthy: {name}")))
+        }
+        "exited" if looked_at.is_some_and(|container| container.state.oom_killed) => {
+            Some((1, format!("out of memory, exited with {code}: {name}")))
         }
         // 143 and 137 are what a stop leaves behind.
         "exited" if !matches!(code, 0 | 143 | 137) => {
@@ -249,9 +283,28 @@ mod tests {
             row("job", Some("shop"), "exited", "Exited (0) 2 hours ago"),
             row("web", None, "restarting", "Restarting (127) 6 seconds ago"),
             row("old", None, "exited", "Exited (143) 2 hours ago"),
+            row("hungry", Some("shop"), "exited", "Exited (137) 2 hours ago"),
+            row("stopped", Some("shop"), "exited", "Exited (137) 2 hours ago"),
+            row("loop", None, "running", "Up 8 seconds"),
+            row("new", None, "running", "Up 8 seconds"),
         ];
         let images = Images { count: 2, size: "12 MB".into() };
-        let everything = Everything { rows: rows.into(), images, volumes: 3, networks: 4 };
+        let looked_at = [
+            ("hungry", r#"{"State": {"Status": "exited", "ExitCode": 137, "OOMKilled": true}}"#),
+            ("stopped", r#"{"State": {"Status": "exited", "ExitCode": 137}}"#),
+            ("loop", r#"{"State": {"Status": "running", "StartedAt": "2026-11-22T06:00:30.5Z"}, "RestartCount": 4}"#),
+            ("new", r#"{"State": {"Status": "running", "StartedAt": "2026-11-22T06:00:30.5Z"}}"#),
+        ];
+        let looked_at = looked_at.map(|(id, it)| (id.to_owned(), serde_json::from_str(it).unwrap()));
+        let now = "2026-11-22T06:00:38Z".parse().unwrap();
+        let everything = Everything {
+            rows: rows.into(),
+            looked_at: looked_at.into(),
+            now,
+            images,
+            volumes: 3,
+            networks: 4,
+        };
         assert_json_snapshot!(everything.reply(NAMED[0]), { ".containers" => "[counts]", ".images" => "[images]" });
     }
 
@@ -265,7 +318,14 @@ mod tests {
             })
             .collect();
         let images = Images { count: 2, size: "12 MB".into() };
-        let everything = Everything { rows: many, images, volumes: 3, networks: 4 };
+        let everything = Everything {
+            rows: many,
+            looked_at: BTreeMap::new(),
+            now: Timestamp::now(),
+            images,
+            volumes: 3,
+            networks: 4,
+        };
         let answer = match everything.into_answer() {
             Answer::Structured(value) => value.to_string(),
             other => format!("{other:?}"),

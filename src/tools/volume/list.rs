@@ -12,7 +12,7 @@ use crate::command::volumes::{self, InspectVolumes, Volume, VolumeSizes};
 use crate::error::Error;
 use crate::sort;
 use crate::tools::batches::in_batches;
-use crate::tools::filters::{Texts, limited, yes_or_no};
+use crate::tools::filters::{Names, Texts, limited, yes_or_no};
 use crate::tools::reply::Listing;
 use crate::tools::users::{Users, few};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -41,7 +41,7 @@ struct Filters {
     dangling: Option<bool>,
     /// `key` or `key=value`.
     label: Option<Texts>,
-    /// Part of the name.
+    /// Regular expression for a part of the name.
     name: Option<Texts>,
     /// Project.
     project: Option<ProjectName>,
@@ -79,6 +79,7 @@ impl Tool for ListVolumes {
     type Reply = Listing<Reply>;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+        let wanted = Names::new("name", self.filters.name.as_ref())?;
         let names = self.command();
         let sizes = async {
             if self.size {
@@ -87,8 +88,9 @@ impl Tool for ListVolumes {
                 Ok(BTreeMap::new())
             }
         };
-        let (names, users, mut sizes) =
+        let (mut names, users, mut sizes) =
             tokio::try_join!(context.docker.run(&names), Users::find(context, vec![]), sizes)?;
+        names.retain(|name| wanted.want(name));
         let (names, total) = limited(names, self.limit);
         let mut found = in_batches(&context.docker, &names, InspectVolumes::listed).await?;
         sort::by(&mut found, |a, b| a.name.cmp(&b.name));
@@ -102,12 +104,11 @@ impl Tool for ListVolumes {
 
 impl ListVolumes {
     fn command(&self) -> volumes::ListVolumes {
-        let Filters { dangling, label, name, project } = &self.filters;
+        let Filters { dangling, label, name: _, project } = &self.filters;
         let mut filters = vec![];
         filters.extend(dangling.map(|dangling| format!("dangling={dangling}")));
         filters.extend(project.as_ref().map(|project| labels::of_project(project.as_str())));
         filters.extend(Texts::filters(label.as_ref(), "label"));
-        filters.extend(Texts::literal_filters(name.as_ref(), "name"));
         volumes::ListVolumes { filters }
     }
 }
@@ -144,7 +145,7 @@ mod tests {
         assert_snapshot!(argv(json!({})), @r#"docker volume ls '--format={"Name":{{json .Name}}}'"#);
         assert_snapshot!(
             argv(json!({"filters": {"dangling": "True", "label": {"a": "b c"}, "name": "d.b[", "project": "shop"}})),
-            @r#"docker volume ls --filter=dangling=true --filter=label=com.docker.compose.project=shop '--filter=label=a=b c' '--filter=name=d\.b\[' '--format={"Name":{{json .Name}}}'"#
+            @r#"docker volume ls --filter=dangling=true --filter=label=com.docker.compose.project=shop '--filter=label=a=b c' '--format={"Name":{{json .Name}}}'"#
         );
     }
 }

@@ -202,7 +202,7 @@ async fn containers_that_ended_are_explained() {
         case(
             shell("oom", &["--memory=16m"], double),
             "out-of-memory",
-            ["16.8 MB", "update-container"],
+            ["16 MiB", "update-container"],
         ),
         case(shell("segv", &[], "sh -c 'kill -SEGV $$'; exit $?"), "crashed", ["SIGSEGV"]),
         case(

@@ -28,6 +28,7 @@ mod exec;
 mod holes;
 mod images;
 mod life_cycle;
+mod lists;
 mod logs;
 mod losses;
 mod networks;

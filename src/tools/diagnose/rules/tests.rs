@@ -103,7 +103,7 @@ fn recorded_faults_are_explained() {
     noshebang (Failed) exec-format: exited with 1 after less than a second: its program is made for another processor, or is a script without a `#!` line
     notexec (NotStarted) not-executable: could not be started: its command may not be executed
     ns (Failed) name-unknown: exited with 1 after less than a second: it looks for "db", and no container or service here is called so
-    oom (Failed) out-of-memory: exited with 137 after less than a second: the kernel killed it because it used up its memory limit of 16.8 MB
+    oom (Failed) out-of-memory: exited with 137 after less than a second: the kernel killed it because it used up its memory limit of 16 MiB
     pause (Paused) paused: paused: it was paused: its processes stand still and answer nothing
     perm (Failed) permission: exited with 1 after less than a second: user 1000 may not do what it tries
     port2 (NotStarted) port-taken: could not be started: port 18431 of the host is held by container port1 (project shop)
