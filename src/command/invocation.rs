@@ -17,6 +17,8 @@ pub enum Capture {
     Whole { max: usize },
     /// The last bytes; what came before is counted.
     Tail { max: usize },
+    /// The last bytes as well; a watcher gets each line as it is, empty and long ones too.
+    Lines { max: usize },
     /// The first quarter and the last three, both of whole lines; a line between them tells how
     /// much is left out.
     Ends { max: usize },

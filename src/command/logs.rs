@@ -7,16 +7,21 @@ use super::values::TimePoint;
 use super::{Command, Effect, Invocation, Output, Streams, text};
 use crate::error::Error;
 
+/// How long a log may be read that is read from its beginning: docker needs 14 s for 1 GB.
+pub const READ_LIMIT: Duration = Duration::from_secs(45);
+/// Docker takes longer lines apart, and counts the parts where it counts lines.
+pub const PART: usize = 16 << 10;
 /// The most that is kept of a log; its beginning is dropped.
 const KEPT: Capture = Capture::Tail { max: 8 << 20 };
 const DOCKERS_WORDS: Capture = Capture::Tail { max: 16 << 10 };
+const LINES: Capture = Capture::Lines { max: 16 << 10 };
 
 /// One reading of a container's log.
 #[derive(Clone, Debug)]
 pub struct Logs {
     pub container: String,
-    /// Always given to docker: a log of 1 GB is searched for 14 s without it.
-    pub tail: u32,
+    /// The last lines; without it docker reads the log from its beginning.
+    pub tail: Option<u32>,
     pub since: Option<TimePoint>,
     pub until: Option<TimePoint>,
     pub timestamps: bool,
@@ -46,12 +51,60 @@ pub struct Printed {
     pub stopped: bool,
 }
 
+/// The same, of which each line goes to whoever watches; next to nothing is kept.
+#[derive(Clone, Debug)]
+pub struct LogLines(pub Logs);
+
+/// How the reading of a log ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Docker's words when it broke off.
+    pub broke_off: Option<String>,
+    /// We ended it: the watcher had enough, or the time was over.
+    pub stopped: bool,
+}
+
+impl LogLines {
+    /// Whether docker's own words come through the same pipe as the lines that are wanted.
+    pub fn mixes(&self) -> bool {
+        self.0.stream != Stream::Stdout
+    }
+}
+
+impl Command for LogLines {
+    type Reply = LogEnd;
+
+    fn invocation(&self) -> Invocation {
+        let Self(logs) = self;
+        let streams = match logs.stream {
+            Stream::All => Streams::Merged(LINES),
+            // Of both the lines are told: who listens has to know how many there were.
+            Stream::Stdout | Stream::Stderr => Streams::Split { stdout: LINES, stderr: LINES },
+        };
+        let invocation = logs.invocation().streams(streams);
+        match (logs.tail, logs.follow) {
+            (None, None) => invocation.follow(READ_LIMIT),
+            _ => invocation,
+        }
+    }
+
+    fn accepts(&self, output: &Output) -> bool {
+        self.0.accepts(output)
+    }
+
+    fn parse(&self, output: &Output) -> Result<LogEnd, Error> {
+        let (_, _, complaint) = self.0.read(output);
+        let broke_off = complaint.map(|words| text::clean(words).text.into_owned());
+        Ok(LogEnd { broke_off, stopped: output.stopped })
+    }
+}
+
 impl Logs {
     /// The last lines of both streams.
     pub fn last(container: impl Into<String>, lines: u32) -> Self {
         Self {
             container: container.into(),
-            tail: lines,
+            tail: Some(lines),
             since: None,
             until: None,
             timestamps: false,
@@ -93,7 +146,7 @@ impl Command for Logs {
         };
         let invocation = Invocation::docker(Effect::Read, ["container", "logs"])
             .flag("--timestamps", self.timestamps)
-            .option("--tail", self.tail)
+            .maybe("--tail", self.tail)
             .maybe("--since", self.since)
             .maybe("--until", self.until)
             .flag("--follow", self.follow.is_some())

@@ -9,6 +9,8 @@ use crate::command::Capture;
 
 /// A line longer than this reaches a watcher in pieces.
 const LINE_MAX: usize = 64 << 10;
+/// The same where lines are what is wanted.
+const WHOLE_LINE_MAX: usize = 1 << 20;
 
 /// A stream that has to be kept whole is larger than its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,10 @@ impl Kept {
 
     pub(super) fn limit(&self) -> usize {
         match self.capture {
-            Capture::Whole { max } | Capture::Tail { max } | Capture::Ends { max } => max,
+            Capture::Whole { max }
+            | Capture::Tail { max }
+            | Capture::Lines { max }
+            | Capture::Ends { max } => max,
         }
     }
 
@@ -65,7 +70,7 @@ impl Kept {
                 self.bytes.extend(kept);
                 self.cut += dropped.len() as u64;
             }
-            Capture::Tail { max } => self.push_last(chunk, max),
+            Capture::Tail { max } | Capture::Lines { max } => self.push_last(chunk, max),
             Capture::Ends { max } => {
                 let first = max / 4;
                 let room = first.saturating_sub(self.head.len()).min(chunk.len());
@@ -84,16 +89,30 @@ impl Kept {
     }
 
     fn lines(&mut self, chunk: &[u8], on_line: &mut impl FnMut(&str)) {
-        for &byte in chunk {
-            if byte == b'\n' || byte == b'\r' || self.line.len() >= LINE_MAX {
+        let is_whole = self.tells_whole_lines();
+        let max = if is_whole { WHOLE_LINE_MAX } else { LINE_MAX };
+        let is_end = |byte: &u8| *byte == b'\n' || (*byte == b'\r' && !is_whole);
+        for part in chunk.split_inclusive(is_end) {
+            let (text, ends) = match part.split_last() {
+                Some((last, text)) if is_end(last) => (text, true),
+                _ => (part, false),
+            };
+            if self.line.len() + text.len() > max {
                 self.end_line(on_line);
             }
-            if byte != b'\n' && byte != b'\r' {
-                self.line.push(byte);
+            self.line.extend_from_slice(text);
+            if ends && (is_whole || !self.line.is_empty()) {
+                on_line(&String::from_utf8_lossy(&self.line));
+                self.line.clear();
             }
         }
     }
 
+    fn tells_whole_lines(&self) -> bool {
+        matches!(self.capture, Capture::Lines { .. })
+    }
+
+    /// What has no end yet.
     fn end_line(&mut self, on_line: &mut impl FnMut(&str)) {
         if !self.line.is_empty() {
             on_line(&String::from_utf8_lossy(&self.line));
@@ -176,6 +195,18 @@ mod tests {
     async fn lines_come_without_their_ends_and_the_last_one_needs_none() {
         let (_, _, lines) = read(Capture::Tail { max: 99 }, b"a\r\nb\n\nc").await;
         assert_eq!(lines, ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_told_line_by_line_as_it_is() {
+        let (text, cut, lines) = read(Capture::Lines { max: 2 }, b"a\rb\r\n\n\nc").await;
+        assert_eq!(lines, ["a\rb\r", "", "", "c"]);
+        assert_eq!((text.as_str(), cut), ("\nc", 6));
+        let long = "x".repeat(300_000) + "\n";
+        let (_, _, lines) = read(Capture::Lines { max: 2 }, long.as_bytes()).await;
+        assert_eq!(lines, [long.trim_end()]);
+        let (_, _, pieces) = read(Capture::Tail { max: 2 }, long.as_bytes()).await;
+        assert!(pieces.len() > 4 && pieces.concat() == long.trim_end());
     }
 
     #[tokio::test]

@@ -30,6 +30,9 @@ fn sentence(text: &str, absent: &BTreeSet<&str>) -> Option<String> {
     let kept: Vec<&str> = text.split(CLAUSES).filter(is_offered).collect();
     let kept = kept.join(CLAUSES);
     let first = kept.chars().next()?;
+    if text.starts_with(&kept) {
+        return Some(kept);
+    }
     Some(format!("{}{}", first.to_uppercase(), kept.split_at(first.len_utf8()).1))
 }
 
@@ -39,14 +42,14 @@ mod tests {
 
     #[test]
     fn clauses_about_what_is_not_there_are_left_out() {
-        let text = "List containers. One: inspect-container; a project: compose-ps. Then: prune.\nWhat is there: list-all-resources; is docker well: docker-info.";
+        let text = "List containers. One: inspect-container; a project: compose-ps. volumes go too; then: prune.\nWhat is there: list-all-resources; is docker well: docker-info.";
         let without = |absent: &[&str]| without(text, &absent.iter().copied().collect());
         assert_eq!(without(&[]), text);
         assert_eq!(
             without(&["compose-ps", "list-all-resources"]),
-            "List containers. One: inspect-container. Then: prune.\nIs docker well: docker-info."
+            "List containers. One: inspect-container. volumes go too; then: prune.\nIs docker well: docker-info."
         );
         let all = ["inspect-container", "compose-ps", "prune", "docker-info", "list-all-resources"];
-        assert_eq!(without(&all), "List containers.");
+        assert_eq!(without(&all), "List containers. volumes go too.");
     }
 }

@@ -53,10 +53,14 @@ const SYNONYMS: &[(&[&str], &[&str])] = &[
         &["lines", "line", "n", "num_lines", "max_lines", "count", "last", "limit", "max"],
         &["tail", "limit"],
     ),
+    (&["head"], &["first"]),
     (&["search", "regex", "match", "contains", "pattern"], &["grep", "query", "pattern"]),
     (&["filter"], &["filters", "grep"]),
     (&["term", "q", "keyword"], &["query"]),
-    (&["watch", "live", "following", "wait", "stream_logs"], &["follow", "wait", "wait_seconds"]),
+    (
+        &["watch", "live", "f", "following", "wait", "stream_logs"],
+        &["follow", "wait", "wait_seconds"],
+    ),
     (
         &[
             "timeout",

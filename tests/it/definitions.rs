@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use docker_mcp_server::server::{INSTRUCTIONS, definitions, instructions};
 use docker_mcp_server::tools::Toolset;
-use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
 use crate::stage::Stage;

@@ -195,6 +195,7 @@ async fn the_overview_takes_one_and_a_half_kilobytes() {
     });
     let stage = stage(&[
         ("container-ls", lines(rows)),
+        ("container-inspect", "[]".to_owned()),
         ("image-ls", lines((0..300).map(image_row))),
         ("volume-names", names("volume")),
         ("network-names", names("network")),

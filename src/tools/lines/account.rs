@@ -2,18 +2,19 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Selected, TAIL_MAX};
+use super::Selected;
 use crate::command::containers::{Container, exit_meaning};
 use crate::redact;
 
 pub(crate) struct Account<'a> {
     pub(crate) selected: &'a Selected,
-    /// Bytes that docker printed and nobody read.
-    pub(crate) cut: u64,
     /// Docker's words when it broke off.
     pub(crate) broke_off: Option<String>,
-    /// How many lines docker was asked for.
-    pub(crate) tail: u32,
+    /// How many lines docker was asked for, when not for all, and whether it gave as many.
+    pub(crate) tail: Option<u32>,
+    pub(crate) is_full: bool,
+    /// The time was over before the end of the log.
+    pub(crate) unread: bool,
     /// Whether it was read from or until some time.
     pub(crate) spans_time: bool,
     pub(crate) followed: Option<String>,
@@ -23,14 +24,11 @@ pub(crate) struct Account<'a> {
 
 impl fmt::Display for Account<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Selected { shown, read, matched, repeated, cut, .. } = *self.selected;
+        let Selected { shown, read, matched, repeated, no_room, cut, ended, .. } = *self.selected;
         let mut parts = vec![match (read, matched) {
-            (0, _) if self.spans_time => format!(
-                "no output in that time, among the last {} lines",
-                thousands(self.tail.into())
-            ),
-            (0, _) if self.tail == 0 && self.followed.is_some() => "no new output".to_owned(),
-            (0, _) if self.tail == 0 => "no line was read, because tail is 0".to_owned(),
+            (0, _) if self.spans_time => "no output in that time".to_owned(),
+            (0, _) if self.tail == Some(0) && self.followed.is_some() => "no new output".to_owned(),
+            (0, _) if self.tail == Some(0) => "no line was read, because tail is 0".to_owned(),
             (0, _) => "no output yet".to_owned(),
             (_, Some(0)) => {
                 format!("no line matches of {} read ((?i) ignores case)", count(read, "line"))
@@ -45,22 +43,25 @@ impl fmt::Display for Account<'_> {
         if repeated > 0 {
             parts.push(format!("{} left out", count(repeated, "repetition")));
         }
-        let cut = cut as u64 + self.cut;
+        if no_room > 0 {
+            let lines = count(no_room, "line");
+            parts.push(format!("no room for {lines} more: for less use grep, since or tail"));
+        }
         if cut > 0 {
-            parts.push(format!(
-                "{} bytes cut: for less use grep, since or a smaller tail",
-                thousands(cut)
-            ));
+            parts.push(format!("{} bytes of long lines cut", thousands(cut as u64)));
         }
         let hidden = self.selected.text.matches(redact::MARKER).count();
         if hidden > 0 {
             parts.push(format!("{} hidden", count(hidden, "secret")));
         }
-        let is_all = read < self.tail as usize || self.followed.is_some();
-        match (is_all, self.tail) {
-            (true, _) => {}
-            (false, TAIL_MAX) => parts.push("older lines were not read".to_owned()),
-            (false, _) => parts.push("for older lines raise tail".to_owned()),
+        if ended {
+            parts.push("the reading ended there: later lines were not read".to_owned());
+        }
+        if self.is_full && self.followed.is_none() {
+            parts.push("for older lines raise tail, or use grep or since".to_owned());
+        }
+        if self.unread {
+            parts.push(super::read::unread());
         }
         parts.extend(self.followed.clone());
         parts.extend(self.broke_off.as_ref().map(|why| format!("docker broke off: {why}")));
@@ -113,28 +114,31 @@ mod tests {
             "Name": "/web", "State": {"Status": "exited", "ExitCode": 137}
         }))
         .unwrap();
-        let account = |selected: Selected, cut, tail| {
+        let account = |selected: Selected, tail, is_full| {
             let account = Account {
                 selected: &selected,
-                cut,
                 broke_off: None,
                 tail,
+                is_full,
+                unread: tail.is_none(),
                 spans_time: false,
                 followed: None,
                 states: vec![Account::state(&container)],
             };
             account.to_string()
         };
-        assert_snapshot!(account(Selected::default(), 0, 100), @"[no output yet; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
-        assert_snapshot!(account(Selected::default(), 0, 0), @"[no line was read, because tail is 0; for older lines raise tail; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
+        assert_snapshot!(account(Selected::default(), Some(100), false), @"[no output yet; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
+        assert_snapshot!(account(Selected::default(), Some(0), true), @"[no line was read, because tail is 0; for older lines raise tail, or use grep or since; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
         let selected = Selected {
             text: "a [REDACTED]".into(),
             shown: 100,
             read: 10_000,
             matched: Some(1234),
             repeated: 3,
-            cut: 12_000,
+            no_room: 12,
+            cut: 12_345,
+            ended: true,
         };
-        assert_snapshot!(account(selected, 345, 10_000), @"[100 lines shown of 10,000 read; 1,234 matched; 3 repetitions left out; 12,345 bytes cut: for less use grep, since or a smaller tail; 1 secret hidden; older lines were not read; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
+        assert_snapshot!(account(selected, None, false), @"[100 lines shown of 10,000 read; 1,234 matched; 3 repetitions left out; no room for 12 lines more: for less use grep, since or tail; 12,345 bytes of long lines cut; 1 secret hidden; the reading ended there: later lines were not read; after 45 s the reading was ended before the end of the log: newer lines were not read; use since and until; web is exited with exit code 137: ended by SIGKILL (docker kill, a stop that ran into its time limit, or out of memory)]");
     }
 }

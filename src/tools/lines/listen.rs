@@ -7,8 +7,7 @@ use crate::redact::Lines;
 /// More of a line would not help to recognise it.
 pub(super) const LINE_CHARS: usize = 300;
 
-/// Cleans the lines of one stream, hides the secrets in them, and tells them to whoever follows the
-/// progress of the call.
+/// Cleans the lines of one stream, and hides the secrets in them.
 pub(crate) struct Listener<'a> {
     docker: &'a Docker,
     lines: Lines<'a>,
@@ -19,12 +18,17 @@ impl<'a> Listener<'a> {
         Self { docker, lines: Lines::new(docker.redactor()) }
     }
 
-    /// The line as it may be shown.
+    /// The line as it may be shown, which whoever follows the progress of the call is told.
     pub(crate) fn hear(&mut self, line: &str) -> String {
-        let safe = self.lines.next(&text::clean(line).text);
+        let safe = self.safe(line);
         if self.docker.progress().is_heard() {
             self.docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
         }
         safe
+    }
+
+    /// The same, told to nobody.
+    pub(super) fn safe(&mut self, line: &str) -> String {
+        self.lines.next(&text::clean(line).text)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Pattern, Selection};
+use super::{Most, Pattern, Selection};
 use crate::command::logs::{Logs, Stream};
 use crate::command::values::{Bounded, TimePoint};
 use crate::docker::Line;
@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// Lines that are shown when the caller does not say.
 const TAIL: u32 = 100;
-/// Lines that are searched when the caller does not say, and the most that are read.
+/// The most lines that can be asked for.
 pub(super) const TAIL_MAX: u32 = 10_000;
 const FOLLOW_SECONDS: u32 = 10;
 const FOLLOW_SECONDS_MAX: u32 = 60;
@@ -21,9 +21,11 @@ const FOLLOW_SECONDS_MAX: u32 = 60;
 /// The parameters of the tools that read logs.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Wish {
-    /// Lines read (default 100).
+    /// How many of the lines that fit are shown, the last ones (default 100).
     pub(crate) tail: Option<Bounded<0, TAIL_MAX>>,
-    /// Regular expression.
+    /// Show the first so many that fit, instead of the last ones.
+    pub(crate) first: Option<Bounded<1, TAIL_MAX>>,
+    /// Regular expression; the whole log is searched.
     pub(crate) grep: Option<String>,
     /// Lines without a match.
     #[serde(default)]
@@ -69,10 +71,14 @@ impl Wish {
         if self.invert && grep.is_none() {
             return Err(Error::invalid("invert", "`invert` needs a pattern in `grep`"));
         }
-        let most = match self.tail {
-            None if !self.follows() => Some(TAIL as usize),
-            Some(lines) if self.docker_leaves_out() => Some(lines.get() as usize),
-            _ => None,
+        if self.first.is_some() && self.tail.is_some() {
+            return Err(Error::invalid("first", "use either `first` or `tail`"));
+        }
+        let most = match (self.first, self.tail) {
+            (Some(first), _) => Most::First(first.get() as usize),
+            // What docker was asked for, and what comes.
+            (None, _) if self.tail_of_docker().is_some() && self.follows() => Most::default(),
+            (None, tail) => Most::Last(tail.map_or(TAIL, Bounded::get) as usize),
         };
         Ok(Selection {
             invert: self.invert,
@@ -85,7 +91,6 @@ impl Wish {
             dedupe: self.dedupe,
             most,
             timestamps: self.timestamps,
-            named: false,
         })
     }
 
@@ -98,16 +103,10 @@ impl Wish {
     }
 
     pub(crate) fn logs(&self, container: &str) -> Logs {
-        let chooses = self.grep.is_some() || self.dedupe || self.docker_leaves_out();
-        let tail = match self.tail {
-            Some(lines) if !self.docker_leaves_out() => lines.get(),
-            Some(_) => TAIL_MAX,
-            None if chooses && !self.follows() => TAIL_MAX,
-            None => TAIL,
-        };
         let follow_seconds = self.follow_seconds.map_or(FOLLOW_SECONDS, Bounded::get);
         Logs {
-            tail,
+            container: container.to_owned(),
+            tail: self.tail_of_docker(),
             since: self.since,
             until: self.until,
             timestamps: self.timestamps,
@@ -117,14 +116,31 @@ impl Wish {
                 Choice::Stderr => Stream::Stderr,
             },
             follow: self.follows().then(|| Duration::from_secs(follow_seconds.into())),
-            ..Logs::last(container, tail)
         }
     }
 
-    /// Docker takes the last lines first, and then leaves out those after `until` and those of the
-    /// other stream: it has to read more for us to show enough.
-    fn docker_leaves_out(&self) -> bool {
-        self.until.is_some() || !matches!(self.stream, Choice::All)
+    /// What docker may leave out itself, which is quick. It takes the last lines first, and then
+    /// leaves out those of another time or stream: so everything is read where anything is chosen.
+    fn tail_of_docker(&self) -> Option<u32> {
+        let chooses = self.grep.is_some()
+            || self.dedupe
+            || self.first.is_some()
+            || self.spans_time()
+            || !matches!(self.stream, Choice::All);
+        match self.tail.map_or(TAIL, Bounded::get) {
+            // Nothing but what comes from now on.
+            0 if self.follows() => Some(0),
+            tail => (!chooses).then_some(tail),
+        }
+    }
+
+    /// Whether all that is wanted stands at the end of the log when that reaches back to `since`.
+    pub(crate) fn wants_the_end(&self) -> bool {
+        self.until.is_none() && self.first.is_none() && !self.follows()
+    }
+
+    pub(crate) fn spans_time(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
     }
 
     pub(crate) fn follows(&self) -> bool {
@@ -140,28 +156,5 @@ impl Choice {
             | (Self::All | Self::Stderr, Line::Stderr(line)) => Some(line),
             _ => None,
         }
-    }
-}
-
-/// What comes after the first line that fits was printed before the reading ended.
-pub(crate) fn up_to(text: &str, fits: impl Fn(&str) -> bool) -> &str {
-    let mut end = 0;
-    for line in text.split_inclusive('\n') {
-        end += line.len();
-        if fits(line.trim_end_matches('\n')) {
-            return text.get(..end).unwrap_or(text);
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_after_the_match_is_shown() {
-        assert_eq!(up_to("a\nb\nc\n", |line| line == "b"), "a\nb\n");
-        assert_eq!(up_to("a\nb", |line| line == "x"), "a\nb");
     }
 }

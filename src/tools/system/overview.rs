@@ -292,10 +292,14 @@ mod tests {
         let looked_at = [
             ("hungry", r#"{"State": {"Status": "exited", "ExitCode": 137, "OOMKilled": true}}"#),
             ("stopped", r#"{"State": {"Status": "exited", "ExitCode": 137}}"#),
-            ("loop", r#"{"State": {"Status": "running", "StartedAt": "2026-11-22T06:00:30.5Z"}, "RestartCount": 4}"#),
+            (
+                "loop",
+                r#"{"State": {"Status": "running", "StartedAt": "2026-11-22T06:00:30.5Z"}, "RestartCount": 4}"#,
+            ),
             ("new", r#"{"State": {"Status": "running", "StartedAt": "2026-11-22T06:00:30.5Z"}}"#),
         ];
-        let looked_at = looked_at.map(|(id, it)| (id.to_owned(), serde_json::from_str(it).unwrap()));
+        let looked_at =
+            looked_at.map(|(id, it)| (id.to_owned(), serde_json::from_str(it).unwrap()));
         let now = "2026-11-22T06:00:38Z".parse().unwrap();
         let everything = Everything {
             rows: rows.into(),

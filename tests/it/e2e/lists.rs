@@ -24,12 +24,9 @@ async fn a_name_is_a_regular_expression_in_every_list() {
     for tag in &tags {
         world.docker(["tag", &image(), tag]);
     }
-    for (kind, filter) in [
-        ("containers", "name"),
-        ("networks", "name"),
-        ("volumes", "name"),
-        ("images", "reference"),
-    ] {
+    for (kind, filter) in
+        [("containers", "name"), ("networks", "name"), ("volumes", "name"), ("images", "reference")]
+    {
         let tool = format!("list-{kind}");
         let mut found = async |wanted: String| {
             let listed = session.done(&tool, json!({"filters": {filter: wanted}})).await;
@@ -48,7 +45,8 @@ async fn a_name_is_a_regular_expression_in_every_list() {
         assert!(error.contains("web[1") && error.contains(filter), "{error}");
     }
     // Docker's own filter of containers knows the name of its API too.
-    let listed = session.done("list-containers", json!({"filters": {"name": format!("^/{name}$")}}));
+    let listed =
+        session.done("list-containers", json!({"filters": {"name": format!("^/{name}$")}}));
     assert_eq!(listed.await["containers"].as_array().unwrap().len(), 1);
     let pattern = json!({"filters": {"reference": format!("{}*:?", world.prefix)}});
     let listed = session.done("list-images", pattern).await;
@@ -68,14 +66,17 @@ async fn the_overview_misses_neither_a_lack_of_memory_nor_a_loop_that_runs_just_
     world.docker(["kill", &killed]);
     world.docker(["wait", &hungry]);
     eventually("it runs again", Duration::from_secs(20), || {
-        world.look(&looping, "{{.RestartCount}} {{.State.Running}}") == "4 true"
+        world.look(&looping, "{{.RestartCount}} {{.State.Status}}") == "4 running"
     })
     .await;
     let overview = session.done("list-all-resources", json!({})).await;
     // On a host with many problems these may be among those that are only counted.
     if overview.get("more_problems").is_none() {
         let problems = overview["problems"].to_string();
-        assert!(problems.contains(&format!("out of memory, exited with 137: {hungry}")), "{problems}");
+        assert!(
+            problems.contains(&format!("out of memory, exited with 137: {hungry}")),
+            "{problems}"
+        );
         assert!(problems.contains(&format!("4 times so far: {looping}")), "{problems}");
         assert!(!problems.contains(&killed), "{problems}");
     }

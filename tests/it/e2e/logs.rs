@@ -167,3 +167,67 @@ async fn awkward_output_is_told_readably_and_secrets_are_hidden() {
     assert!(text.contains("bytes]") && text.len() < 15_000, "long lines are cut: {}", text.len());
     assert!(!text.contains("hunter2"), "{text}");
 }
+
+#[tokio::test]
+async fn a_long_log_is_searched_from_its_beginning() {
+    let Some(world) = World::enter("long") else { return };
+    let mut session = world.session().await;
+    let script = format!(
+        "echo the first error >&2; echo early; sleep 1.2; \
+         head -c 9000 /dev/zero | tr '\\0' x; echo -n needle; head -c 9000 /dev/zero | tr '\\0' y; echo; \
+         seq 12000; {OBEDIENT}"
+    );
+    let project = world.name("project");
+    let labels =
+        ["project", "service"].map(|key| format!("--label=com.docker.compose.{key}={project}"));
+    let name = world.make("main", &[&labels[0], &labels[1]], &["sh", "-c", &script]);
+    eventually("it has said all", Duration::from_secs(20), || {
+        world.docker(["logs", "--tail=1", &name]).ends_with("12000")
+    })
+    .await;
+    let stamped = world.docker(["logs", "--timestamps", &name]);
+    let moment = stamped.lines().find(|line| line.ends_with(" 1")).unwrap().split(' ').next();
+    let until = moment.unwrap().to_owned();
+    let single = json!({"container_name": name});
+    let all = json!({"project_name": project});
+    for (tool, whose, bar) in
+        [("get-logs", single, String::new()), ("compose-logs", all, format!("{project} | "))]
+    {
+        let mut get = async |more: serde_json::Value| {
+            let mut arguments = whose.clone();
+            arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let text = session.unfenced(tool, arguments).await;
+            let mut lines: Vec<String> =
+                text.lines().map(|line| line.replacen(&bar, "", 1)).collect();
+            let account = lines.pop().unwrap();
+            (lines, account)
+        };
+        let (lines, account) = get(json!({"grep": "error"})).await;
+        assert_eq!(lines, ["the first error"], "{account}");
+        assert!(account.contains("1 line shown of 12,003 read; 1 matched"), "{account}");
+        let (lines, account) = get(json!({"stream": "stderr"})).await;
+        assert_eq!(lines, ["the first error"], "{account}");
+        let (mut lines, account) = get(json!({"until": until, "grep": "early|error|needle"})).await;
+        lines.sort();
+        assert_eq!(lines.len(), 3, "{account}: {lines:?}");
+        assert_eq!(lines[1..], ["early", "the first error"], "{account}");
+        assert!(lines[0].starts_with("[+") && lines[0].contains("xneedley"), "{}", lines[0].len());
+        let (lines, account) = get(json!({"first": 2, "grep": "^[0-9]+$"})).await;
+        assert_eq!(lines, ["1", "2"], "{account}");
+        assert!(account.contains("later lines were not read"), "{account}");
+        let (lines, account) = get(json!({"tail": 2, "grep": "00$"})).await;
+        assert_eq!(lines, ["11900", "12000"], "{account}");
+        assert!(account.contains("2 lines shown of 12,003 read; 120 matched"), "{account}");
+        let (lines, account) = get(json!({"since": "1h", "tail": 1})).await;
+        assert_eq!(lines, ["12000"], "{account}");
+        assert!(account.contains("of 12,003 read"), "{account}");
+        let (lines, account) = get(json!({})).await;
+        assert!(lines.len() == 100 && account.contains("for older lines raise tail"), "{account}");
+    }
+    let wanted = json!({
+        "container_name": name, "until": "log", "pattern": "needle", "timeout_seconds": 20,
+    });
+    let told = session.done("wait-container", wanted).await;
+    let seen = told["seen"].as_str().unwrap_or_default();
+    assert!(told["met"] == true && seen.contains("needle"), "{told}");
+}

@@ -1,8 +1,5 @@
 //! get-logs: the lines, and one line of accounting.
 
-use std::ops::ControlFlow;
-use std::time::Instant;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,7 +8,7 @@ use crate::command::containers::Container;
 use crate::command::values::ContainerRef;
 use crate::command::{Command as _, Effect};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Account, Listener, Wish, up_to};
+use crate::tools::lines::{Account, Reader, Wish};
 use crate::tools::reply::Text;
 use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -38,68 +35,21 @@ impl Tool for GetLogs {
     type Reply = Text;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let wish = self.shared;
-        let selection = wish.selection()?;
-        let until_match = wish.until_match()?;
+        let reader = Reader::new(self.shared, false)?;
         let container = inspect(context, &self.own.container_name).await?;
-        let logs = wish.logs(&container.id);
-
-        let started = Instant::now();
-        let mut found = None;
-        let mut listener = Listener::new(&context.docker);
-        let listens = context.docker.progress().is_heard() || until_match.is_some();
-        let printed = context
-            .docker
-            .watch(&logs, |line| {
-                let Some(line) = wish.stream.heard(line).filter(|_| listens) else {
-                    return ControlFlow::Continue(());
-                };
-                // Secrets are hidden first, so that no pattern can tell what one is.
-                let safe = listener.hear(line);
-                if until_match.as_ref().is_some_and(|p| p.is_match(selection.message(&safe))) {
-                    found = Some(started.elapsed());
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            })
-            .await
-            .map_err(|error| {
-                let shown = wish.logs(container.name()).invocation().to_string();
-                explain(error, &container).command(shown)
-            })?;
-        let safe = context.docker.redactor().text(&printed.text).text;
-        let log = match &until_match {
-            Some(pattern) if found.is_some() => {
-                up_to(&safe, |line| pattern.is_match(selection.message(line)))
-            }
-            _ => &safe,
-        };
-        let selected = selection.of(log);
-
+        let reading = reader.read(&context.docker, &container.id, None).await.map_err(|error| {
+            let shown = reader.wish().logs(container.name()).invocation().to_string();
+            explain(error, &container).command(shown)
+        })?;
         // It may have come to its end while it was followed.
         let by_id = ContainerRef::try_from(container.id.clone());
         let container = match by_id {
-            Ok(by_id) if wish.follows() => inspect(context, &by_id).await.unwrap_or(container),
+            Ok(by_id) if reader.wish().follows() => {
+                inspect(context, &by_id).await.unwrap_or(container)
+            }
             _ => container,
         };
-        let followed = wish.follows().then(|| match found {
-            Some(after) => format!("until_match found after {:.1} s", after.as_secs_f64()),
-            None if until_match.is_some() => {
-                format!("until_match not found in {:.1} s", started.elapsed().as_secs_f64())
-            }
-            None => format!("followed for {:.1} s", started.elapsed().as_secs_f64()),
-        });
-        let account = Account {
-            selected: &selected,
-            cut: printed.cut,
-            broke_off: printed.broke_off.clone(),
-            tail: logs.tail,
-            spans_time: wish.since.is_some() || wish.until.is_some(),
-            followed,
-            states: vec![Account::state(&container)],
-        };
-        let account = account.to_string();
-        Ok(Text { output: selected.text, account })
+        Ok(reader.told(vec![(None, reading)], vec![Account::state(&container)], None))
     }
 }
 
@@ -137,11 +87,19 @@ mod tests {
         assert_snapshot!(argv(json!({})), @"docker container logs --tail=100 -- web");
         assert_snapshot!(
             argv(json!({"tail": 5, "timestamps": true, "since": "10m", "until": "5m", "follow": true})),
-            @"docker container logs --timestamps --tail=10000 --since=10m --until=5m --follow -- web"
+            @"docker container logs --timestamps --since=10m --until=5m --follow -- web"
         );
-        assert_snapshot!(argv(json!({"grep": "x"})), @"docker container logs --tail=10000 -- web");
-        assert_snapshot!(argv(json!({"grep": "x", "tail": 7})), @"docker container logs --tail=7 -- web");
-        assert_snapshot!(argv(json!({"stream": "stderr", "tail": 7})), @"docker container logs --tail=10000 -- web");
+        assert_snapshot!(argv(json!({"tail": 7})), @"docker container logs --tail=7 -- web");
+        for whole in [
+            json!({"grep": "x"}),
+            json!({"grep": "x", "tail": 7}),
+            json!({"stream": "stderr", "tail": 7}),
+            json!({"dedupe": true}),
+            json!({"first": 7}),
+        ] {
+            assert_eq!(argv(whole), "docker container logs -- web");
+        }
+        assert_snapshot!(argv(json!({"grep": "x", "tail": 0, "follow": true})), @"docker container logs --tail=0 --follow -- web");
         assert_snapshot!(argv(json!({"until_match": "ready"})), @"docker container logs --tail=100 --follow -- web");
     }
 
@@ -153,5 +111,6 @@ mod tests {
         let error = tool(json!({"grep": r"\w{1000}{1000}"})).shared.selection().unwrap_err();
         assert_eq!(error.code, Code::InvalidConfiguration);
         assert!(tool(json!({"invert": true})).shared.selection().is_err());
+        assert!(tool(json!({"first": 1, "tail": 1})).shared.selection().is_err());
     }
 }

@@ -15,7 +15,7 @@ use crate::command::text;
 use crate::command::values::{Bounded, ContainerRef};
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
-use crate::tools::lines::{Follow, Pattern};
+use crate::tools::lines::{Follow, Pattern, Sought};
 use crate::tools::outcome::milliseconds;
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -271,8 +271,16 @@ impl Watch<'_> {
             found => found?,
         };
         self.look_again().await?;
-        if let Some(line) = found {
-            return Ok(Stand::Met(Some(line)));
+        let read_until = match found {
+            Sought::Line(line) => return Ok(Stand::Met(Some(line))),
+            Sought::Nothing { read_until } => read_until,
+        };
+        if let Some(time) = read_until {
+            let reason = format!(
+                "no line of its log matched up to {time}; newer lines were not read, because the \
+                 log is long: allow more time"
+            );
+            return Ok(Stand::NotYet(reason));
         }
         Ok(match self.container.state.status.as_str() {
             state @ ("exited" | "dead" | "removed") => {
