@@ -7,13 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-<<<<<<< HEAD
-=======
 use super::lines::Pattern;
-use crate::command::json;
 use crate::error::Error;
 
->>>>>>> 297bb9f (Lists read names as docker reads those of containers; the overview misses no OOM and no loop)
 /// How many entries a list has when the caller does not say.
 pub const LIMIT: u32 = 50;
 

@@ -10,12 +10,7 @@ use crate::command::images::{Healthcheck, Image};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output, json, time};
-<<<<<<< HEAD
 use crate::error::Error;
-use crate::sort;
-=======
-use crate::error::{Code, Error};
->>>>>>> 297bb9f (Lists read names as docker reads those of containers; the overview misses no OOM and no loop)
 use crate::tools::reply::Structured;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
