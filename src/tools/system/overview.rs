@@ -187,7 +187,11 @@ fn problem(row: &Row, looked_at: Option<&Container>, now: Timestamp) -> Option<(
     let code = row.exit_code.unwrap_or_default();
     match row.state.as_str() {
         "restarting" => Some((0, format!("restarts again and again, exit code {code}: {name}"))),
-        "running" if looked_at.is_some_and(|container| container.restarted_again_within(Container::STEADY, now)) => {
+        "running"
+            if looked_at.is_some_and(|container| {
+                container.restarted_again_within(Container::STEADY, now)
+            }) =>
+        {
             let times = looked_at.map_or(0, |container| container.restart_count);
             Some((0, format!("restarts again and again, {times} times so far: {name}")))
         }
