@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use super::Policy;
 use super::allow::Allow;
 use super::places::{self, SystemPath};
-use super::refusal::{Violation, plain};
+use super::refusal::{Violation, allow_path, plain};
 use super::rule::{self, Rule};
 
 /// The disk, as far as the policy must know it. [`super::Disk`] is the real one.
@@ -200,16 +200,16 @@ impl Policy {
             }
             _ => rule.why.to_owned(),
         };
-        let suffix = if access.read_only { ":ro" } else { "" };
+        let is_outside = matches!(rule.name, "mount.outside_roots" | "file.outside_roots");
+        let opens = (is_outside && located.path != Path::new("/"))
+            .then(|| (located.path.clone(), access.read_only));
         let operator_switch = match &rule.switch {
             rule::Switch::Allow(allow) => format!("starting the server with --allow {allow}"),
             rule::Switch::By(words) => (*words).to_owned(),
             rule::Switch::Path if located.path == Path::new("/") => {
                 "starting the server with --policy unrestricted".to_owned()
             }
-            rule::Switch::Path => {
-                format!("starting the server with --allow-path {path}{suffix}")
-            }
+            rule::Switch::Path => allow_path(&located.path, access.read_only),
         };
         Violation {
             rule: rule.name,
@@ -219,7 +219,13 @@ impl Policy {
             why: format!("{led}{why}"),
             instead: rule.instead.to_owned(),
             operator_switch,
+            opens,
         }
+    }
+
+    /// Whether an operator can be advised to open this folder as a whole.
+    pub(super) fn may_be_opened(&self, folder: &Path) -> bool {
+        folder != Path::new("/") && Root::project(folder, self.home.as_deref()).is_ok()
     }
 
     /// `the folders this server may mount (/home/ann/shop)`.

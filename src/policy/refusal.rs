@@ -2,6 +2,7 @@
 //! text each time, so that an agent learns that trying variants is pointless.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::Policy;
 use super::allow::Allow;
@@ -30,6 +31,8 @@ pub struct Violation {
     pub instead: String,
     /// What the operator can do: `starting the server with --allow gpus`.
     pub operator_switch: String,
+    /// The path that `--allow-path` would have to open, and whether for reading only.
+    pub(super) opens: Option<(PathBuf, bool)>,
 }
 
 /// A call that the policy does not allow.
@@ -86,10 +89,20 @@ impl From<Refusal> for Error {
                 error.details.push(format!("{begin}{line}"));
             }
         }
+        let mut switches: Vec<&str> = vec![];
+        for violation in &refusal.violations {
+            let switch = violation.operator_switch.as_str();
+            if !switches.contains(&switch) {
+                switches.push(switch);
+            }
+        }
         if count > TOLD {
             error.details.push(format!("{} more violations are not shown.", count - TOLD));
         }
-        error.details.push("You cannot change these settings; ask the user.".to_owned());
+        error.details.push(format!(
+            "The user can allow it by {}. You cannot change these settings; ask the user.",
+            listed(&switches)
+        ));
         let mut alternatives: Vec<&str> =
             refusal.violations.iter().map(|violation| violation.instead.as_str()).collect();
         alternatives.sort_unstable();
@@ -102,7 +115,8 @@ impl From<Refusal> for Error {
 }
 
 impl Violation {
-    /// The lines of the text; one of several violations says its rule and place itself.
+    /// The lines of the text; one of several violations says its rule and place itself, and what the
+    /// operator can do is told of all together.
     fn lines(&self, is_one_of_several: bool) -> Vec<String> {
         let service = self.service.as_ref().map(|service| format!("service {}: ", shown(service)));
         let subject = format!("{}{}", service.unwrap_or_default(), self.subject);
@@ -111,13 +125,23 @@ impl Violation {
             (true, "") => format!("{subject} [{}]", self.rule),
             (true, location) => format!("{subject} [{} at {location}]", self.rule),
         };
-        vec![
-            first,
-            format!("why: {}", self.why),
-            format!("instead: {}", self.instead),
-            format!("The user can allow it by {}.", self.operator_switch),
-        ]
+        let mut lines =
+            vec![first, format!("why: {}", self.why), format!("instead: {}", self.instead)];
+        if !is_one_of_several {
+            lines.push(format!("The user can allow it by {}.", self.operator_switch));
+        }
+        lines
     }
+}
+
+/// `starting the server with --allow a and --allow b; starting the server without --c`.
+fn listed(switches: &[&str]) -> String {
+    const START: &str = "starting the server with ";
+    let flags: Vec<&str> =
+        switches.iter().filter_map(|it| it.strip_prefix(START)).take(TOLD).collect();
+    let others = switches.iter().filter(|it| !it.starts_with(START)).map(|it| (*it).to_owned());
+    let together = (!flags.is_empty()).then(|| format!("{START}{}", flags.join(" and ")));
+    together.into_iter().chain(others).collect::<Vec<_>>().join("; ")
 }
 
 /// Where in a document or command line something stands.
@@ -206,8 +230,46 @@ impl<'a> Findings<'a> {
         if self.violations.is_empty() {
             return Ok(());
         }
-        Err(Refusal { violations: self.violations })
+        let mut violations = self.violations;
+        open_folders(self.policy, &mut violations);
+        Err(Refusal { violations })
     }
+}
+
+/// Where several paths lie in one folder, the operator is told of the folder.
+fn open_folders(policy: &Policy, violations: &mut [Violation]) {
+    let mut folders: Vec<(PathBuf, bool)> = vec![];
+    for (path, read_only) in violations.iter().filter_map(|violation| violation.opens.clone()) {
+        let widened = folders.iter_mut().find_map(|folder| {
+            let common = common_folder(&folder.0, &path)?;
+            // `/srv` is too much for what lies deep in two folders of it.
+            let is_near = common.components().count() > 2 || path.parent() == Some(&common);
+            let may_be_opened = common == folder.0 || (is_near && policy.may_be_opened(&common));
+            may_be_opened.then_some((folder, common))
+        });
+        match widened {
+            Some((folder, common)) => *folder = (common, folder.1 && read_only),
+            None => folders.push((path, read_only)),
+        }
+    }
+    for violation in violations {
+        let Some((path, _)) = &violation.opens else { continue };
+        if let Some((folder, read_only)) =
+            folders.iter().find(|(folder, _)| path.starts_with(folder))
+        {
+            violation.operator_switch = allow_path(folder, *read_only);
+        }
+    }
+}
+
+/// The deepest folder that two paths lie in.
+fn common_folder(a: &Path, b: &Path) -> Option<PathBuf> {
+    a.ancestors().find(|folder| b.starts_with(folder)).map(Path::to_owned)
+}
+
+pub(super) fn allow_path(path: &Path, read_only: bool) -> String {
+    let suffix = if read_only { ":ro" } else { "" };
+    format!("starting the server with --allow-path {}{suffix}", plain(&path.to_string_lossy()))
 }
 
 impl Violation {
@@ -219,8 +281,8 @@ impl Violation {
     ) -> Self {
         let (location, service) = (place.path.clone(), place.service.clone());
         let (why, instead) = (rule.why.to_owned(), rule.instead.to_owned());
-        let subject = subject.to_string();
-        Self { rule: rule.name, subject, location, service, why, instead, operator_switch }
+        let (rule, subject) = (rule.name, subject.to_string());
+        Self { rule, subject, location, service, why, instead, operator_switch, opens: None }
     }
 
     /// The same where it stands: a path is judged without.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::allow::Allow;
 use super::paths::{Access, Use};
 use super::refusal::{Findings, Place, plain, shown};
-use super::rule;
+use super::rule::{self, Rule};
 use crate::command::values::ByteSize;
 
 /// A port each costs a process of docker and a place in the firewall.
@@ -160,10 +160,27 @@ pub(super) fn driver(findings: &mut Findings<'_>, driver: &str, place: &Place) {
     }
 }
 
-/// An option of a volume or network driver. Each is judged alone, for all of them come in one
-/// list: a bind of a folder is `type=none`, `o=bind` and `device=FOLDER`, of which only the last
-/// one decides.
+/// An option of a volume driver, or of a network driver whose name says so. Each is judged alone, for
+/// all of them come in one list: a bind of a folder is `type=none`, `o=bind` and `device=FOLDER`, of
+/// which only the last one decides.
 pub(super) fn driver_option(findings: &mut Findings<'_>, key: &str, value: &str, place: &Place) {
+    let is_of_network = key.starts_with("com.docker.network.");
+    let rule = if is_of_network { &rule::NETWORK_OPTION } else { &rule::DRIVER_OPTION };
+    option_of_driver(findings, rule, key, value, place);
+}
+
+/// An option of a network driver.
+pub(super) fn network_option(findings: &mut Findings<'_>, key: &str, value: &str, place: &Place) {
+    option_of_driver(findings, &rule::NETWORK_OPTION, key, value, place);
+}
+
+fn option_of_driver(
+    findings: &mut Findings<'_>,
+    rule: &'static Rule,
+    key: &str,
+    value: &str,
+    place: &Place,
+) {
     let is_harmless = match key {
         "o" => value.split(',').all(is_harmless_mount_option),
         "device" if value.starts_with('/') && !value.starts_with("//") => {
@@ -180,7 +197,7 @@ pub(super) fn driver_option(findings: &mut Findings<'_>, key: &str, value: &str,
     };
     if !is_harmless {
         // Values may hold passwords.
-        findings.refuse(&rule::DRIVER_OPTION, format!("driver option {}", plain(key)), place);
+        findings.refuse(rule, format!("driver option {}", plain(key)), place);
     }
 }
 

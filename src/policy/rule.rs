@@ -218,6 +218,10 @@ rules! {
         "options of a driver can mount disks, folders and network shares of this machine.",
         "use a volume without options, or a bind mount of a folder of the project.",
         Switch::Allow(Allow::DriverOpts);
+    NETWORK_OPTION "driver.network_option",
+        "options of a network driver can take over bridges, addresses and interfaces of this machine.",
+        "leave it out; the MTU, icc, masquerading and host_binding_ipv4 of a bridge may be set.",
+        Switch::Allow(Allow::DriverOpts);
 
     SUBNET "network.public_addresses",
         "this machine would send what goes to these addresses into the network.",

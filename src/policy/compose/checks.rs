@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Shape::{Pairs, Scalar, Words};
 use super::{Vetting, word, words};
 use crate::command::values::{ContainerName, VolumeName};
-use crate::policy::refusal::{Place, plain, shown};
+use crate::policy::refusal::{Findings, Place, plain, shown};
 use crate::policy::{rights, rule};
 
 pub(super) const REPLICAS_MAX: u64 = 20;
@@ -204,13 +204,26 @@ pub(super) fn driver(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
     });
 }
 
-pub(super) fn driver_options(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+pub(super) fn volume_options(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+    driver_options(vetting, value, place, rights::driver_option);
+}
+
+pub(super) fn network_options(vetting: &mut Vetting<'_>, value: &Value, place: &Place) {
+    driver_options(vetting, value, place, rights::network_option);
+}
+
+fn driver_options(
+    vetting: &mut Vetting<'_>,
+    value: &Value,
+    place: &Place,
+    judge: fn(&mut Findings<'_>, &str, &str, &Place),
+) {
     let Some(options) = value.as_object() else { return vetting.unexpected(value, place) };
     for (key, value) in options {
         let at = place.key(key);
         Scalar.walk(vetting, value, &at);
         let value = word(value).unwrap_or_default();
-        rights::driver_option(&mut vetting.findings, key, &value, &at);
+        judge(&mut vetting.findings, key, &value, &at);
     }
 }
 

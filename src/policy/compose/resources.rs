@@ -29,7 +29,7 @@ pub(super) static PROJECT: Shape = Object(&[
 static NETWORK: Shape = Object(&[
     ("attachable", Scalar),
     ("driver", Check(checks::driver)),
-    ("driver_opts", Check(checks::driver_options)),
+    ("driver_opts", Check(checks::network_options)),
     ("enable_ipv4", Scalar),
     ("enable_ipv6", Scalar),
     ("external", Scalar),
@@ -51,7 +51,7 @@ static SUBNET: Shape = Object(&[
 
 static VOLUME: Shape = Object(&[
     ("driver", Check(checks::driver)),
-    ("driver_opts", Check(checks::driver_options)),
+    ("driver_opts", Check(checks::volume_options)),
     ("external", Scalar),
     ("labels", Labels),
     ("name", Check(checks::object_name)),

@@ -138,7 +138,7 @@ const LOGGING: Shape =
 
 static SERVICE_NETWORK: Shape = Object(&[
     ("aliases", Words),
-    ("driver_opts", Check(checks::driver_options)),
+    ("driver_opts", Check(checks::network_options)),
     ("gw_priority", Scalar),
     ("interface_name", Scalar),
     ("ipv4_address", Scalar),

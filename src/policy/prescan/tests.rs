@@ -375,16 +375,13 @@ fn files_elsewhere_are_refused_however_deep() {
       1. label_file /etc/passwd [file.outside_roots at compose_yaml:2]
          why: /etc/passwd is outside the folders this server may read (/home/ann/shop).
          instead: use a file of the project.
-         The user can allow it by starting the server with --allow-path /etc/passwd:ro.
       2. env_file /home/ann/other/x.env [file.outside_roots at /home/ann/shop/sub/base.yaml:3]
          why: /home/ann/other/x.env is outside the folders this server may read (/home/ann/shop).
          instead: use a file of the project.
-         The user can allow it by starting the server with --allow-path /home/ann/other/x.env:ro.
       3. extends.file /home/ann/shop/everything/etc/passwd [file.outside_roots at /home/ann/shop/sub/base.yaml:4]
          why: /home/ann/shop/everything/etc/passwd leads to /etc/passwd; /etc/passwd is outside the folders this server may read (/home/ann/shop).
          instead: use a file of the project.
-         The user can allow it by starting the server with --allow-path /etc/passwd:ro.
-      You cannot change these settings; ask the user.
+      The user can allow it by starting the server with --allow-path /etc/passwd:ro and --allow-path /home/ann/other/x.env:ro. You cannot change these settings; ask the user.
     hint: use a file of the project.
     ");
 }

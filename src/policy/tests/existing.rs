@@ -174,12 +174,10 @@ fn all_reasons_are_told() {
       1. container web: privileged [target.host_powerful at HostConfig.Privileged]
          why: what runs in it can control this machine: a privileged container is root on this machine.
          instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
-         The user can allow it by starting the server with --allow privileged.
       2. container web: pid host [target.host_powerful at HostConfig.PidMode]
          why: what runs in it can control this machine: the container would see every process of this machine, with its environment.
          instead: look at it with inspect-container, get-logs and container-stats, or ask the user.
-         The user can allow it by starting the server with --allow host-pid.
-      You cannot change these settings; ask the user.
+      The user can allow it by starting the server with --allow privileged and --allow host-pid. You cannot change these settings; ask the user.
     hint: look at it with inspect-container, get-logs and container-stats, or ask the user.
     ");
 }

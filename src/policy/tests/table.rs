@@ -166,6 +166,13 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
         ("container.name", service("container_name", json!("a/b")), &[]),
         ("driver.plugin", Model(json!({"volumes": {"v": {"driver": "evil"}}})), &["drivers"]),
         ("driver.option", option("type", "nfs"), &["driver-opts"]),
+        (
+            "driver.network_option",
+            Model(
+                json!({"name": "shop", "services": {}, "networks": {"n": {"driver_opts": {"com.docker.network.bridge.name": "br0"}}}}),
+            ),
+            &["driver-opts"],
+        ),
         ("network.public_addresses", Options(&[("--subnet", "203.0.113.0/24")]), &["driver-opts"]),
         ("image.push", Verb("push"), &["push"]),
         ("build.remote", Verb("build"), &["remote-build"]),

@@ -43,26 +43,43 @@ fn several_violations() {
       1. service "db": privileged [container.privileged at services.db.privileged]
          why: a privileged container is root on this machine.
          instead: leave it out, and add the one capability that is needed with cap_add.
-         The user can allow it by starting the server with --allow privileged.
       2. service "db": capability SYS_ADMIN [container.capability at services.db.cap_add[0]]
          why: this capability reaches beyond the container.
          instead: leave it out; docker's own set, IPC_LOCK, SYS_NICE and SYS_PTRACE may be added.
-         The user can allow it by starting the server with --allow cap:SYS_ADMIN.
       3. service "db": bind mount /var/run/docker.sock -> /var/run/docker.sock [mount.docker_socket at services.db.volumes[0]]
          why: /var/run/docker.sock leads to /run/docker.sock; whoever holds the docker socket is root on this machine, also through a read-only mount.
          instead: let this server do what the container would do with docker.
-         The user can allow it by starting the server with --allow docker-socket.
       4. service "db": bind mount /home/ann/shop/everything -> /host [mount.outside_roots at services.db.volumes[1]]
          why: /home/ann/shop/everything leads to /; / is outside the folders this server may mount (/home/ann/shop).
          instead: mount a folder of the project, or use a named volume.
-         The user can allow it by starting the server with --policy unrestricted.
       5. service "db": key surprise [compose.unknown_key at services.db.surprise]
          why: only keys that this server knows are deployed: a new one may give away this machine.
          instead: leave the key out.
-         The user can allow it by starting the server with --policy unrestricted.
-      You cannot change these settings; ask the user.
+      The user can allow it by starting the server with --allow privileged and --allow cap:SYS_ADMIN and --allow docker-socket and --policy unrestricted. You cannot change these settings; ask the user.
     hint: each violation names its own alternative after "instead"
     "#);
+}
+
+#[test]
+fn mounts_of_one_folder_are_opened_by_one_folder() {
+    let mount = |source: &str, read_only: bool| json!({"type": "bind", "source": source, "target": "/x", "read_only": read_only});
+    let told = |mounts: Vec<serde_json::Value>| {
+        vetted(&standard(), &json!({"volumes": mounts})).to_string()
+    };
+    let many = (0..9).map(|i| mount(&format!("/srv/media/{i}/data"), true)).collect();
+    let text = told(many);
+    let switch = "The user can allow it by starting the server with --allow-path /srv/media:ro.";
+    assert_eq!((text.matches("why:").count(), text.matches(switch).count()), (9, 1), "{text}");
+    assert_eq!(text.matches("--allow-path").count(), 1, "{text}");
+    let mixed = told(vec![mount("/srv/media/a", true), mount("/srv/media", false)]);
+    assert!(mixed.contains("--allow-path /srv/media."), "{mixed}");
+    // What lies in nothing but a home, or in the whole machine, is told one by one.
+    let apart =
+        told(vec![mount("/home/ann/a", true), mount("/home/ann/b", true), mount("/opt/c/d", true)]);
+    assert!(
+        apart.contains("--allow-path /home/ann/a:ro and --allow-path /home/ann/b:ro and --allow-path /opt/c/d:ro."),
+        "{apart}"
+    );
 }
 
 #[test]

@@ -247,7 +247,7 @@ fn the_top_level() {
     );
     assert_eq!(
         network(json!({"driver_opts": {"parent": "eth0"}})),
-        ["driver.option at networks.n.driver_opts.parent"]
+        ["driver.network_option at networks.n.driver_opts.parent"]
     );
     assert_eq!(
         network(json!({"ipam": {"driver": "evil"}})),

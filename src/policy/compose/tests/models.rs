@@ -22,7 +22,7 @@ fn everything_that_compose_2_26_can_say() {
     let model = include_str!("../../../../fixtures/policy/everything-2.26.1.json");
     assert_snapshot!(vet(&read(model)).join("\n"), @"
     driver.plugin at networks.n1.driver
-    driver.option at networks.n1.driver_opts.parent
+    driver.network_option at networks.n1.driver_opts.parent
     container.host_network at networks.n2.name
     build.host at services.db.build.entitlements
     file.outside_roots at services.db.build.cache_from
@@ -44,7 +44,7 @@ fn everything_that_compose_2_26_can_say() {
     container.device at services.web.devices[1]
     container.log_driver at services.web.logging.driver
     container.log_option at services.web.logging.options.syslog-address
-    driver.option at services.web.networks.n1.driver_opts.x
+    driver.network_option at services.web.networks.n1.driver_opts.x
     container.priority at services.web.oom_kill_disable
     container.host_pid at services.web.pid
     container.privileged at services.web.privileged
