@@ -46,7 +46,8 @@ impl Project {
             invocation = invocation.global("--project-directory", directory.display());
         }
         if !self.reads_dot_env {
-            invocation = invocation.global("--env-file", "/dev/null");
+            // Beside a model that has all values in it, it would look as if `.env` were ignored.
+            invocation = invocation.unshown_global("--env-file", "/dev/null");
         }
         for file in &self.env_files {
             invocation = invocation.global("--env-file", file.display());
@@ -58,5 +59,22 @@ impl Project {
             invocation = invocation.global("--profile", profile);
         }
         invocation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_folder_are_read_by_no_other_command_than_config() {
+        let up = |reads_dot_env| {
+            let project = Project { reads_dot_env, ..Project::named("shop".parse().unwrap()) };
+            project.invocation(Effect::Change, "up")
+        };
+        let none = "--env-file=/dev/null".to_owned();
+        assert!(up(false).argv().contains(&none));
+        assert!(!up(false).to_string().contains(&none), "it says nothing about the project");
+        assert!(!up(true).argv().contains(&none));
     }
 }

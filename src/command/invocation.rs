@@ -38,6 +38,8 @@ pub enum Streams {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Arg {
     Plain(String),
+    /// How we run it and not what is run: it is left out of what is shown.
+    Unshown(String),
     /// Only `shown` is ever printed.
     Secret {
         shown: String,
@@ -127,6 +129,12 @@ impl Invocation {
     /// `docker compose … VERB`; see [`super::compose`] for the options before the verb.
     pub(super) fn compose(effect: Effect, verb: &'static str) -> Self {
         Self { program: Program::Compose, ..Self::docker(effect, [verb]) }
+    }
+
+    /// As [`Self::global`], for what says nothing to who reads the command line.
+    pub(super) fn unshown_global(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.global.push(Arg::Unshown(format!("{name}={value}")));
+        self
     }
 
     /// An option of compose itself: `--name=value` before the verb.
@@ -337,18 +345,20 @@ impl Invocation {
     /// The words after the program, secrets included. For the runner alone.
     pub fn argv(&self) -> Vec<String> {
         self.words(|arg| match arg {
-            Arg::Plain(word) | Arg::Secret { value: word, .. } => word.clone(),
+            Arg::Plain(word) | Arg::Unshown(word) | Arg::Secret { value: word, .. } => {
+                Some(word.clone())
+            }
         })
     }
 
-    fn words(&self, word: impl Fn(&Arg) -> String) -> Vec<String> {
+    fn words(&self, word: impl Fn(&Arg) -> Option<String>) -> Vec<String> {
         let mut words = vec![];
         if self.program == Program::Compose {
             words.push("compose".to_owned());
         }
-        words.extend(self.global.iter().map(&word));
+        words.extend(self.global.iter().filter_map(&word));
         words.extend(self.verb.iter().map(|&verb| verb.to_owned()));
-        words.extend(self.options.iter().map(&word));
+        words.extend(self.options.iter().filter_map(&word));
         if !self.operands.is_empty() {
             words.push("--".to_owned());
             words.extend(self.operands.iter().cloned());
@@ -362,7 +372,8 @@ impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("docker")?;
         let shown = self.words(|arg| match arg {
-            Arg::Plain(word) | Arg::Secret { shown: word, .. } => word.clone(),
+            Arg::Plain(word) | Arg::Secret { shown: word, .. } => Some(word.clone()),
+            Arg::Unshown(_) => None,
         });
         for word in shown {
             write!(f, " {}", quote(&word))?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{self, Resolved, Unresolved};
-use super::place::Places;
+use super::place::{Places, placed};
 use super::source::{ComposeFiles, ComposeText, Source};
 use super::view::{Model, Named, Port};
 use crate::command::Effect;
@@ -117,6 +117,10 @@ impl Tool for ComposeConfig {
         reply.files = files;
         let left_out = source.left_out();
         reply.problems.extend(left_out.iter().map(|text| Problem::new("warning", text)));
+        for missing in &resolved.missing {
+            reply.valid = false;
+            reply.problems.insert(0, Problem::of("invalid", &placed(missing.error(), &source)));
+        }
         if let Err(refusal) = model::judge(context.docker.policy(), &resolved)? {
             reply.valid = false;
             let violations = refusal.violations.iter().take(PROBLEMS);

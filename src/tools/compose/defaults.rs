@@ -1,16 +1,18 @@
 //! What compose does when it is told nothing: which files it takes and which profiles are on. Both
 //! can stand in the `.env` of a folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::Deserialize;
-
-use crate::command::compose::Project;
-use crate::command::{Command, Effect, Invocation, Output, json};
+use super::variables::Variables;
+use crate::command::values::Environment;
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::{Disk, Files as _};
+
+const FILE: &str = "COMPOSE_FILE";
+const SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
+const PROFILES: &str = "COMPOSE_PROFILES";
 
 /// The names that compose looks for, in its order.
 const NAMES: [&str; 4] =
@@ -22,10 +24,6 @@ const OVERRIDES: [&str; 4] = [
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 ];
-
-/// Compose itself says what the variables are: `.env` has references, quotes and escapes.
-const QUESTION: &str = r#"{"name":"settings","services":{},"x-settings":{"files":"${COMPOSE_FILE-}","separator":"${COMPOSE_PATH_SEPARATOR-}","profiles":"${COMPOSE_PROFILES-}"}}"#;
-const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// The file that compose takes in this folder and the one that overrides it, as far as they exist.
 pub(super) fn usual_files(folder: &Path) -> Vec<PathBuf> {
@@ -68,52 +66,20 @@ impl Settings {
         if !dot_env.iter().all(may_be_read) || !dot_env.iter().any(has_settings) {
             return Ok(Self::default());
         }
-        let project = Project {
-            directory: Some(directory.to_owned()),
-            files: vec!["-".into()],
-            reads_dot_env: true,
-            env_files: dot_env.to_vec(),
-            ..Project::default()
-        };
-        docker.run(&Question(project)).await
-    }
-}
-
-struct Question(Project);
-
-#[derive(Deserialize)]
-struct Document {
-    #[serde(rename = "x-settings")]
-    settings: Told,
-}
-
-#[derive(Deserialize)]
-struct Told {
-    files: String,
-    separator: String,
-    profiles: String,
-}
-
-impl Command for Question {
-    type Reply = Settings;
-
-    fn invocation(&self) -> Invocation {
-        self.0
-            .invocation(Effect::Read, "config")
-            .option("--format", "json")
-            .timeout(TIME_LIMIT)
-            .stdin(QUESTION.as_bytes().to_vec())
+        let names = [FILE, SEPARATOR, PROFILES];
+        let environment = Environment::default();
+        let variables = Variables::of(directory, dot_env.to_vec(), &environment, names);
+        Ok(Self::from(&docker.run(&variables).await?))
     }
 
-    fn parse(&self, output: &Output) -> Result<Settings, Error> {
-        let Document { settings } = json::document(&output.stdout)?;
-        let Told { files, separator, profiles } = settings;
-        let separator = if separator.is_empty() { ":" } else { &separator };
+    fn from(variables: &BTreeMap<String, String>) -> Self {
+        let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
         let parts = |text: &str, separator: &str| -> Vec<String> {
             let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
             parts.map(str::to_owned).collect()
         };
-        Ok(Settings { files: parts(&files, separator), profiles: parts(&profiles, ",") })
+        let separator = if value(SEPARATOR).is_empty() { ":" } else { value(SEPARATOR) };
+        Self { files: parts(value(FILE), separator), profiles: parts(value(PROFILES), ",") }
     }
 }
 
@@ -122,11 +88,9 @@ mod tests {
     use super::*;
 
     fn told(files: &str, separator: &str, profiles: &str) -> Settings {
-        let settings = serde_json::json!({"x-settings": {
-            "files": files, "separator": separator, "profiles": profiles,
-        }});
-        let output = Output { stdout: settings.to_string(), ..Output::default() };
-        Question(Project::default()).parse(&output).unwrap()
+        let values = [(FILE, files), (SEPARATOR, separator), (PROFILES, profiles)];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Settings::from(&values.into())
     }
 
     #[test]

@@ -348,13 +348,13 @@ mod tests {
 
     #[test]
     fn argv_of_compose_down() {
-        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down");
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop down");
         assert_snapshot!(
             argv(json!({
                 "project_name": "shop", "remove_volumes": true, "remove_images": "local",
                 "remove_orphans": true, "timeout_seconds": 0,
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null down --volumes --remove-orphans --timeout=0"
+            @"docker compose --ansi=never --progress=plain --project-name=shop down --volumes --remove-orphans --timeout=0"
         );
     }
 

@@ -36,6 +36,15 @@ impl Planned {
     pub(super) fn removed(&self) -> &[String] {
         &self.removed
     }
+
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Whether this container goes and no other one takes its place.
+    pub(super) fn removes(&self, container: &Container) -> bool {
+        self.action == "remove" || self.removed.iter().any(|name| name == container.name())
+    }
 }
 
 /// What a deployment is told to do with containers that are there.
@@ -67,6 +76,21 @@ pub(super) async fn judge_protected(
         return Ok(());
     }
     let services = planned(docker, vetted, expected, before, anew.recreates_all).await?;
+    going(vetted, &services, before, anew).into_iter().try_for_each(judge).map_err(|error| {
+        if anew.renewal == Renewal::default() {
+            return error;
+        }
+        error.hint("if it is about the image: compose-build or compose-pull first, and deploy without build and pull; an unchanged image leaves the container as it is")
+    })
+}
+
+/// The containers that a deployment removes or replaces, or may replace.
+pub(super) fn going<'a>(
+    vetted: &Vetted,
+    services: &[Planned],
+    before: &'a [Container],
+    anew: Anew,
+) -> Vec<&'a Container> {
     let goes = |container: &&Container| {
         let name = project::service(container);
         let Some(service) = vetted.model().services.get(name) else {
@@ -76,17 +100,10 @@ pub(super) async fn judge_protected(
         let plan = services.iter().find(|planned| planned.service == name);
         plan.is_some_and(|it| {
             // The image that comes may be another one.
-            service.is_renewed(anew.renewal)
-                || matches!(it.action, "recreate" | "remove")
-                || it.removed.iter().any(|name| name == container.name())
+            service.is_renewed(anew.renewal) || it.action == "recreate" || it.removes(container)
         })
     };
-    before.iter().filter(goes).try_for_each(judge).map_err(|error| {
-        if anew.renewal == Renewal::default() {
-            return error;
-        }
-        error.hint("if it is about the image: compose-build or compose-pull first, and deploy without build and pull; an unchanged image leaves the container as it is")
-    })
+    before.iter().filter(goes).collect()
 }
 
 /// What `up` would do to each service.

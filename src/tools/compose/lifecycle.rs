@@ -298,7 +298,7 @@ mod tests {
                 .command(&[])
                 .to_string()
         };
-        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null stop");
-        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop --env-file=/dev/null restart --timeout=0 -- web");
+        insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop stop");
+        insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop restart --timeout=0 -- web");
     }
 }

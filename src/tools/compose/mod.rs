@@ -28,8 +28,10 @@ mod run;
 mod settle;
 mod source;
 mod takedown;
+mod takeover;
 mod up;
 mod values;
+mod variables;
 mod view;
 
 use super::Entry;

@@ -1,7 +1,7 @@
 //! A compose project as compose itself understands it: resolved, checked, and then deployed from
 //! exactly the bytes that were checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::defaults::Settings;
 use super::place::{Places, placed};
 use super::source::{From, Source};
-use super::values;
+use super::values::{self, Missing};
 use super::view::{Model, Named};
 use crate::command::compose::Project;
 use crate::command::diagnose::diagnose;
@@ -38,6 +38,10 @@ pub(super) struct Resolved {
     model: Model,
     /// What compose looks up again while it deploys.
     looked_up: BTreeMap<String, String>,
+    /// Secrets and configs for which it finds nothing then.
+    pub(super) missing: Vec<Missing>,
+    /// Services into whose containers compose puts files before it starts them.
+    pub(super) filled: BTreeSet<String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -179,7 +183,9 @@ pub(super) async fn examine(
     } else {
         model_text
     };
-    let looked_up = values::looked_up(&document, environment, &source.dot_env());
+    let looked_up = values::looked_up(docker, &document, environment, source).await?;
+    let missing = values::missing(&document, &looked_up);
+    let filled = values::filled(&document);
     let model = json::part(&document)?;
     let project = Project {
         files: vec![PathBuf::from("-")],
@@ -188,7 +194,7 @@ pub(super) async fn examine(
         ..question.project
     };
     let model_text = Arc::from(model_text.into_bytes());
-    Ok(Resolved { project, model_text, model, looked_up, warnings })
+    Ok(Resolved { project, model_text, model, looked_up, missing, filled, warnings })
 }
 
 /// The profiles that are on: those that were asked for, or, as compose has it, those of `.env`. Told
@@ -275,6 +281,24 @@ impl Vetted {
 
     pub(super) fn resolved(&self) -> &Resolved {
         &self.0
+    }
+
+    /// Whether every secret and config that these services get has a content.
+    ///
+    /// # Errors
+    /// DKR-004 with all that have none, and the place of the first.
+    pub(super) fn judge_contents<'a>(
+        &self,
+        source: &Source,
+        services: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        let services: Vec<&str> = services.into_iter().collect();
+        let gets = |it: &&Missing| services.iter().any(|name| it.services.contains(*name));
+        let missing: Vec<&Missing> = self.0.missing.iter().filter(gets).collect();
+        let Some((first, others)) = missing.split_first() else { return Ok(()) };
+        let mut error = first.error();
+        error.details.extend(others.iter().map(|it| format!("{}: {it}", it.key)));
+        Err(placed(error, source))
     }
 
     /// `docker compose … VERB` on the bytes that were checked.
@@ -449,6 +473,8 @@ pub(super) mod testing {
             model_text: Arc::from(model.as_bytes()),
             model: serde_json::from_str(model).unwrap(),
             looked_up: BTreeMap::new(),
+            missing: vec![],
+            filled: BTreeSet::new(),
             warnings: vec![],
         })
     }

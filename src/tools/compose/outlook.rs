@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::definitions::{Definitions, drift};
 use super::model::{self, Resolved};
 pub(in crate::tools) use super::project::{depends_on, is_one_off, no_such_project, service};
+use super::remembered;
 use super::source::Source;
 use crate::command::containers::Container;
 use crate::command::values::{Environment, ProjectName};
@@ -20,6 +21,8 @@ pub(in crate::tools) struct Outlook {
     pub(in crate::tools) services: Vec<Wanted>,
     /// Variables without a value.
     pub(in crate::tools) unset: Vec<String>,
+    /// By service: the secret or config that it gets and that has no content.
+    pub(in crate::tools) missing: BTreeMap<String, String>,
     /// In what a container's definition differs from the one in the files, by its ID.
     pub(in crate::tools) drift: BTreeMap<String, Vec<String>>,
 }
@@ -48,8 +51,11 @@ pub(in crate::tools) async fn outlook(
         [] => None,
         containers => Definitions::now(context, project, Some(&source), containers).await,
     };
+    // What has never run may lack something that only the model tells.
+    let have_run = containers.iter().all(|container| container.state.status != "created");
     if let Some(definitions) = &definitions
         && definitions.are_all_of(containers)
+        && have_run
     {
         return Some(Outlook {
             files,
@@ -73,6 +79,7 @@ pub(in crate::tools) async fn outlook(
         files,
         services: wanted(&resolved, project),
         unset: unset(&resolved.warnings),
+        missing: missing(context, project, &resolved, containers),
         drift: definitions.map(|it| drifts(containers, &it)).unwrap_or_default(),
     })
 }
@@ -96,6 +103,23 @@ fn wanted(resolved: &Resolved, project: &ProjectName) -> Vec<Wanted> {
             depends_on: service.depends_on.keys().cloned().collect(),
         })
         .collect()
+}
+
+/// Without those whose variable the deployment was given.
+fn missing(
+    context: &Context,
+    project: &ProjectName,
+    resolved: &Resolved,
+    containers: &[Container],
+) -> BTreeMap<String, String> {
+    let then = remembered::variables(&context.workspace, project, containers);
+    let given = then.map(|then| then.given).unwrap_or_default();
+    let missing = resolved.missing.iter().filter(|it| !given.contains(&it.variable));
+    sort::map(
+        missing.flat_map(|it| {
+            it.services.iter().map(move |service| (service.clone(), it.to_string()))
+        }),
+    )
 }
 
 /// `The "DB_PASSWORD" variable is not set. Defaulting to a blank string.`

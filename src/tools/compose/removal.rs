@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::model::Vetted;
 use super::project;
 use super::settle::Expected;
 use crate::command::containers::Container;
+use crate::command::{Act, Effect, Invocation};
+use crate::docker::Docker;
+use crate::error::Error;
+use crate::tools::protect::judge_protection;
 
 /// What `up` will remove of the containers of one service that are more than asked for. Of
 /// containers that are as the file has them compose keeps the lowest numbers; of others it keeps
@@ -23,6 +28,45 @@ pub(super) fn surplus(own: &[&Container], replicas: u32, is_changed: bool) -> Ve
         }
         Some(more) => names(more),
     }
+}
+
+/// Containers that were made and never started, and into which compose puts files: 2.26 does that
+/// when it makes them, so what failed then is not made good by a start. They have run nothing and
+/// hold nothing, and are made anew.
+pub(super) fn unfinished<'a>(
+    vetted: &Vetted,
+    expected: &BTreeMap<String, Expected>,
+    before: &'a [Container],
+) -> Vec<&'a Container> {
+    let filled = &vetted.resolved().filled;
+    let is_one = |container: &&Container| {
+        let service = project::service(container);
+        let was_never_started = container.state.status == "created";
+        was_never_started && expected.contains_key(service) && filled.contains(service)
+    };
+    before.iter().filter(is_one).collect()
+}
+
+/// # Errors
+/// As [`Docker::run`]; DKR-014 for one that is protected.
+pub(super) async fn remove_unfinished(
+    docker: &Docker,
+    containers: &[&Container],
+) -> Result<(), Error> {
+    if containers.is_empty() {
+        return Ok(());
+    }
+    for container in containers {
+        judge_protection(docker, "container", container.name(), &container.config.labels)?;
+    }
+    let remove = Invocation::docker(Effect::Destroy, ["container", "rm"])
+        .operands(containers.iter().map(|container| &container.id));
+    docker.run(&Act(remove)).await
+}
+
+pub(super) fn note_of_unfinished(containers: &[&Container]) -> Option<String> {
+    let names = containers.iter().map(|container| container.name());
+    sentence("made anew", "never started and without its files", names)
 }
 
 /// What was there before, is no more, and has no successor of its number.

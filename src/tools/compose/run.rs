@@ -9,8 +9,10 @@ use super::forecast::{Anew, judge_protected};
 use super::model::{Vetted, resolve_for, vet};
 use super::naming::judge_images;
 use super::project;
+use super::removal;
 use super::settle::Expected;
 use super::source::{ComposeFiles, ComposeText, Source};
+use super::takeover::takeover;
 use super::up::PREPARATION;
 use super::values;
 use super::view::Renewal;
@@ -86,7 +88,13 @@ impl Tool for ComposeRun {
         let vetted = vet(docker, resolved).await?;
         judge_changes(docker, &running)?;
         let expected = self.needed(&vetted)?;
-        judge_protected(context, &vetted, &expected, &running, Anew::default()).await?;
+        let services = expected.keys().map(String::as_str).chain([self.service.as_str()]);
+        vetted.judge_contents(&source, services)?;
+        let anew = Anew::default();
+        judge_protected(context, &vetted, &expected, &running, anew).await?;
+        if let Some(it) = takeover(docker, &source, &vetted, &expected, &running, anew).await? {
+            return Err(it.refusal(&source));
+        }
         let images = expected.keys().map(String::as_str).chain([self.service.as_str()]);
         judge_images(docker, vetted.model(), images, Renewal::default()).await?;
         if self.no_deps {
@@ -102,6 +110,8 @@ impl Tool for ComposeRun {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([run])));
         }
+        let unfinished = removal::unfinished(&vetted, &expected, &running);
+        removal::remove_unfinished(docker, &unfinished).await?;
         let result = one_off.to_its_end(&Act(run.clone())).await;
         // Whatever happened, it is not left behind; a cancelled call still has its time for this.
         let removed = one_off.remove().await;
@@ -274,11 +284,11 @@ mod tests {
 
     #[test]
     fn argv_of_compose_run() {
-        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
+        assert_snapshot!(invocation(json!({})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 -- web");
         let all = invocation(json!({
             "command": ["sh", "-c", "exit 3"], "environment": {"KEY": "secret"}, "no_deps": true
         }));
-        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
+        assert_snapshot!(all, @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- run --detach -T --name=shop-web-run-1 --label=docker-mcp-server.request=1 --no-deps --env=KEY -- web sh -c 'exit 3'");
         assert_eq!(all.env().keys().collect::<Vec<_>>(), ["KEY"]);
     }
 }

@@ -2,35 +2,106 @@
 //! services that it does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::fmt;
 
 use serde_json::Value;
 
+use super::source::Source;
+use super::variables::Variables;
 use crate::command::values::{EnvName, Environment};
-use crate::policy::{Disk, Files as _};
-use crate::sort;
+use crate::docker::Docker;
+use crate::error::{Code, Error};
 
 /// The values that compose looks up in its environment while it deploys this model: secrets and
 /// configs with `environment: NAME`, and build arguments without a value. Only these are given to
 /// it, because its environment is also that of the programs that it starts, and none of them when
 /// such a program would obey it.
-pub(super) fn looked_up(
+///
+/// # Errors
+/// As [`Docker::run`].
+pub(super) async fn looked_up(
+    docker: &Docker,
     document: &Value,
     given: &Environment,
-    dot_env: &[PathBuf],
-) -> BTreeMap<String, String> {
-    let names = names(document);
-    if names.is_empty() {
-        return BTreeMap::new();
+    source: &Source,
+) -> Result<BTreeMap<String, String>, Error> {
+    let variables =
+        Variables::of(&source.directory, source.further_dot_env(), given, names(document));
+    if variables.is_empty() { Ok(BTreeMap::new()) } else { docker.run(&variables).await }
+}
+
+/// A secret or config that some services get, and whose variable has no value: compose makes their
+/// containers and does not start them. Started by hand they run without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// `secrets.token.environment`.
+    pub(super) key: String,
+    /// `secret token`.
+    what: String,
+    pub(super) variable: String,
+    pub(super) services: BTreeSet<String>,
+}
+
+impl Missing {
+    /// DKR-004 with the key and the way out.
+    pub(super) fn error(&self) -> Error {
+        let Self { key, variable, .. } = self;
+        Error::new(Code::InvalidConfiguration, self.to_string()).with("key", key).hint(format!(
+            "give {variable} in `environment`, or write {variable}=… in .env; it may be empty"
+        ))
     }
-    // What cannot be read has no values, which compose complains about.
-    let dot_env: Vec<String> = dot_env.iter().filter_map(|file| Disk.read(file).ok()).collect();
-    let value = |name: &str| {
-        let given = given.iter().find(|(key, _)| key.as_str() == name);
-        let found = || dot_env.iter().rev().find_map(|text| in_dot_env(text, name));
-        given.map(|(_, value)| value.to_owned()).or_else(found)
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<&str> = self.services.iter().map(String::as_str).collect();
+        let (what, variable) = (&self.what, &self.variable);
+        let services = services.join(", ");
+        write!(f, "{what} of {services} is the variable {variable}, which has no value")
+    }
+}
+
+/// Those of a model, when these variables have a value.
+pub(super) fn missing(document: &Value, values: &BTreeMap<String, String>) -> Vec<Missing> {
+    let contents = contents(document).into_iter();
+    let missing = contents.filter_map(|(section, name, content)| {
+        let variable = content.get("environment")?.as_str()?.to_owned();
+        let kind = if section == "secrets" { "secret" } else { "config" };
+        Some(Missing {
+            key: format!("{section}.{name}.environment"),
+            what: format!("{kind} {name}"),
+            variable,
+            services: users(document, section, name),
+        })
+    });
+    missing.filter(|it| !it.services.is_empty() && !values.contains_key(&it.variable)).collect()
+}
+
+/// The services into whose containers compose puts files that no mount brings.
+pub(super) fn filled(document: &Value) -> BTreeSet<String> {
+    let is_put_in =
+        |content: &Value| ["environment", "content"].iter().any(|key| content.get(key).is_some());
+    let contents = contents(document).into_iter().filter(|(.., content)| is_put_in(content));
+    contents.flat_map(|(section, name, _)| users(document, section, name)).collect()
+}
+
+fn contents(document: &Value) -> Vec<(&'static str, &str, &Value)> {
+    let of = |section: &'static str| {
+        let contents = document.get(section).and_then(Value::as_object).into_iter().flatten();
+        contents.map(move |(name, content)| (section, name.as_str(), content))
     };
-    sort::map(names.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))))
+    of("secrets").chain(of("configs")).collect()
+}
+
+/// The services that get this secret or config.
+fn users(document: &Value, section: &str, name: &str) -> BTreeSet<String> {
+    let services = document.get("services").and_then(Value::as_object).into_iter().flatten();
+    let gets = |service: &Value| {
+        let used = service.get(section).and_then(Value::as_array).into_iter().flatten();
+        let mut sources = used.filter_map(|it| it.get("source").unwrap_or(it).as_str());
+        sources.any(|source| source == name)
+    };
+    services.filter(|(_, service)| gets(service)).map(|(name, _)| name.clone()).collect()
 }
 
 fn names(document: &Value) -> BTreeSet<&str> {
@@ -45,20 +116,6 @@ fn names(document: &Value) -> BTreeSet<&str> {
         .map(|(name, _)| name.as_str());
     let is_data = |name: &&str| name.parse::<EnvName>().is_ok_and(|name| !name.is_reserved());
     from_contents.chain(arguments).filter(is_data).collect()
-}
-
-/// The last `NAME=value`, without the quotes around it.
-fn in_dot_env(text: &str, name: &str) -> Option<String> {
-    let value = text.lines().rev().find_map(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == name).then(|| value.trim())
-    })?;
-    let unquoted = ['"', '\'']
-        .iter()
-        .find_map(|quote| value.strip_prefix(*quote).and_then(|value| value.strip_suffix(*quote)));
-    Some(unquoted.unwrap_or(value).to_owned())
 }
 
 /// The services whose volumes or namespaces a service shares.
@@ -107,11 +164,31 @@ mod tests {
             "secrets": {"a": {"environment": "API_TOKEN"}, "b": {"file": "/x"}},
             "configs": {"c": {"environment": "ABSENT"}},
         });
-        let given =
-            serde_json::from_value(json!({"API_TOKEN": "t", "TAG": "1", "LD_PRELOAD": "x"}))
-                .unwrap();
-        let values = looked_up(&document, &given, &[]);
-        assert_eq!(values, BTreeMap::from([("API_TOKEN".to_owned(), "t".to_owned())]));
+        let asked: Vec<&str> = names(&document).into_iter().collect();
+        assert_eq!(asked, ["ABSENT", "API_TOKEN", "VERSION"]);
+    }
+
+    #[test]
+    fn a_content_without_a_value_is_known_with_those_who_get_it() {
+        let document = json!({
+            "services": {
+                "web": {"secrets": [{"source": "a"}], "configs": ["c"]},
+                "job": {"secrets": [{"source": "a", "target": "x"}, {"source": "b"}]},
+            },
+            "secrets": {"a": {"environment": "TOKEN"}, "b": {"environment": "EMPTY"}, "unused": {"environment": "NONE"}},
+            "configs": {"c": {"environment": "TEXT"}, "d": {"file": "/x"}},
+        });
+        let values = BTreeMap::from([("EMPTY".to_owned(), String::new())]);
+        let told: Vec<String> =
+            missing(&document, &values).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "secret a of job, web is the variable TOKEN, which has no value",
+                "config c of web is the variable TEXT, which has no value",
+            ]
+        );
+        assert_eq!(filled(&document), ["job".to_owned(), "web".to_owned()].into());
     }
 
     #[test]
@@ -119,14 +196,6 @@ mod tests {
         let web = json!({"pid": "service:a", "ipc": "shareable", "volumes_from": ["b:ro"]});
         let document = json!({"services": {"web": web}});
         assert_eq!(shared_services(&document, "web"), ["a", "b"]);
-    }
-
-    #[test]
-    fn a_value_of_dot_env_is_found() {
-        let text = "A=1\n# A=2\nexport B = \"two words\"\nA='3'\nAA=4\n";
-        assert_eq!(in_dot_env(text, "A").unwrap(), "3");
-        assert_eq!(in_dot_env(text, "B").unwrap(), "two words");
-        assert_eq!(in_dot_env(text, "C"), None);
     }
 
     #[test]

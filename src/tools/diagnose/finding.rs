@@ -67,14 +67,25 @@ pub(super) fn logs(container: &str) -> String {
     format!("get-logs {{\"container_name\":{},\"tail\":50}}", Value::from(container))
 }
 
+/// What brings up a container that does not run. Compose puts secrets and configs into what it has
+/// made just before it starts it, so the first start is its own.
+pub(super) fn start(container: &str, project: Option<&str>, was_never_started: bool) -> String {
+    match project {
+        Some(project) if was_never_started => call("deploy-compose", &[("project_name", project)]),
+        _ => on("start-container", container),
+    }
+}
+
 /// What makes a changed definition take effect.
 pub(super) fn deploy(facts: &Facts, subject: &Subject) -> Option<String> {
     let project = subject.project()?;
-    let label = subject.container.label(labels::PROJECT_FILES);
-    let files = facts.outlook.as_ref().map(|outlook| outlook.files.as_str());
+    // Its files are found again, also those that belong together.
+    if facts.outlook.is_some() {
+        return Some(call("deploy-compose", &[("project_name", project)]));
+    }
     // What was deployed from standard input names no file.
-    let file = [files, label].into_iter().flatten().find(|file| file.starts_with('/'));
-    let file = file.filter(|file| !file.contains(','));
+    let file = subject.container.label(labels::PROJECT_FILES);
+    let file = file.filter(|file| file.starts_with('/') && !file.contains(','));
     Some(match file {
         Some(file) => call("deploy-compose", &[("project_name", project), ("compose_file", file)]),
         None => call("compose-ps", &[("project_name", project)]),

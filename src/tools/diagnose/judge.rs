@@ -95,7 +95,8 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
     let files = outlook.map(|outlook| outlook.files.as_str()).unwrap_or_default();
     let wanted = outlook.and_then(|it| it.services.iter().find(|it| it.service == service));
     let builds = wanted.is_some_and(|wanted| wanted.builds);
-    let deploy = || call("deploy-compose", &[("project_name", project), ("compose_file", files)]);
+    // The files are found again without being named.
+    let deploy = || call("deploy-compose", &[("project_name", project)]);
     let here = image_of(&facts.images, image).is_some();
     let cause = if here {
         Cause::new(
@@ -111,7 +112,7 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
             format!("its image {image} is not built: it was never built, or the build failed"),
             "build it; a failed build tells its step",
         )
-        .next(call("compose-build", &[("project_name", project), ("compose_file", files)]))
+        .next(call("compose-build", &[("project_name", project)]))
     } else {
         Cause::new(
             "image-missing",

@@ -1,4 +1,5 @@
-//! Which files make a project when nobody says it: those that `docker compose` takes.
+//! What a project is made of when nobody says it: the files that `docker compose` takes, its settings,
+//! its variables; and whose it is.
 
 use serde_json::json;
 
@@ -81,4 +82,99 @@ async fn the_settings_in_dot_env_choose_files_and_profiles() {
     let folder = world.workspace().join("deploy").display().to_string();
     assert_eq!(of("com.docker.compose.project.working_dir"), folder);
     assert_eq!((of("third"), of("fourth")), ("root".into(), "deploy".into()));
+}
+
+#[tokio::test]
+async fn a_secret_of_a_variable_without_a_value_is_told_before_anything_runs() {
+    let Some(world) = World::enter("unset-secret") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        "services:\n  app:\n    image: {:?}\n    command: [sh, -c, 'echo got $$(cat /run/secrets/token); exec sleep 600']\n    stop_grace_period: 0s\n    secrets: [token]\nsecrets:\n  token:\n    environment: E2E_UNSET\n",
+        image()
+    );
+    let file = world.file("compose.yaml", &yaml);
+
+    let checked = session.done("compose-config", json!({})).await;
+    let problem = &checked["problems"][0];
+    assert_eq!((&checked["valid"], &problem["kind"]), (&json!(false), &json!("invalid")));
+    assert_eq!(problem["key"], "secrets.token.environment", "{checked}");
+    assert_eq!(problem["line"], "9", "{checked}");
+    assert!(problem["message"].to_string().contains("E2E_UNSET"), "{checked}");
+    let by_name = json!({"project_name": world.prefix});
+    let told = session.fails("DKR-004", "deploy-compose", by_name.clone()).await;
+    assert!(told.contains("hint: give E2E_UNSET in `environment`"), "{told}");
+    let container = format!("{}-app-1", world.prefix);
+    assert!(!world.exists("container", &container), "nothing was made: {told}");
+
+    // Compose itself makes the container and does not start it. Started by hand it has no secret.
+    let file = file.to_str().unwrap();
+    let person = ["compose", "--project-name", &world.prefix, "--file", file, "up", "--detach"];
+    assert!(!world.try_docker(person).status.success());
+    assert_eq!(world.state(&container), "created");
+    for asked in [by_name.clone(), json!({"container_name": container})] {
+        let is_project = asked.get("project_name").is_some();
+        let found = session.done("diagnose", asked).await;
+        let cause = if is_project { "variable-unset" } else { "not-started" };
+        assert_eq!(found["root"]["cause"], cause, "{found}");
+        let next = found["next"].to_string();
+        assert!(next.contains("deploy-compose") && !next.contains("start-container"), "{found}");
+    }
+
+    // The value is the one that compose finds, references and all.
+    world.file(".env", "BASE=first\nE2E_UNSET=\"${BASE} second\"\n");
+    let up = session.done("deploy-compose", by_name).await;
+    assert_eq!(up["ok"], true, "{up}");
+    assert_eq!(world.docker(["logs", &container]), "got first second");
+}
+
+#[tokio::test]
+async fn a_project_of_another_folder_is_taken_over_after_a_plan() {
+    let Some(world) = World::enter("takeover") else { return };
+    let mut session = world.session().await;
+    let app = service_that_runs();
+    let other = world.beside("other");
+    std::fs::create_dir(&other).unwrap();
+    let file = other.join("compose.yaml");
+    std::fs::write(&file, format!("services:\n  app: {app}\n  extra: {app}\n")).unwrap();
+    let file = file.to_str().unwrap();
+    world.docker(["compose", "--project-name", &world.prefix, "--file", file, "up", "--detach"]);
+    let [own, extra] = ["app", "extra"].map(|of| format!("{}-{of}-1", world.prefix));
+    let before = world.look(&own, "{{.Id}}");
+
+    let yaml = format!("services:\n  app: {}\n", app.replace("600", "700"));
+    let mut call =
+        json!({"project_name": world.prefix, "compose_yaml": yaml, "remove_orphans": true});
+    let folder = other.canonicalize().unwrap().display().to_string();
+    let mut preview = call.clone();
+    preview["dry_run"] = true.into();
+    let preview = session.done("deploy-compose", preview).await;
+    assert!(preview["warnings"].to_string().contains(&folder), "{preview}");
+
+    let plan = session.done("deploy-compose", call.clone()).await;
+    let removes = plan["plan"]["removes"].to_string();
+    assert!(removes.contains(&own) && removes.contains(&extra), "{plan}");
+    assert!(plan["plan"]["notes"].to_string().contains(&folder), "{plan}");
+    assert_eq!(world.look(&own, "{{.Id}}"), before, "nothing was done yet");
+    assert_eq!(world.state(&extra), "running");
+    let run = json!({
+        "project_name": world.prefix, "service": "job", "command": ["true"],
+        "compose_yaml": format!("{yaml}  job: {}\n", app.replace('}', ", depends_on: [app]}")),
+    });
+    let told = session.wire.call("compose-run", run).await;
+    assert_eq!(told["isError"], true, "{told}");
+    assert!(told.to_string().contains(&folder), "{told}");
+    assert_eq!(world.look(&own, "{{.Id}}"), before, "nothing was done yet");
+
+    call["confirm"] = plan["confirm"].clone();
+    let up = session.done("deploy-compose", call).await;
+    assert_eq!(up["ok"], true, "{up}");
+    assert_ne!(world.look(&own, "{{.Id}}"), before);
+    assert!(!world.exists("container", &extra), "{up}");
+
+    // It is ours now, and goes on without a plan.
+    let again = json!({
+        "project_name": world.prefix, "compose_yaml": yaml.replace("700", "800"),
+    });
+    let up = session.done("deploy-compose", again).await;
+    assert_eq!(up["ok"], true, "{up}");
 }

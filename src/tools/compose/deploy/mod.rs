@@ -1,7 +1,6 @@
 mod deployed;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -14,17 +13,18 @@ use super::model::{self, Resolved, Vetted, vet};
 use super::naming::judge_images;
 use super::settle::{Expected, Memory};
 use super::source::{ComposeFiles, ComposeText, Source};
+use super::takeover::{other_folder, takeover};
 use super::up::{Ascent, PREPARATION, Up};
 use super::view::{Model, Renewal};
 use super::{project, remembered, removal};
 use crate::command::containers::Container;
-use crate::command::labels;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::CONTAINERS_MAX;
 use crate::sort;
+use crate::tools::confirm::{Decision, Plan};
 use crate::tools::filters::word;
 use crate::tools::protect::{judge_changes, judge_end, judge_protection};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
@@ -72,6 +72,8 @@ pub(super) struct DeployCompose {
     wait: bool,
     /// Seconds from the first container on; default 120, more where containers have long stop times.
     timeout_seconds: Option<Bounded<1, 3600>>,
+    /// The token of the plan that is given when containers deployed from another folder would go.
+    confirm: Option<String>,
     /// Preview.
     #[serde(default)]
     dry_run: bool,
@@ -92,6 +94,7 @@ enum Pull {
 #[derive(Debug)]
 pub(super) enum Reply {
     DryRun(Forecast),
+    Plan(Plan),
     Done(Box<Deployed>),
 }
 
@@ -99,6 +102,7 @@ impl IntoAnswer for Reply {
     fn into_answer(self) -> Answer {
         match self {
             Self::DryRun(forecast) => Structured(forecast).into_answer(),
+            Self::Plan(plan) => plan.into_answer(),
             Self::Done(deployed) => Structured(deployed).into_answer(),
         }
     }
@@ -146,7 +150,10 @@ impl Tool for DeployCompose {
         judge_protected(context, &vetted, &expected, &before, anew).await?;
         let services = expected.keys().map(String::as_str);
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
-        notes.extend(of_another_folder(&source, &before));
+        vetted.judge_contents(&source, expected.keys().map(String::as_str))?;
+        let unfinished = removal::unfinished(&vetted, &expected, &before);
+        notes.extend(removal::note_of_unfinished(&unfinished));
+        let mut takeover = takeover(docker, &source, &vetted, &expected, &before, anew).await?;
         let one_offs = if self.remove_orphans {
             project::one_offs(docker, &self.project_name).await?
         } else {
@@ -155,6 +162,9 @@ impl Tool for DeployCompose {
         for one_off in &one_offs {
             judge_protection(docker, "container", one_off.name(), &one_off.config.labels)?;
             judge_end(context, one_off)?;
+        }
+        if let Some(takeover) = &mut takeover {
+            takeover.removed.extend(&one_offs);
         }
         let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
         if !self.remove_orphans {
@@ -166,6 +176,7 @@ impl Tool for DeployCompose {
         if self.dry_run {
             let services = planned(docker, &vetted, &expected, &before, anew.recreates_all).await?;
             notes.extend(removal::forecast(services.iter().flat_map(Planned::removed)));
+            notes.extend(takeover.iter().flat_map(|it| it.notes(&source)));
             return Ok(Reply::DryRun(Forecast {
                 dry_run: true,
                 project: self.project_name.to_string(),
@@ -175,6 +186,23 @@ impl Tool for DeployCompose {
                 files,
             }));
         }
+        if takeover.is_some() || self.confirm.is_some() {
+            let doomed = takeover.iter().flat_map(|it| it.doomed(self.project_name.as_str()));
+            let decision = context.confirmations.decide_after_a_plan(
+                Self::SPEC.name,
+                std::slice::from_ref(&up),
+                doomed.collect(),
+                self.confirm.as_deref(),
+            )?;
+            let told = takeover.iter().flat_map(|it| it.notes(&source)).collect();
+            match decision {
+                Decision::Ask(plan) => return Ok(Reply::Plan(plan.with_notes(told))),
+                Decision::Go => notes.extend(other_folder(&source, &before).map(|folder| {
+                    format!("the project of this name was the one of {folder} before")
+                })),
+            }
+        }
+        removal::remove_unfinished(docker, &unfinished).await?;
         let (name, given) = (&self.project_name, &self.environment);
         remembered::remember(&context.workspace, name, &source, given);
         let ascent = Ascent {
@@ -331,14 +359,6 @@ impl DeployCompose {
     }
 }
 
-/// Somebody else may have given another project the same name.
-fn of_another_folder(source: &Source, before: &[Container]) -> Option<String> {
-    let folder = before.iter().find_map(|container| container.label(labels::PROJECT_FOLDER))?;
-    (Path::new(folder) != source.directory).then(|| {
-        format!("a project of this name was deployed from {folder}: it is this one's from now on")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -355,13 +375,13 @@ mod tests {
 
     #[test]
     fn argv_of_deploy_compose() {
-        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach");
+        assert_snapshot!(argv(json!({"project_name": "shop"})), @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach");
         assert_snapshot!(
             argv(json!({
                 "project_name": "shop", "services": ["web", "db"], "build": true, "pull": "always",
                 "force_recreate": true, "remove_orphans": true, "scale": {"web": 3, "db": "0"},
             })),
-            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --env-file=/dev/null --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
+            @"docker compose --ansi=never --progress=plain --project-name=shop --project-directory=/srv/shop --file=- up --detach --build --pull=always --force-recreate --remove-orphans --scale=db=0 --scale=web=3 -- web db"
         );
     }
 

@@ -3,7 +3,7 @@
 use super::View;
 use crate::command::containers::exit_meaning;
 use crate::tools::diagnose::facts::Subject;
-use crate::tools::diagnose::finding::{Cause, call, logs, on};
+use crate::tools::diagnose::finding::{Cause, call, logs, on, start};
 
 /// Lines of a failed program that are shown when nothing in them is known.
 const LAST_WORDS: usize = 4;
@@ -21,6 +21,22 @@ pub(super) fn paused(view: &View<'_>) -> Option<Cause> {
 pub(super) fn stopped(view: &View<'_>) -> Option<Cause> {
     let state = &view.subject.container.state;
     let never = view.subject.status() == "created";
+    let (name, project) = (view.subject.name(), view.subject.project());
+    let outlook = view.facts.outlook.as_ref().filter(|_| never);
+    if let (Some(outlook), Some(service)) = (outlook, view.subject.service())
+        && let Some(missing) = outlook.missing.get(service)
+    {
+        return Some(
+            Cause::new(
+                "variable-unset",
+                format!("compose has nothing to put into it: {missing}"),
+                "give the variable in `environment` of deploy-compose, or in .env: started by hand it would run without it",
+            )
+            .evidence(format!("{}: {missing}", outlook.files))
+            .next(start(name, project, never))
+            .vague(),
+        );
+    }
     let (id, why) = if never {
         ("not-started", "nobody has started it")
     } else {
@@ -37,7 +53,7 @@ pub(super) fn stopped(view: &View<'_>) -> Option<Cause> {
         Some(told) => cause.evidence(format!("docker events: {told} just before it ended")),
         None => cause,
     };
-    Some(cause.next(on("start-container", view.subject.name())))
+    Some(cause.next(start(name, project, never)))
 }
 
 /// The kernel killed it, or a process inside of it.

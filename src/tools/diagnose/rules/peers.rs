@@ -3,7 +3,7 @@
 use super::View;
 use crate::command::containers::Row;
 use crate::tools::diagnose::facts::{Facts, NAMELESS, Subject};
-use crate::tools::diagnose::finding::{Cause, call, logs, on};
+use crate::tools::diagnose::finding::{Cause, call, logs, on, start};
 
 /// Lines before the complaint that may name the other side.
 const CONTEXT: usize = 3;
@@ -118,7 +118,7 @@ fn known_name(view: &View<'_>, name: &str, row: &Row) -> Cause {
         )
         .evidence(format!("{}: {}", row.name, row.status))
         .next(on("diagnose", &row.name))
-        .next(on("start-container", &row.name))
+        .next(start(&row.name, row.project.as_deref(), row.state == "created"))
         .blames(row.name.clone());
     }
     let own = subject.networks();
