@@ -66,6 +66,8 @@ async fn what_happened_to_a_container_is_told_also_when_docker_has_forgotten_it(
     assert_eq!(last["events"].as_array().unwrap().len(), 1, "{last}");
     assert!(last["total"].as_u64().unwrap() > 1, "{last}");
     session.fails("DKR-004", "docker-events", json!({"since": "1m", "until": "2m"})).await;
+    let error = session.fails("DKR-004", "docker-events", json!({"since": "2999-01-01"})).await;
+    assert!(error.contains("future") && error.contains("parameter=since"), "{error}");
 }
 
 #[tokio::test]
