@@ -107,7 +107,7 @@ pub(super) fn forecast_of_orphans(names: &[String]) -> Option<String> {
 }
 
 /// What a deployment whose time was over has not removed any more.
-pub(super) fn unfinished(
+pub(super) fn not_removed(
     now: &[Container],
     expected: &BTreeMap<String, Expected>,
     orphans: &[String],

@@ -6,7 +6,6 @@ use crate::command::containers::{Container, Endpoint, Row};
 use crate::command::images;
 use crate::command::labels;
 use crate::command::text::{cut_line, human_memory};
-use crate::command::time;
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
 
 /// Networks on which docker resolves no names of containers.

@@ -55,7 +55,7 @@ impl DeployCompose {
             }
             Ended::TimedOut => {
                 let (containers, stands) = ascent.look().await?;
-                notes.extend(removal::unfinished(&containers, &ascent.expected, orphans));
+                notes.extend(removal::not_removed(&containers, &ascent.expected, orphans));
                 (Settled { containers, stands, timed_out: true }, None)
             }
             Ended::Failed(error) => {

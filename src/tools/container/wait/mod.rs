@@ -267,7 +267,7 @@ impl Watch<'_> {
         let since = self.container.state.started_at.parse().ok();
         let container = self.container.id.clone();
         let found = match follow.find(container, since, self.left().max(FIRST_LOOK)).await {
-            Err(error) if error.code == Code::ClientKilled => None,
+            Err(error) if error.code == Code::ClientKilled => Sought::Nothing { read_until: None },
             found => found?,
         };
         self.look_again().await?;
