@@ -252,7 +252,7 @@ impl Docker {
         let mut attempt = 1;
         loop {
             let slot = runner.slot(invocation, cancel).await;
-            let slot = slot.map_err(|error| error.command(invocation.to_string()))?;
+            let slot = slot.map_err(|error| error.command(invocation.told()))?;
             let begun = Instant::now();
             let error = match runner.run(invocation, left, cancel, is_enough).await {
                 Ok(output) if accepts(&output) => {
