@@ -1,6 +1,6 @@
 //! The references to other files in a compose file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
 use super::tree::{Id, Node, ScanError, Tree};
@@ -70,7 +70,7 @@ pub struct Scan {
     pub references: Vec<Reference>,
     pub inclusions: Vec<Inclusion>,
     pub ports: Vec<PortList>,
-    /// How many values it comes to, each alias counted as what it stands for.
+    /// How many values it comes to, each alias and `extends` counted as what it stands for.
     pub values: usize,
     pub findings: Vec<Found>,
 }
@@ -104,6 +104,7 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
             }
         }
     }
+    let extended = collector.extended();
     let Collector { mut tree, references, inclusions, ports, budget } = collector;
     if budget.get() == 0 {
         tree.find(&rule::FILES, "references upon references", 1);
@@ -112,7 +113,7 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
         references: references.into_iter().collect(),
         inclusions: inclusions.into_iter().collect(),
         ports,
-        values: tree.values(),
+        values: tree.values().saturating_add(extended),
         findings: tree.findings,
     })
 }
@@ -125,6 +126,9 @@ struct Collector {
     /// Visits that are left: aliases can make a short text a long walk.
     budget: std::cell::Cell<usize>,
 }
+
+/// Services that extend each other in a row; compose refuses a circle.
+const EXTENDS_MAX: usize = 64;
 
 /// The text of a person needs a few hundred.
 const VISITS: usize = 500_000;
@@ -200,6 +204,42 @@ impl Collector {
                 self.files(ReferenceKind::Extends, file);
             }
         }
+    }
+
+    /// What services take over from others of the same file: compose copies it for each.
+    fn extended(&self) -> usize {
+        let mut services = vec![];
+        for id in self.tree.ids().filter_map(|id| self.entry(id, "services")) {
+            self.fields(id, &mut services);
+        }
+        let services: BTreeMap<String, Id> = services.into_iter().collect();
+        let text = |id: Id| match self.tree.node(id)? {
+            Node::Scalar(text) => Some(text.as_str()),
+            Node::Alias(Some(target)) => match self.tree.node(*target)? {
+                Node::Scalar(text) => Some(text.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let field = |map: Id, key: &str| {
+            let mut fields = vec![];
+            self.fields(map, &mut fields);
+            fields.into_iter().find(|(name, _)| name == key).map(|(_, id)| id)
+        };
+        let parent = |service: Id| {
+            let extends = field(service, "extends")?;
+            let is_of_this_file = field(extends, "file").is_none();
+            let name = text(extends).or_else(|| text(field(extends, "service")?))?;
+            services.get(name).copied().filter(|_| is_of_this_file)
+        };
+        let mut sum = 0_usize;
+        for service in services.values() {
+            let parents = std::iter::successors(parent(*service), |it| parent(*it));
+            for id in parents.take(EXTENDS_MAX) {
+                sum = sum.saturating_add(self.tree.values_of(id));
+            }
+        }
+        sum
     }
 
     /// A path, a list of paths, or of objects with a `path`.

@@ -320,6 +320,24 @@ fn aliases_are_counted_as_what_they_stand_for() {
     assert_eq!(scanned("a: &a {env_file: [*a, x]}"), "1 env_file x");
 }
 
+/// Compose copies the service for each that extends it: 5,000 uses of one made 6 GB.
+#[test]
+fn what_is_extended_is_counted_for_each_that_extends_it() {
+    let said = |services: usize| {
+        let base = "x,".repeat(1000);
+        let uses: String = (0..services)
+            .map(|i| format!("  s{i}: {{extends: {}}}\n", ["base", "{service: s0}"][i.min(1)]))
+            .collect();
+        rules_and_subjects(
+            &Machine::ann(),
+            &format!("services:\n  base: {{image: x, command: [{base}]}}\n{uses}"),
+        )
+    };
+    assert_eq!(said(90), "");
+    assert_snapshot!(said(110), @"compose.too_large more than 100000 values in all files at x:1");
+    assert_eq!(rules_and_subjects(&Machine::ann(), "services: {a: {extends: a}}"), "");
+}
+
 #[test]
 fn what_is_watched_is_not_read() {
     assert_eq!(

@@ -35,7 +35,7 @@ pub(super) struct Tree {
     /// The last node of each name. They live on in the next document, as in go-yaml.
     anchors: BTreeMap<String, Id>,
     anchored: BTreeSet<Id>,
-    /// What the nodes with an anchor come to, once they are whole.
+    /// What lists, maps and nodes with an anchor come to, once they are whole.
     sizes: BTreeMap<Id, Size>,
     /// What the text so far comes to.
     size: Size,
@@ -85,9 +85,7 @@ impl Tree {
         let before = self.size;
         let (node, anchor, tag) = match event {
             EventData::SequenceEnd | EventData::MappingEnd => {
-                if let Some(Open { id, size, .. }) = open.pop()
-                    && self.anchored.contains(&id)
-                {
+                if let Some(Open { id, size, .. }) = open.pop() {
                     self.sizes.insert(id, self.size.less(size));
                 }
                 return ControlFlow::Continue(());
@@ -153,6 +151,15 @@ impl Tree {
     /// How many values the text comes to.
     pub(super) fn values(&self) -> usize {
         self.size.values
+    }
+
+    /// How many values a list or map comes to.
+    pub(super) fn values_of(&self, id: Id) -> usize {
+        let id = match self.node(id) {
+            Some(Node::Alias(Some(target))) => *target,
+            _ => id,
+        };
+        self.sizes.get(&id).map_or(1, |size| size.values)
     }
 
     /// Whether it may stand in other places too.
