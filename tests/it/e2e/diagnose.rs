@@ -329,13 +329,11 @@ async fn what_was_before_the_last_start_decides_nothing() {
         "{answer}"
     );
     // Docker keeps the checks of the run before.
+    world.docker(["exec", &sick, "touch", "/third"]);
     world.docker(["restart", "--time=0", &sick]);
     let answer = diagnose(&mut session, &tools, json!({"container_name": sick})).await;
-    assert_eq!(
-        (&answer["verdict"], &answer["root"]),
-        (&json!("starting"), &Value::Null),
-        "{answer}"
-    );
+    assert_eq!(answer["root"], Value::Null, "{answer}");
+    assert!(!answer.to_string().contains("curl"), "{answer}");
 }
 
 #[tokio::test]
