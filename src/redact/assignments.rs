@@ -4,8 +4,11 @@
 use std::ops::Range;
 
 use super::MARKER;
+use super::judgement::MAX_SHOWN;
 use super::keys::is_secret_key;
+use super::names::could_be_a_name;
 use super::scan::Scanner;
+use super::values::{is_drawn, is_word};
 use super::vendors::token;
 
 /// A name found in the text.
@@ -38,6 +41,9 @@ impl<'t> Scanner<'t> {
         if let Some(masked) = self.header(&name) {
             return masked;
         }
+        if let Some(default) = self.default_of_variable(&name) {
+            return is_secret_key(name.text) && self.judge_quoted(default);
+        }
         if let Some((separator, value_at)) = self.separator(&name) {
             return self.assigned(&name, separator, value_at);
         }
@@ -48,7 +54,9 @@ impl<'t> Scanner<'t> {
             Some(b'>') if name.before == Some(b'<') && is_secret_key(name.text) => {
                 self.element(name.span.end + 1)
             }
-            Some(b' ' | b'\t' | b'"' | b'\'' | b'\\' | b',') => self.after_blank(&name),
+            Some(b' ' | b'\t' | b'"' | b'\'' | b'\\' | b',') => {
+                self.after_blank(&name) || self.redis_auth(&name) || self.told(&name)
+            }
             _ => false,
         }
     }
@@ -95,7 +103,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Whether this name holds a secret, given where it stands.
-    fn holds_secret(&self, name: &Name<'_>, value_at: usize) -> bool {
+    pub(super) fn holds_secret(&self, name: &Name<'_>, value_at: usize) -> bool {
         let in_query = matches!(name.before, Some(b'?' | b'&'));
         let lower = name.text.to_ascii_lowercase();
         match lower.as_str() {
@@ -112,6 +120,18 @@ impl<'t> Scanner<'t> {
             }
             _ => is_secret_key(name.text),
         }
+    }
+
+    /// `${DB_PASSWORD:-x}`: what stands for a variable that is not set; often nothing, or another.
+    fn default_of_variable(&self, name: &Name<'_>) -> Option<Range<usize>> {
+        let is_variable = name.before == Some(b'{')
+            && self.byte_before(name.span.start - 1) == Some(b'$')
+            && self.byte(name.span.end) == Some(b':');
+        let value = is_variable.then_some(name.span.end + 2)?;
+        let is_spelled_out = matches!(self.byte(value - 1), Some(b'-' | b'=' | b'+'))
+            && self.byte(value) != Some(b'$');
+        let end = self.run_at_most(value, MAX_SHOWN, |byte| !matches!(byte, b'}' | b'\n'));
+        Some(if is_spelled_out { value..end } else { value..value })
     }
 
     /// What follows the name, if it is a separator, and where the value begins.
@@ -149,8 +169,12 @@ impl<'t> Scanner<'t> {
                 let is_pair = value_at > at + 1
                     || is_quoted
                     || self.quote_at(value_at).is_some()
+                    || self.byte(value_at) == Some(b'\n')
                     || self.is_in_braces(name);
                 (!in_path && is_pair).then_some((Separator::Colon, value_at))
+            }
+            0xef if self.starts_with(at, "：") => {
+                Some((Separator::Colon, self.blanks(at + "：".len())))
             }
             _ => None,
         }
@@ -193,6 +217,12 @@ impl<'t> Scanner<'t> {
             return self.judge_quoted(value);
         }
         if separator == Separator::Colon {
+            if self.byte(value_at) == Some(b'\n') {
+                return self.below(name, value_at, true);
+            }
+            if let Some(value) = self.value_within(value_at) {
+                return self.nested(name, value);
+            }
             if let Some(block) = self.yaml_block(name, value_at) {
                 return !self.starts_with(block.start, MARKER) && self.mask(block);
             }
@@ -219,6 +249,9 @@ impl<'t> Scanner<'t> {
         if value_at == quote_end || !is_secret_key(name.text) {
             return false;
         }
+        if comma_end > comma && quote_end > name.span.end && !name.is_flag {
+            return self.pair(name, value_at);
+        }
         let takes_value = if comma_end > comma {
             name.is_flag && quote_end > name.span.end
         } else {
@@ -243,6 +276,87 @@ impl<'t> Scanner<'t> {
                 self.judge(name, Separator::Blank, value)
             }
         }
+    }
+
+    /// `('DB_PASSWORD', 'x')`, `setenv("DB_PASSWORD", "x")`; not a list of names.
+    fn pair(&mut self, name: &Name<'_>, value_at: usize) -> bool {
+        let Some(value) = self.quoted(value_at) else { return false };
+        let opening = self.byte_before(name.span.start).filter(|byte| matches!(byte, b'"' | b'\''));
+        let before = self.line_before(name.span.start, 64).trim_end_matches(['"', '\'', '\\']);
+        if opening.is_none() || !before.trim_end().ends_with(['(', '[', '{']) {
+            return false;
+        }
+        let text = self.slice(value.clone());
+        let after = self.blanks(self.skip_quote(value.end));
+        let is_alone = matches!(self.byte(after), Some(b')' | b']' | b'}'));
+        let is_constant = !name.text.bytes().any(|byte| byte.is_ascii_lowercase());
+        let is_prose = text.contains(' ') && text.split(' ').all(is_word);
+        let could_be = is_alone && (is_constant || !could_be_a_name(text));
+        (could_be || is_drawn(text)) && !is_prose && self.judge_quoted(value)
+    }
+
+    /// `AUTH x`, `"auth" "default" "x"`: the command of redis, and `AUTH PLAIN x` of mail.
+    fn redis_auth(&mut self, name: &Name<'_>) -> bool {
+        let start = self.skip_quote(name.span.end);
+        let is_quoted = start > name.span.end;
+        if name.text != "AUTH" && !(is_quoted && name.text == "auth") {
+            return false;
+        }
+        let mut at = start;
+        for _ in 0..2 {
+            let word = self.skip_quote(self.blanks(at));
+            let end = self.run_at_most(word, MAX_SHOWN, |byte| {
+                !byte.is_ascii_whitespace() && !b"\"'\\".contains(&byte)
+            });
+            let text = self.slice(word..end);
+            let is_assignment = text.trim_end_matches('=').contains('=');
+            if word == at || text.is_empty() || is_assignment || text.contains(MARKER) {
+                return false;
+            }
+            // `CRAM-MD5`
+            let is_method = !text.bytes().any(|byte| byte.is_ascii_lowercase());
+            if is_drawn(text) && !is_method {
+                return self.mask(word..end);
+            }
+            at = self.skip_quote(end);
+        }
+        false
+    }
+
+    /// `{"value": "x"}` at this place, with other members before it.
+    fn value_within(&self, at: usize) -> Option<usize> {
+        const MAX_BEFORE: usize = 256;
+        if self.byte(at) != Some(b'{') {
+            return None;
+        }
+        let end = self.run_at_most(at, MAX_BEFORE, |byte| byte != b'}');
+        let mut member = at + 1;
+        while member < end {
+            let start = self.skip_quote(self.run(member, |byte| byte.is_ascii_whitespace()));
+            if let Some(value) = self.value_name(start).filter(|&value| value < end) {
+                return Some(value);
+            }
+            member = self.run_at_most(member, MAX_BEFORE, |byte| byte != b',' && byte != b'}') + 1;
+        }
+        None
+    }
+
+    /// Where the value begins, if `value:` stands here.
+    pub(super) fn value_name(&self, at: usize) -> Option<usize> {
+        let name = ["value", "Value", "default", "plaintext"]
+            .into_iter()
+            .find(|name| self.starts_with(at, name))?;
+        let colon = self.blanks(self.skip_quote(at + name.len()));
+        (self.byte(colon) == Some(b':')).then(|| self.blanks(colon + 1))
+    }
+
+    pub(super) fn nested(&mut self, name: &Name<'_>, at: usize) -> bool {
+        if let Some(value) = self.quoted(at) {
+            return self.judge_quoted(value);
+        }
+        let is_other = self.is_structure(at) || self.byte(at) == Some(b'\n');
+        let value = self.unquoted(name, Separator::Colon, at);
+        !is_other && self.judge(name, Separator::Colon, value)
     }
 
     /// Files in which a blank separates the name from the value.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::MARKER;
 use super::assignments::{Name, Separator};
 use super::scan::Scanner;
+use super::values::bracketed;
 use super::vendors::token;
 
 impl Scanner<'_> {
@@ -22,6 +23,9 @@ impl Scanner<'_> {
     /// A quoted value; one that is not closed goes to the end of the line.
     pub(super) fn quoted(&self, at: usize) -> Option<Range<usize>> {
         let (quote, backslashes) = self.quote_at(at)?;
+        if let Some(value) = self.quoted_for_shell(at) {
+            return Some(value);
+        }
         let mut start = at + backslashes + 1;
         // `"""x"""` of Python and `""x""` of CSV.
         if self.byte(start) == Some(quote) {
@@ -33,6 +37,15 @@ impl Scanner<'_> {
         }
         let (end, _) = self.closing_quote(start, quote, backslashes);
         Some(start..end)
+    }
+
+    /// A quote within the single quotes of a shell: `'password '\''x'\'''`.
+    fn quoted_for_shell(&self, at: usize) -> Option<Range<usize>> {
+        const MAX_VALUE: usize = 1024;
+        let quote = [r"'\''", r#"'"'"'"#].into_iter().find(|quote| self.starts_with(at, quote))?;
+        let start = at + quote.len();
+        let end = self.run_at_most(start, MAX_VALUE, |byte| byte != b'\n' && byte != b'\'');
+        self.starts_with(end, quote).then_some(start..end)
     }
 
     /// Where the quote is (without its backslashes) that closes this one, and whether it exists.
@@ -112,6 +125,10 @@ impl Scanner<'_> {
                 return if at == start { at + MARKER.len() } else { at };
             }
             let Some(byte) = self.byte(at) else { return at };
+            if let Some(reference_end) = self.reference_end(at) {
+                at = reference_end;
+                continue;
+            }
             if byte == b'\\' {
                 let last = self.run(at, |byte| byte == b'\\') - 1;
                 if matches!(self.byte(last + 1), Some(b'"' | b'\'' | b'`')) {
@@ -122,6 +139,7 @@ impl Scanner<'_> {
             let next = self.byte(at + 1);
             let is_over = match byte {
                 b' ' | b'\t' | b'\n' | b'`' => true,
+                0xc2 | 0xe2 | 0xe3 => self.wide_blank(at) > 0,
                 // `it's` and `Some("x")` go on.
                 b'"' | b'\'' => {
                     !next.is_some_and(|byte| byte.is_ascii_alphanumeric())
@@ -141,6 +159,18 @@ impl Scanner<'_> {
             }
             at += 1;
         }
+    }
+
+    /// Where a reference in brackets ends, blanks and brackets within it included: `${X}`,
+    /// `{{ x }}`, `$(cat x)`, `<your password>`.
+    fn reference_end(&self, at: usize) -> Option<usize> {
+        const MAX_REFERENCE: usize = 256;
+        if !matches!(self.byte(at), Some(b'$' | b'{' | b'#' | b'%' | b'<')) {
+            return None;
+        }
+        let end = self.run_at_most(at, MAX_REFERENCE, |byte| byte != b'\n');
+        let end = (at..=end).rev().find(|&end| self.text.is_char_boundary(end))?;
+        bracketed(self.slice(at..end)).map(|length| at + length)
     }
 
     fn value_ends_before(&self, at: usize, colon_too: bool) -> bool {

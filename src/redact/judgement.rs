@@ -51,7 +51,7 @@ impl Scanner<'_> {
     }
 
     /// Whether `name: text` is a sentence and not a setting.
-    fn is_prose(&self, name: &Name<'_>, text: &str, end: usize) -> bool {
+    pub(super) fn is_prose(&self, name: &Name<'_>, text: &str, end: usize) -> bool {
         let is_link = text.len() <= MAX_SHOWN
             && (text.starts_with("http://") || text.starts_with("https://"))
             && !text.contains('@');

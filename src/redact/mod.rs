@@ -15,6 +15,7 @@ mod judgement;
 mod keys;
 mod lines;
 mod names;
+mod prose;
 mod scan;
 mod shapes;
 mod taint;
@@ -34,6 +35,9 @@ use values::is_harmless;
 /// What stands for a secret. Arguments that contain it are refused ([`contains_marker`]), or a
 /// caller that copies a container would set its password to this text.
 pub const MARKER: &str = "[REDACTED]";
+
+/// What the value itself is called where it stands apart from its name.
+const VALUE_NAMES: [&str; 3] = ["value", "default", "plaintext"];
 
 /// A text without its secrets, and how many there were.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,27 +157,31 @@ impl Redactor {
         match value {
             Value::String(text) => self.string(None, text),
             Value::Array(items) => self.array(None, items),
-            Value::Object(members) => self.object(members),
+            Value::Object(members) => self.object(None, members),
             _ => 0,
         }
     }
 
-    fn object(&self, members: &mut serde_json::Map<String, Value>) -> usize {
-        // `{"name": "TOKEN", "value": "x"}`
+    /// `of` is the name that the object stands under.
+    fn object(&self, of: Option<&str>, members: &mut serde_json::Map<String, Value>) -> usize {
+        // `{"name": "TOKEN", "value": "x"}`, `{"token": {"value": "x"}}`
         let named = ["name", "Name", "key", "Key"]
             .iter()
             .find_map(|key| members.get(*key)?.as_str())
-            .filter(|name| is_secret_key(name))
+            .into_iter()
+            .chain(of)
+            .find(|name| is_secret_key(name))
             .map(str::to_owned);
         let mut count = 0;
         for (key, value) in members.iter_mut() {
             let key = match &named {
-                Some(name) if key.eq_ignore_ascii_case("value") => name,
+                Some(name) if VALUE_NAMES.iter().any(|it| key.eq_ignore_ascii_case(it)) => name,
                 _ => key,
             };
             count += match value {
                 Value::String(text) => self.string(Some(key), text),
                 Value::Array(items) => self.array(Some(key), items),
+                Value::Object(members) => self.object(Some(key), members),
                 _ => self.json(value),
             };
         }
@@ -348,11 +356,24 @@ fn replace(text: &str, spans: Vec<Range<usize>>) -> Redacted<'_> {
     let mut position = 0;
     for span in &spans {
         out.push_str(text.get(position..span.start).unwrap_or_default());
-        out.push_str(MARKER);
+        let quote = quote_of_a_number(text, span);
+        out.extend([quote, MARKER, quote]);
         position = span.end;
     }
     out.push_str(text.get(position..).unwrap_or_default());
     Redacted { text: Cow::Owned(out), count: spans.len() }
+}
+
+/// In JSON a number has no quotes, and what stands for it needs those of its name: `"pin": 12345`.
+fn quote_of_a_number<'t>(text: &'t str, span: &Range<usize>) -> &'t str {
+    let is_number = text.get(span.clone()).is_some_and(|secret| {
+        secret.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
+    });
+    let before = text.get(..span.start).unwrap_or_default().trim_end_matches(' ');
+    let Some(name) = before.strip_suffix(':').filter(|_| is_number) else { return "" };
+    let slashes = name.trim_end_matches(['"', '\'']).len();
+    let start = name.get(..slashes).unwrap_or_default().trim_end_matches('\\').len();
+    name.get(start..).filter(|quote| quote.ends_with(['"', '\''])).unwrap_or_default()
 }
 
 /// Spans that overlap or touch hide one thing.

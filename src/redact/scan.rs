@@ -63,6 +63,7 @@ impl<'t> Scanner<'t> {
             Rule::Jwt => self.jwt(word),
             Rule::Pem => self.pem(word),
             Rule::PemEnd => self.pem_without_beginning(word),
+            Rule::EncodedPem { before } => self.encoded_pem(word, before),
             Rule::Telegram => self.telegram(word),
             Rule::AzureClientSecret => self.azure_client_secret(word),
             Rule::TerraformCloud => self.terraform_cloud(word),
@@ -129,8 +130,25 @@ impl<'t> Scanner<'t> {
         from + rest.iter().take(max).take_while(|&&byte| belongs(byte)).count()
     }
 
+    /// The end of the blanks here, those that break no line among them.
     pub(super) fn blanks(&self, from: usize) -> usize {
-        self.run(from, |byte| matches!(byte, b' ' | b'\t'))
+        let mut at = from;
+        loop {
+            at = self.run(at, |byte| matches!(byte, b' ' | b'\t'));
+            match self.wide_blank(at) {
+                0 => return at,
+                length => at += length,
+            }
+        }
+    }
+
+    /// How long the blank of more than one byte is that stands here, if one does.
+    pub(super) fn wide_blank(&self, at: usize) -> usize {
+        const WIDE: [&str; 5] = ["\u{a0}", "\u{2007}", "\u{2009}", "\u{202f}", "\u{3000}"];
+        if !matches!(self.byte(at), Some(0xc2 | 0xe2 | 0xe3)) {
+            return 0;
+        }
+        WIDE.iter().find(|blank| self.starts_with(at, blank)).map_or(0, |blank| blank.len())
     }
 
     /// The start of a run of at most `max` such bytes that ends at `to`.
@@ -164,6 +182,10 @@ enum Rule {
     Jwt,
     Pem,
     PemEnd,
+    /// `-----BEGIN` in base64, of which so many characters of a group of four stand before it.
+    EncodedPem {
+        before: usize,
+    },
     Telegram,
     AzureClientSecret,
     TerraformCloud,
@@ -193,6 +215,9 @@ static TRIGGERS: LazyLock<Triggers> = LazyLock::new(|| {
         ("eyj", Rule::Jwt),
         ("-----begin ", Rule::Pem),
         ("-----end ", Rule::PemEnd),
+        ("ls0tls1crudjti", Rule::EncodedPem { before: 0 }),
+        ("0tls0tqkvhsu4", Rule::EncodedPem { before: 2 }),
+        ("tls0tlujfr0lo", Rule::EncodedPem { before: 3 }),
         (":aa", Rule::Telegram),
         ("q~", Rule::AzureClientSecret),
         (".atlasv1.", Rule::TerraformCloud),

@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::MARKER;
 use super::scan::Scanner;
 use super::values::{is_masked, is_reference};
@@ -173,7 +176,8 @@ impl Scanner<'_> {
         (is_private && self.starts_with(label_end, "-----")).then_some(label_end + 5)
     }
 
-    /// The end of the lines that look like base64. The last one may be short.
+    /// The end of the lines that look like base64. The last one may be short, and what is cut off
+    /// may be followed by words: `MIIEpAIBAAKCAQEAcKj... (truncated)`.
     fn key_lines_end(&self, body: usize, limit: usize) -> usize {
         let mut end = body;
         let mut line = body;
@@ -188,6 +192,8 @@ impl Scanner<'_> {
                 Some(word) => {
                     if is_base64(word) && word == text {
                         end = line_end;
+                    } else if let Some(length) = key_material(self.slice(line..line_end)) {
+                        end = line + length;
                     }
                     break;
                 }
@@ -195,6 +201,39 @@ impl Scanner<'_> {
             line = line_end + 1;
         }
         end
+    }
+
+    /// A private key in base64 as a whole, as it stands in variables and secrets.
+    pub(super) fn encoded_pem(&mut self, word: Range<usize>, before: usize) {
+        const MAX_KEY: usize = 64 * 1024;
+        const LABEL: usize = 64;
+        const LINE: usize = 60;
+        let belongs = |byte: u8| token(byte) || matches!(byte, b'+' | b'/');
+        let group = word.start + (4 - before) % 4;
+        let label_end = self.run_at_most(group, LABEL, belongs);
+        let whole_groups = label_end - label_end.saturating_sub(group) % 4;
+        let label = STANDARD_NO_PAD.decode(self.slice(group..whole_groups)).unwrap_or_default();
+        if !String::from_utf8_lossy(&label).contains("PRIVATE KEY") {
+            return;
+        }
+        // `base64` breaks lines after 76 characters.
+        let limit = word.start + MAX_KEY;
+        let mut line = word.start;
+        let mut end = line;
+        loop {
+            let line_end = self.run_at_most(line, limit.saturating_sub(line), belongs);
+            let line_end = self.run_at_most(line_end, 2, |byte| byte == b'=');
+            let is_whole = matches!(self.byte(line_end), None | Some(b'\n'));
+            if line_end == line || (line > word.start && !is_whole) {
+                break;
+            }
+            end = line_end;
+            if !is_whole || line_end - line < LINE {
+                break;
+            }
+            line = self.blanks(line_end + 1);
+        }
+        self.mask(word.start..end);
     }
 
     fn mask_trimmed(&mut self, span: Range<usize>) {
@@ -277,10 +316,28 @@ pub(super) fn last_word(line: &str) -> Option<&str> {
     Some(word.strip_suffix("\\n").unwrap_or(word))
 }
 
+/// How far a line of a key goes that goes on as something else.
+fn key_material(line: &str) -> Option<usize> {
+    const MIN: usize = 16;
+    let mut at = 0;
+    for word in line.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')) {
+        let run = word.bytes().take_while(|&byte| is_base64_byte(byte)).count();
+        let has = |is: fn(&u8) -> bool| word.as_bytes().iter().take(run).any(is);
+        if run >= MIN && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) {
+            let rest = word.get(run..).unwrap_or_default();
+            let dots = rest.len() - rest.trim_start_matches(['.', '…']).len();
+            return Some(at + run + dots);
+        }
+        at += word.len();
+    }
+    None
+}
+
 pub(super) fn is_base64(word: &str) -> bool {
     // `\n` between the lines of a key that is one JSON string.
-    !word.is_empty()
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\\'))
+    !word.is_empty() && word.bytes().all(is_base64_byte)
+}
+
+const fn is_base64_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\\')
 }

@@ -1,6 +1,8 @@
 //! Which values are no secrets, whatever they stand under.
 
 use super::MARKER;
+use super::keys::is_secret_key;
+use super::names::could_be_a_name;
 
 /// Nothing to hide: empty, a switch, a reference to the real value, or hidden already. What has
 /// a marker in it was judged before, and judging the rest again could only differ.
@@ -38,7 +40,35 @@ pub(super) fn is_masked(value: &str) -> bool {
         || repeated('.')
         || repeated('•')
         || (value.len() <= 64 && value.starts_with('<') && value.ends_with('>'))
+        || is_placeholder(value)
         || is_one_of(value, &["[FILTERED]", "[HIDDEN]", "[MASKED]", "REDACTED", "(redacted)"])
+}
+
+/// `YOUR_API_KEY`, `your-password-here`
+fn is_placeholder(value: &str) -> bool {
+    value.get(..5).is_some_and(|start| {
+        start.eq_ignore_ascii_case("your_") || start.eq_ignore_ascii_case("your-")
+    }) && value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+}
+
+/// What a program has drawn or a person has made up: no word, no name of an object, no measure,
+/// no date. Asked where nothing but prose says that a secret comes.
+pub(super) fn is_drawn(value: &str) -> bool {
+    let has = |is: fn(char) -> bool| value.chars().any(is);
+    let has_case = has(char::is_uppercase);
+    let is_mixed = has_case && has(char::is_lowercase) && !is_word(value);
+    let is_date = value.starts_with(|c: char| c.is_ascii_digit()) && value.contains([':', 'T'])
+        || value.get(4..5) == Some("-") && value.bytes().take(4).all(|byte| byte.is_ascii_digit());
+    let is_made_up = has(|c| c.is_ascii_digit() || "!#$%^*~".contains(c)) || is_mixed;
+    value.len() >= 6
+        && has(char::is_alphabetic)
+        && is_made_up
+        && (has_case || !could_be_a_name(value))
+        && !is_date
+        && !value.contains("://")
+        && !value.starts_with("sha256:")
+        && !is_harmless(value)
+        && !is_state(value)
 }
 
 /// What programs say after `password:` or `token=` when they do not print the value.
@@ -95,33 +125,125 @@ fn is_one_of(value: &str, list: &[&str]) -> bool {
     list.iter().any(|entry| entry.eq_ignore_ascii_case(value))
 }
 
+/// References and what joins them, nothing else: `${USER}:${PASSWORD}`.
 fn is_variable(value: &str) -> bool {
-    let named = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    };
-    if let Some(name) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-        // `${X:-default}` spells the secret out.
-        return match name.split_once('-') {
-            Some((_, default)) => default.is_empty() || is_harmless(default),
-            None => true,
-        };
+    if CODE.iter().any(|code| value.starts_with(code)) || is_member(value) {
+        return true;
     }
-    value.strip_prefix('$').is_some_and(|rest| {
+    let mut rest = value;
+    let mut has_reference = false;
+    while let Some(first) = rest.chars().next() {
         // `$dir/private/key.pem`
-        rest.split_once('/').map_or_else(
-            || named(rest),
-            |(dir, path)| {
-                !dir.is_empty()
-                    && dir.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-                    && is_path(&format!("/{path}"))
-            },
-        )
-    }) || value.len() > 2
-        && value.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')).is_some_and(named)
-        || value.starts_with("$(")
-        || value.starts_with("{{")
-        || CODE.iter().any(|code| value.starts_with(code))
+        if has_reference && rest.starts_with('/') && is_path(rest) {
+            return true;
+        }
+        let joins = matches!(first, ':' | '/' | '@' | '-' | '_' | '.' | ',' | ' ');
+        let length = match reference(rest) {
+            Some(length) => {
+                has_reference = true;
+                length
+            }
+            None if has_reference && joins => first.len_utf8(),
+            None => return false,
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    has_reference
+}
+
+/// How long the reference is with which this begins.
+fn reference(text: &str) -> Option<usize> {
+    if let Some(length) = bracketed(text) {
+        let inside = text.get(..length)?.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+        return inside.is_none_or(|inside| !spells_out(inside)).then_some(length);
+    }
+    // Cut off, or in pieces.
+    if text.starts_with("{{") || text.starts_with("$(") {
+        return Some(text.len());
+    }
+    if let Some(rest) = text.strip_prefix('$') {
+        // `$$X` is how a compose file writes `$X`.
+        if rest.starts_with("$(") || rest.starts_with("${") {
+            return reference(rest).map(|length| length + 1);
+        }
+        let bare = rest.strip_prefix('$').unwrap_or(rest);
+        let name = bare.get(..identifier(bare))?;
+        let constant =
+            name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let number = name.starts_with(|c: char| c.is_ascii_digit()) && name.len() > 2;
+        let folder = bare.get(name.len()..)?.starts_with('/');
+        let is_named = !name.is_empty() && !number && (constant || folder || is_secret_key(name));
+        return is_named.then_some(text.len() - bare.len() + name.len());
+    }
+    if let Some(rest) = text.strip_prefix('%') {
+        // `%TOKEN%` of Windows, `%s` and `%-8q` of a format.
+        let name = identifier(rest);
+        if name > 0 && rest.get(name..)?.starts_with('%') && rest.get(name + 1..)?.is_empty() {
+            return Some(text.len());
+        }
+        let flags = rest.bytes().take_while(|byte| b"0123456789.$+-#@".contains(byte)).count();
+        let verb = rest.get(flags..)?;
+        let is_verb = verb.starts_with(|c: char| c.is_ascii_alphabetic()) && identifier(verb) == 1;
+        return is_verb.then_some(flags + 2);
+    }
+    // `:password` and `@password` of SQL
+    let name = text.strip_prefix([':', '@'])?;
+    (identifier(name) == name.len() && is_secret_key(name)).then_some(text.len())
+}
+
+fn identifier(text: &str) -> usize {
+    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+}
+
+/// The default of `${X:-default}` is a value; the message of `${X:?message}` is none.
+fn spells_out(inside: &str) -> bool {
+    let operator = inside.get(identifier(inside)..).unwrap_or_default().trim_start_matches(':');
+    operator.strip_prefix(['-', '=', '+']).is_some_and(|value| !is_harmless(value))
+}
+
+/// How long the reference in brackets is with which this begins.
+pub(super) fn bracketed(text: &str) -> Option<usize> {
+    const WITH_END: [(&str, &str); 4] = [("${{", "}}"), ("{{", "}}"), ("<%", "%>"), ("%(", ")s")];
+    const NESTED: [(&str, u8, u8); 4] =
+        [("${", b'{', b'}'), ("$(", b'(', b')'), ("#{", b'{', b'}'), ("%{", b'{', b'}')];
+    if let Some((_, end)) = WITH_END.iter().find(|(begin, _)| text.starts_with(begin)) {
+        return text.find(end).map(|at| at + end.len());
+    }
+    if let Some((_, open, close)) = NESTED.iter().find(|(begin, ..)| text.starts_with(begin)) {
+        let mut depth = 0_usize;
+        return text
+            .bytes()
+            .skip(1)
+            .position(|byte| {
+                depth += usize::from(byte == *open);
+                depth -= usize::from(byte == *close);
+                depth == 0
+            })
+            .map(|at| at + 2);
+    }
+    // `{}`, `{0}`, `{db.password}` of a format, `<your password>`
+    let (end, belongs): (char, fn(char) -> bool) = match text.chars().next()? {
+        '{' => ('}', |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '?' | '!')),
+        '<' => ('>', |c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ' ' | '\'')),
+        _ => return None,
+    };
+    let (name, _) = text.get(1..)?.split_once(end)?;
+    let mixed = name.contains(|c: char| c.is_ascii_digit()) && name.contains(char::is_alphabetic);
+    (!mixed && name.len() <= 64 && name.chars().all(belongs)).then_some(name.len() + 2)
+}
+
+/// `self.password`, `.Values.db.password`: where a program or a template has it from.
+fn is_member(value: &str) -> bool {
+    let mut parts = value.trim_start_matches('.').split('.');
+    let last = parts.next_back().unwrap_or_default();
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    };
+    let mut before = parts.peekable();
+    (before.peek().is_some() || value.starts_with('.'))
+        && before.all(is_name)
+        && is_name(last)
+        && is_secret_key(last)
 }
 
 /// Absolute or relative, and not what a random string that begins with `/` looks like.
@@ -193,8 +315,9 @@ const REFERENCE_SCHEMES: &[&str] = &[
 /// Programs that read the value from elsewhere.
 #[rustfmt::skip]
 const CODE: &[&str] = &[
-    "$env:", "config(", "env(", "env[", "ENV[", "getenv(", "import.meta.env", "os.environ",
-    "os.Getenv", "os.getenv", "process.env", "secrets.", "std::env", "System.getenv",
+    "$ENV{", "$_ENV[", "$_SERVER[", "$env:", "$this->", "cat /", "config(", "env(", "env[",
+    "ENV[", "getenv(", "import.meta.env", "os.environ", "os.Getenv", "os.getenv", "process.env",
+    "secrets.", "std::env", "System.getenv",
 ];
 
 #[rustfmt::skip]
@@ -240,6 +363,29 @@ mod tests {
             "$(cat /run/secrets/token)",
             "arn:aws:secretsmanager:eu:1:secret:x",
             "op://vault/item/field",
+            "${DB_PASSWORD?it is not-set}",
+            "${A}-${B:-${C}}",
+            "$USER:$PASSWORD",
+            "$$DB_PASSWORD",
+            "$${DB_PASSWORD}",
+            "$db_password",
+            "$1",
+            "${{ secrets.TOKEN }}",
+            "{{ .Values.db.password | quote }}",
+            "$(cat $(dirname $0)/token)",
+            "#{ENV['TOKEN']}",
+            "<%= token %>",
+            "%(password)s",
+            "%s",
+            "%-8q",
+            "{}",
+            "{0}",
+            "{db.password!r}",
+            ":password",
+            "self.password",
+            ".Values.db.password",
+            "<your password>",
+            "YOUR_API_KEY",
         ] {
             assert!(is_harmless(value), "{value}");
         }
@@ -255,6 +401,12 @@ mod tests {
             "$2y$10$abcdefghijk",
             "pa.ss/word",
             "<hunter2",
+            "${PREFIX}hunter2pw",
+            "{{ x }}hunter2pw",
+            "%shunter2",
+            "$12345678",
+            "{hunter2}",
+            "hunter.2.pw",
         ] {
             assert!(!is_harmless(value), "{value}");
         }

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use docker_mcp_server::redact::{MARKER, Redactor};
+use docker_mcp_server::redact::{Lines, MARKER, Redactor};
 use regex_lite::{Captures, Regex};
 use serde::Deserialize;
 use serde_json::json;
 
-const FILES: [&str; 3] = ["redaction-cases", "redaction-cases-more", "redaction-cases-everyday"];
+const FILES: [&str; 4] =
+    ["redaction-cases", "redaction-cases-more", "redaction-cases-everyday", "redaction-cases-told"];
 
 #[derive(Deserialize)]
 struct Cases {
@@ -63,6 +64,32 @@ fn what_was_learned_is_hidden_in_names_too() {
     let expected =
         json!({"of-[REDACTED]": "x", "Env": ["[REDACTED]_PASSWORD=[REDACTED]", "A=[REDACTED]"]});
     assert_eq!(document, expected);
+}
+
+#[test]
+fn a_value_that_stands_apart_from_its_name_is_hidden_in_documents_too() {
+    let redactor = Redactor::new(true);
+    let mut document = json!({
+        "password": {"value": "kestrel41moth", "type": "string"},
+        "token": {"value": "${TOKEN}", "default": ""},
+        "mode": {"value": "fast"},
+    });
+    redactor.json(&mut document);
+    let expected = json!({
+        "password": {"value": "[REDACTED]", "type": "string"},
+        "token": {"value": "${TOKEN}", "default": ""},
+        "mode": {"value": "fast"},
+    });
+    assert_eq!(document, expected);
+}
+
+#[test]
+fn what_is_told_below_is_hidden_where_lines_come_one_by_one() {
+    let redactor = Redactor::new(true);
+    let mut stream = Lines::new(&redactor);
+    let told = "Use the following password to proceed:\n\nkestrel41moth\n\nready";
+    let lines: Vec<String> = told.lines().map(|line| stream.next(line)).collect();
+    assert_eq!(lines.join("\n"), told.replace("kestrel41moth", MARKER));
 }
 
 fn cases(file: &str) -> Vec<Case> {

@@ -16,6 +16,8 @@ const WORDS: &[&str] = &[
     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "AKIA",
     "0123456789ABCDEF", "hunter2secret", "kestrel41moth", "hunter2", "[REDACTED]", "REDACTED", "[", "is", "must be",
     "true", "${X}", "/run/secrets/x", "identified by ", "name: ", "|\n  ", "ENV ", "12345678:AA", "Q~", "ü",
+    "is: ", "generated: ", "for the user (x):\n", "AUTH ", "${", "$(", "{{", "}}", "%s", "'\\''", "\u{a0}", "default",
+    "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
 ];
 
 fuzz_target!(|bytes: &[u8]| -> Corpus { try_all(bytes).map_or(Corpus::Reject, |()| Corpus::Keep) });
