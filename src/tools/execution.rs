@@ -18,6 +18,8 @@ use crate::error::{Code, Error};
 
 /// Every process of the command inherits it, which is how they are found again.
 const MARK: &str = "DOCKER_MCP_EXEC";
+/// How a client ends that has caught SIGHUP, SIGINT or SIGTERM: some versions with 0.
+const CAUGHT: [i32; 4] = [0, 129, 130, 143];
 /// Ending what runs in the container.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
@@ -107,7 +109,7 @@ impl Execution {
             reply.notes.push(self.end(&docker.for_cleanup(), container, &mark).await);
         } else {
             died_with_the_daemon(docker, container, &output).await?;
-            if output.exit_code == 0 && !self.detach {
+            if CAUGHT.contains(&output.exit_code) && !self.detach {
                 self.demand_its_end(docker, container, &mark).await.map_err(|error| {
                     error.with("container", container.name()).command(shown.to_string())
                 })?;
@@ -239,7 +241,7 @@ impl Execution {
         error.with("program", program).hint(hint)
     }
 
-    /// Docker 28 catches SIGTERM and SIGINT, and then ends with 0 as if the command had.
+    /// Docker 28 that is asked to end (SIGTERM, SIGINT) ends with 0 as if the command had.
     async fn demand_its_end(
         &self,
         docker: &Docker,

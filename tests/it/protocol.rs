@@ -558,7 +558,8 @@ async fn with_few_descriptors_calls_wait_for_each_other() {
 async fn without_its_plugin_compose_is_said_to_be_missing() {
     let stage = Stage::script("echo 'unknown flag: --ansi' >&2; exit 125");
     let mut wire = Wire::connect(&stage, Transport::Memory, LATEST_LEGACY).await;
-    let told = wire.call("list-compose-projects", json!({})).await;
+    let file = json!({"compose_yaml": "services:\n  web:\n    image: nginx\n"});
+    let told = wire.call("compose-config", file).await;
     let expected = "Error: DKR-015 docker_missing: the compose plugin is missing";
     assert!(error_text(&told).starts_with(expected), "{told}");
 }
