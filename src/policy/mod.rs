@@ -134,6 +134,12 @@ impl Policy {
         findings.finish()
     }
 
+    /// Whether a file of this path may be written, by its names alone: it need not be there.
+    pub fn may_be_written(&self, path: &Path) -> bool {
+        let located = Located { path: path.to_owned(), kind: FileKind::Missing };
+        self.has_no_rules() || self.judge(&located, path, Access::WRITE_FILE).is_ok()
+    }
+
     fn has_no_rules(&self) -> bool {
         self.level == Level::Unrestricted
     }

@@ -56,6 +56,7 @@ pub struct Access {
 
 impl Access {
     pub const READ_FILE: Self = Self { by: Use::File, read_only: true };
+    pub const WRITE_FILE: Self = Self { by: Use::File, read_only: false };
 
     pub const fn mount(read_only: bool) -> Self {
         Self { by: Use::Mount, read_only }
@@ -174,6 +175,11 @@ impl Policy {
         }
         if root.read_only && !access.read_only {
             return breaks([&rule::MOUNT_READ_ONLY, &rule::FILE_READ_ONLY]);
+        }
+        // A root that the operator named may be such a place itself.
+        let in_root = path.strip_prefix(&root.path).unwrap_or(path);
+        if access == Access::WRITE_FILE && places::runs_by_itself(in_root) {
+            return breaks([&rule::FILE_RUNS, &rule::FILE_RUNS]);
         }
         Ok(())
     }

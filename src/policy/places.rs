@@ -141,6 +141,90 @@ pub(super) fn credential_depth(path: &Path, home: Option<&Path>) -> Option<usize
     None
 }
 
+/// Names of what the programs of a person run or obey by themselves: at a commit, at the change of
+/// a folder, when an editor opens one, when a shell or an agent begins. What has to be called, like
+/// a makefile, is not among them: that is so for all code, and it replaces no other file unasked.
+const RUN_BY_THEMSELVES: [&str; 62] = [
+    // Hooks and settings of version control.
+    ".git",
+    ".gitconfig",
+    ".githooks",
+    ".hg",
+    ".hgrc",
+    ".husky",
+    ".jj",
+    ".lefthook.yml",
+    ".overcommit.yml",
+    ".pre-commit-config.yaml",
+    "lefthook.yml",
+    // Environments by folder.
+    ".autoenv",
+    ".direnv",
+    ".envrc",
+    ".mise.toml",
+    "mise.toml",
+    // Editors.
+    ".devcontainer",
+    ".devcontainer.json",
+    ".dir-locals.el",
+    ".emacs",
+    ".emacs.d",
+    ".exrc",
+    ".fleet",
+    ".idea",
+    ".nvim.lua",
+    ".nvimrc",
+    ".vim",
+    ".vimrc",
+    ".vs",
+    ".vscode",
+    ".zed",
+    // Agents and their servers.
+    ".claude.json",
+    ".codex",
+    ".continue",
+    ".cursor",
+    ".gemini",
+    ".mcp.json",
+    ".roo",
+    ".windsurf",
+    // Shells, terminals and debuggers.
+    ".bash_aliases",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_profile",
+    ".bashrc",
+    ".cshrc",
+    ".gdbinit",
+    ".kshrc",
+    ".lldbinit",
+    ".login",
+    ".profile",
+    ".screenrc",
+    ".tcshrc",
+    ".tmux.conf",
+    ".xinitrc",
+    ".xprofile",
+    ".zlogin",
+    ".zprofile",
+    ".zshenv",
+    ".zshrc",
+    // What package managers and interpreters load before anything else.
+    ".cargo",
+    ".yarnrc.yml",
+    "sitecustomize.py",
+];
+
+/// Whether a part of this path is such a name.
+pub(super) fn runs_by_itself(path: &Path) -> bool {
+    let runs = |component: Component<'_>| {
+        // The disks of macOS and Windows make no difference between large and small letters.
+        let name = name_of(component).unwrap_or_default().to_ascii_lowercase();
+        RUN_BY_THEMSELVES.contains(&name.as_str())
+    };
+    path.components().any(runs)
+}
+
 /// A folder that is somebody's home or holds homes, by where it lies.
 pub(super) fn is_home(path: &Path) -> bool {
     let components: Vec<_> = path.components().collect();

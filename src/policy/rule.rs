@@ -108,6 +108,10 @@ rules! {
         "files of this name hold keys, passwords or tokens.",
         "use a file of the project that holds only what this needs.",
         Switch::Path;
+    FILE_RUNS "file.runs_by_itself",
+        "programs of this machine run or obey files of this name by themselves.",
+        "write it to another place, and let the user move it.",
+        Switch::Path;
     FILE_SPECIAL "file.special_file",
         "it is a socket, a device or a pipe of the host.",
         "use a regular file of the project.",

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::confirm::Doomed;
+
 /// What a tool gives back: a structured value that is the whole answer, or text alone. Never a
 /// richer text beside a structured value: clients show the model only one of the two.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +90,13 @@ pub enum Change<T> {
 }
 
 /// The answer to `dry_run`: everything was checked, nothing was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct DryRun {
     dry_run: bool,
+    /// Where it would be then.
+    destination: String,
+    /// What would be gone, by its name.
+    removes: Vec<Doomed>,
     /// What this would mean, beside the command lines.
     notes: Vec<String>,
     /// The command lines, in order, as they would be run.
@@ -100,11 +106,19 @@ pub struct DryRun {
 impl DryRun {
     pub fn new<C: std::fmt::Display>(commands: impl IntoIterator<Item = C>) -> Self {
         let commands: Vec<_> = commands.into_iter().map(|command| command.to_string()).collect();
-        Self { dry_run: true, notes: vec![], command: commands.join(" && ") }
+        Self { dry_run: true, command: commands.join(" && "), ..Self::default() }
     }
 
     pub fn with_notes(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    pub fn to(self, destination: String) -> Self {
+        Self { destination, ..self }
+    }
+
+    pub fn removing(self, removes: Vec<Doomed>) -> Self {
+        Self { removes, ..self }
     }
 
     /// The same command lines, for the answer to a call that did run them.

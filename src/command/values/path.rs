@@ -19,12 +19,22 @@ impl HostPath {
     pub fn as_path(&self) -> &Path {
         Path::new(self.as_str())
     }
+
+    /// `data/.` or `.`: what is in the folder, and not the folder itself.
+    pub fn is_content(&self) -> bool {
+        self.as_str() == "." || self.as_str().ends_with("/.")
+    }
 }
 
 impl ContainerPath {
     /// `/`, also as `//` or `/.`.
     pub fn is_root(&self) -> bool {
         self.components().next().is_none()
+    }
+
+    /// `/data/.`: what is in the folder, and not the folder itself.
+    pub fn is_content(&self) -> bool {
+        self.as_str().ends_with("/.")
     }
 
     /// Its last part; the root has none.

@@ -211,3 +211,33 @@ fn without_rules_there_are_none() {
     assert!(unrestricted().file(Path::new("/etc/shadow"), false, "x", &Machine::ann()).is_ok());
     assert!(standard().file(Path::new("/etc/shadow"), true, "x", &Machine::ann()).is_err());
 }
+
+#[test]
+fn what_runs_by_itself_is_read_and_mounted_and_not_written() {
+    let write = |path: &str| {
+        let path = Path::new(path);
+        let judged = standard().judge(&Machine::ann().locate(path), path, Access::WRITE_FILE);
+        judged.err().map_or("-", |violation| violation.rule)
+    };
+    for name in [
+        ".git/hooks/pre-commit",
+        ".GIT/config",
+        "web/.vscode/tasks.json",
+        ".mcp.json",
+        ".envrc",
+        ".husky",
+    ] {
+        let path = format!("/home/ann/shop/{name}");
+        assert_eq!(write(&path), "file.runs_by_itself", "{path}");
+        assert!(
+            !standard().may_be_written(Path::new(&path))
+                && unrestricted().may_be_written(Path::new(&path))
+        );
+        let (path, read) = (Path::new(&path), Access::READ_FILE);
+        assert!(standard().judge(&Machine::ann().locate(path), path, read).is_ok());
+        assert_eq!(mount(&standard(), &path.display().to_string(), false), "-");
+    }
+    for name in ["Makefile", ".gitignore", ".github/workflows/ci.yml", "git/hooks", ".env"] {
+        assert_eq!(write(&format!("/home/ann/shop/{name}")), "-", "{name}");
+    }
+}

@@ -130,6 +130,11 @@ fn cases() -> Vec<(&'static str, Case, &'static [&'static str])> {
             File("/home/ann/.docker/config.json", true),
             &["/home/ann/.docker/config.json:ro"],
         ),
+        (
+            "file.runs_by_itself",
+            File("/home/ann/shop/.git/hooks/pre-commit", false),
+            &["/home/ann/shop/.git"],
+        ),
         ("file.special_file", File("/home/ann/shop/pipe", true), &["/home/ann/shop/pipe"]),
         ("file.unreadable", File("relative", true), &[]),
         ("container.privileged", service("privileged", json!(true)), &["privileged"]),

@@ -1,6 +1,7 @@
 //! Limits, names, files and usage of containers that are there.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::json;
 
@@ -99,6 +100,7 @@ async fn files_go_in_and_come_out_and_what_they_replace_is_told() {
     dry["dry_run"] = json!(true);
     let told = session.done("copy-files", dry).await;
     assert!(told["command"].as_str().unwrap().ends_with(&format!("{name}:/srv")), "{told}");
+    assert_eq!(told["destination"], format!("{name}:/srv"), "{told}");
     let told = session.done("copy-files", into.clone()).await;
     assert_eq!((&told["files"], &told["bytes"]), (&json!(2), &json!(8)), "{told}");
     assert!(told.get("overwritten").is_none(), "{told}");
@@ -147,4 +149,47 @@ async fn files_go_in_and_come_out_and_what_they_replace_is_told() {
     session.fails("DKR-008", "copy-files", missing).await;
     session.fails("DKR-008", "copy-files", call("no-such", &format!("{name}:/srv"))).await;
     session.fails("DKR-004", "copy-files", call("a", "b")).await;
+}
+
+#[tokio::test]
+async fn what_this_machine_would_run_does_not_come_out_of_a_container() {
+    let Some(world) = World::enter("copy-runs") else { return };
+    let mut session = world.session().await;
+    let script = "mkdir -p /app/.git/hooks /app/.vscode; cd /app; for f in .git/hooks/pre-commit .vscode/tasks.json .envrc main.py; do echo x > $f; done; chmod 6755 main.py";
+    let name = world.run("main", &format!("{script}; {OBEDIENT}"));
+    world.wait_for_file(&name, "/app/main.py").await;
+    fs::create_dir_all(world.workspace().join(".git/hooks")).unwrap();
+    let call =
+        |path: &str, to: &str| json!({"source": format!("{name}:{path}"), "destination": to});
+    for to in [".git/hooks/pre-commit", ".git/hooks", ".mcp.json", ".envrc"] {
+        let said = session.fails("DKR-014", "copy-files", call("/app/main.py", to)).await;
+        assert!(said.contains("file.runs_by_itself"), "{to}: {said}");
+    }
+    let save = json!({"image": image(), "path": ".git/hooks/post-merge"});
+    session.fails("DKR-014", "save-image", save).await;
+    assert_eq!(fs::read_dir(world.workspace().join(".git/hooks")).unwrap().count(), 0);
+
+    // What is in the folder goes into the folder, as `docker cp` has it; a preview tells where.
+    fs::create_dir(world.workspace().join("out")).unwrap();
+    let content = call("/app/.", "out");
+    let mut dry = content.clone();
+    dry["dry_run"] = json!(true);
+    let dry = session.done("copy-files", dry).await;
+    let told = session.done("copy-files", content).await;
+    let out = world.workspace().join("out");
+    assert_eq!(told["destination"], out.display().to_string(), "{told}");
+    assert_eq!(dry["destination"], told["destination"], "{dry}");
+    assert!(told["notes"].to_string().contains(".vscode"), "{told}");
+    let came: Vec<_> = fs::read_dir(&out).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(came, ["main.py"], "{told}");
+    assert_eq!(fs::metadata(out.join("main.py")).unwrap().mode() & 0o7777, 0o755);
+
+    // The other way round.
+    let into = json!({"source": "out/.", "destination": format!("{name}:/app/.")});
+    let mut dry = into.clone();
+    dry["dry_run"] = json!(true);
+    let dry = session.done("copy-files", dry).await;
+    let told = session.done("copy-files", into).await;
+    assert_eq!(dry["destination"], told["destination"], "{dry} {told}");
+    assert_eq!(world.docker(["exec", &name, "ls", "/app"]), "main.py");
 }

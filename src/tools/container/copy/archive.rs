@@ -101,7 +101,8 @@ impl<W: Write> Archive<W> {
         }
     }
 
-    /// As GNU tar has it, with the long names and large numbers of its own.
+    /// As GNU tar has it, with the long names and large numbers of its own. Without the bits that
+    /// let a program run with the rights of its owner, who is another one there.
     fn header(
         &mut self,
         name: &[u8],
@@ -121,7 +122,7 @@ impl<W: Write> Archive<W> {
         }
         let seconds = u64::try_from(told.st_mtime).unwrap_or_default();
         let numbers =
-            [u64::from(told.st_mode) & 0o7777, told.st_uid.into(), told.st_gid.into(), seconds];
+            [u64::from(told.st_mode) & 0o1777, told.st_uid.into(), told.st_gid.into(), seconds];
         self.out.write_all(&block(name, link, kind, size, numbers))
     }
 
@@ -245,7 +246,7 @@ mod tests {
             listed(&from, &place),
             [
                 "drwxr-x--- 0 app/".to_owned(),
-                "-rwSr----- 3 app/a".to_owned(),
+                "-rw-r----- 3 app/a".to_owned(),
                 "lrwxrwxrwx 0 app/link -> /etc/passwd".to_owned(),
                 "drwxr-x--- 0 app/sub/".to_owned(),
                 format!("drwxr-x--- 0 app/sub/{long}/"),
@@ -253,7 +254,7 @@ mod tests {
                 format!("lrwxrwxrwx 0 app/sub/long -> {long}"),
             ]
         );
-        assert_eq!(listed(&from.join("a"), &place), ["-rwSr----- 3 app"]);
+        assert_eq!(listed(&from.join("a"), &place), ["-rw-r----- 3 app"]);
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! The side of this machine: counting, and putting into place what came.
 
 use std::fs;
+use std::fs::Permissions;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::NAMES;
 use crate::docker::Guarded;
 use crate::error::{Code, Error};
+use crate::policy::Policy;
 use crate::sort;
 use crate::tools::confirm::{Doomed, token};
 use crate::workspace::move_to_free_place;
 
 /// So many bytes of two files are compared at once.
 const PART: usize = 64 << 10;
+/// Setuid and setgid.
+const RIGHTS_OF_THE_OWNER: u32 = 0o6000;
 
 /// What was found or done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -78,7 +82,7 @@ fn left_out(path: &Path, others: &[PathBuf]) -> Option<String> {
     Some(format!("left out, because they are neither files nor folders: {names}"))
 }
 
-/// A new folder beside the destination, which is gone in the end, whatever happens.
+/// A new folder in or beside the destination, which is gone in the end, whatever happens.
 pub(super) struct Staging {
     folder: PathBuf,
     _guard: Option<Guarded>,
@@ -93,7 +97,10 @@ impl Staging {
         target: &Path,
         guard: impl Fn(&Path) -> Option<Guarded>,
     ) -> Result<Self, Error> {
-        let folder = target.with_file_name(format!(".docker-mcp-copy-{}", token()?));
+        let name = format!(".docker-mcp-copy-{}", token()?);
+        // What goes into a folder itself is not put beside it, where nothing may be written.
+        let is_folder = fs::symlink_metadata(target).is_ok_and(|there| there.is_dir());
+        let folder = if is_folder { target.join(name) } else { target.with_file_name(name) };
         let guard = guard(&folder);
         fs::create_dir(&folder).map_err(|error| failed(&folder, &error))?;
         Ok(Self { folder, _guard: guard })
@@ -116,6 +123,54 @@ impl Staging {
             fs::remove_file(other).map_err(|error| failed(other, &error))?;
         }
         Ok(left_out(&place, &others))
+    }
+
+    /// Takes away what may not be written where it belongs, and the bits that let a program run with
+    /// the rights of its owner. Gives the sentences about it.
+    ///
+    /// # Errors
+    /// DKR-004 for what cannot be looked at.
+    pub(super) fn harmless(&self, target: &Path, policy: &Policy) -> Result<Vec<String>, Error> {
+        let (mut left_out, mut bits) = (vec![], 0_u64);
+        let mut left = vec![(self.place(target), target.to_owned())];
+        while let Some((came, to)) = left.pop() {
+            let there = fs::symlink_metadata(&came).map_err(|error| failed(&came, &error))?;
+            if !policy.may_be_written(&to) {
+                let removed =
+                    if there.is_dir() { fs::remove_dir_all(&came) } else { fs::remove_file(&came) };
+                removed.map_err(|error| failed(&came, &error))?;
+                left_out.push(to.display().to_string());
+                continue;
+            }
+            if !there.is_symlink() && there.mode() & RIGHTS_OF_THE_OWNER != 0 {
+                let mode = Permissions::from_mode(there.mode() & 0o7777 & !RIGHTS_OF_THE_OWNER);
+                fs::set_permissions(&came, mode).map_err(|error| failed(&came, &error))?;
+                bits += 1;
+            }
+            if there.is_dir() {
+                let inner = entries(&came)?.into_iter();
+                left.extend(inner.map(|came| {
+                    let to = to.join(came.file_name().unwrap_or_default());
+                    (came, to)
+                }));
+            }
+        }
+        let mut notes = vec![];
+        if !left_out.is_empty() {
+            left_out.sort();
+            let more = left_out.len().saturating_sub(NAMES);
+            left_out.truncate(NAMES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            notes.push(format!(
+                "left out, because programs of this machine would run or obey it by themselves: {}{more}",
+                left_out.join(", ")
+            ));
+        }
+        if bits > 0 {
+            notes
+                .push(format!("{bits} files or folders came without their setuid and setgid bits"));
+        }
+        Ok(notes)
     }
 
     /// How what came gets to where it belongs; folders that are there keep what else is in them.
@@ -304,6 +359,7 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Root;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("copy-{name}-{}", token().unwrap()));
@@ -386,6 +442,31 @@ mod tests {
             assert_eq!(fs::read_to_string(target.join(file)).unwrap(), "somebody's");
             fs::remove_file(target.join(file)).unwrap();
         }
+        drop(staging);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_would_run_by_itself_does_not_come_and_no_bit_of_its_owner() {
+        let folder = folder("harmless");
+        let target = folder.join("app");
+        let staging = Staging::beside(&target, |_| None).unwrap();
+        let came = staging.place(&target);
+        let files = [".git/hooks/pre-commit", "web/.vscode/tasks.json", "web/Makefile", ".ENVRC"];
+        for file in files {
+            fs::create_dir_all(came.join(file).parent().unwrap()).unwrap();
+            fs::write(came.join(file), "x").unwrap();
+        }
+        fs::set_permissions(came.join("web/Makefile"), Permissions::from_mode(0o6755)).unwrap();
+        let root = Root { path: folder.clone(), read_only: false, is_explicit: false };
+        let policy = Policy { roots: vec![root], ..Policy::default() };
+        let notes = staging.harmless(&target, &policy).unwrap();
+        let path = |file: &str| target.join(file).display().to_string();
+        let all = [".ENVRC", ".git", "web/.vscode"].map(path).join(", ");
+        assert!(notes[0].ends_with(&all), "{notes:?}");
+        assert_eq!(notes[1], "1 files or folders came without their setuid and setgid bits");
+        assert_eq!(count(&came).unwrap().files, 1);
+        assert_eq!(fs::metadata(came.join("web/Makefile")).unwrap().mode() & 0o7777, 0o755);
         drop(staging);
         fs::remove_dir_all(&folder).unwrap();
     }

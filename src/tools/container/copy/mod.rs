@@ -5,6 +5,7 @@ mod disk;
 mod inside;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -115,7 +116,8 @@ impl Out<'_> {
                 let message = format!("there is no {} in container {name}", self.path);
                 Error::new(Code::ResourceNotFound, message).with("container", name)
             })?;
-            return Ok(Change::DryRun(DryRun::new([shown])));
+            let dry_run = DryRun::new([shown]).to(target.display().to_string());
+            return Ok(Change::DryRun(dry_run));
         }
         let staging = Staging::beside(&target, |folder| self.context.docker.guard(folder))?;
         let copy = Act(outward(id, self.path, &staging.place(&target), &target));
@@ -125,12 +127,13 @@ impl Out<'_> {
             .run(&copy)
             .await
             .map_err(|error| error.with("container", name).command(shown.to_string()))?;
-        let to = target.clone();
+        let (to, policy) = (target.clone(), Arc::clone(&self.context.workspace.policy));
         let planned = in_background(move || {
-            let left_out = staging.leave_out_others(&to)?;
-            Ok((staging.moves(&to)?, left_out, staging))
+            let mut notes: Vec<String> = staging.leave_out_others(&to)?.into_iter().collect();
+            notes.extend(staging.harmless(&to, &policy)?);
+            Ok((notes, staging.moves(&to)?, staging))
         });
-        let (moves, left_out, staging) = planned.await?;
+        let (notes, moves, staging) = planned.await?;
         let lost = disk::lost(&moves);
         if !lost.is_empty() || self.confirm.is_some() {
             let (confirmations, commands) = (&self.context.confirmations, [shown.clone()]);
@@ -138,12 +141,12 @@ impl Out<'_> {
             if let Decision::Ask(plan) =
                 confirmations.decide(tool, &commands, lost, self.confirm)?
             {
-                return Ok(Change::Plan(plan));
+                return Ok(Change::Plan(plan.with_notes(notes)));
             }
         }
         let to = target.clone();
         let mut found = in_background(move || staging.put_in_place(&to, &moves)).await?;
-        found.notes.extend(left_out);
+        found.notes.extend(notes);
         Ok(Change::Done(reply(found, target.display().to_string(), &shown)))
     }
 }
@@ -154,6 +157,9 @@ fn target(workspace: &Workspace, path: &ContainerPath, to: &HostPath) -> Result<
         Error::invalid("source", "the root of a container is not copied as a whole")
     })?;
     let whole = workspace.folder.join(to.as_path());
+    if whole.is_dir() && path.is_content() {
+        return workspace.existing("destination", to);
+    }
     if whole.is_dir() {
         return Ok(workspace.existing("destination", to)?.join(name));
     }
@@ -188,7 +194,8 @@ impl In<'_> {
         let mut found = in_background(move || disk::count(&walked)).await?;
         let destination = self.replaces(&from, &mut found).await?;
         if dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
+            let dry_run = DryRun::new([shown]).to(format!("{name}:{destination}"));
+            return Ok(Change::DryRun(dry_run));
         }
         self.context.docker.progress().say(format!("copying {} bytes", found.bytes));
         let (folder, file) = destination.rsplit_once('/').unwrap_or(("", &destination));
@@ -216,9 +223,16 @@ impl In<'_> {
         let look = |path: ContainerPath| async move {
             inside::find(self.context, self.container, &path).await
         };
-        let mut path = self.path.clone();
+        // As a destination `/data/.` is the folder `/data/`.
+        let folder = self.path.as_str().strip_suffix('.').filter(|_| self.path.is_content());
+        let mut path = match folder {
+            Some(folder) => {
+                folder.parse().map_err(|problem: String| Error::invalid("destination", problem))?
+            }
+            None => self.path.clone(),
+        };
         let mut there = look(path.clone()).await?;
-        if there == Some(inside::Kind::Folder) {
+        if there == Some(inside::Kind::Folder) && !(self.from.is_content() && !path.is_root()) {
             let name = from.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let below = format!("{}/{name}", path.as_str().trim_end_matches('/'));
             path = below.parse().map_err(|problem: String| Error::invalid("source", problem))?;
@@ -319,6 +333,9 @@ mod tests {
         assert_eq!(target("etc/new").unwrap(), Path::new("/etc/new"));
         assert_eq!(target("etc/new/").unwrap_err().code, Code::ResourceNotFound);
         assert_eq!(target("no-such/new").unwrap_err().code, Code::ResourceNotFound);
+        let content: ContainerPath = "/var/log/.".parse().unwrap();
+        let into = |to: &str| super::target(&workspace, &content, &to.parse().unwrap()).unwrap();
+        assert_eq!((into("etc"), into("etc/new")), ("/etc".into(), "/etc/new".into()));
 
         let out = outward("web", &path, &to, &to);
         assert_snapshot!(out, @r"docker container cp -- 'web:/var/log/it'\''s' '/etc/it'\''s'");
