@@ -1,6 +1,7 @@
 //! Who holds a port of this machine: a container, or a program outside of docker.
 
 use std::fs;
+use std::net::TcpListener;
 
 use crate::command::containers::{ListContainers, Row};
 use crate::docker::Docker;
@@ -11,22 +12,71 @@ pub(super) fn holder<'a>(rows: &'a [Row], port: u16, protocol: &str) -> Option<&
     rows.iter().find(|row| publishes(row, port, protocol))
 }
 
-/// Adds to a failure for a port that is taken who holds it. Other failures stay as they are.
-pub(super) async fn with_holder(docker: &Docker, error: Error) -> Error {
+/// Adds to a failure for a port that is taken which other one is free, and who holds it; `project`
+/// is that of the call. Other failures stay as they are.
+pub(super) async fn with_holder(docker: &Docker, error: Error, project: Option<&str>) -> Error {
     let port = error.context.iter().find(|(key, _)| *key == "port");
     let port = port.and_then(|(_, port)| port.parse::<u16>().ok());
     let Some(port) = port.filter(|_| error.code == Code::PortInUse) else { return error };
     let Ok(rows) = docker.run(&ListContainers::default()).await else { return error };
     let protocol = if error.message.contains("udp") { "udp" } else { "tcp" };
-    let who = match (holder(&rows, port, protocol), protocol) {
-        (Some(row), _) => format!("stop container {}, which holds {port}", row.name),
-        (None, "tcp") => match programs(port).as_slice() {
-            [] => format!("end the program outside of docker that holds {port}"),
-            programs => format!("end {}, which holds {port}", programs.join(", ")),
-        },
-        (None, _) => format!("end the program outside of docker that holds {port}"),
+    let holder = holder(&rows, port, protocol);
+    let programs = if protocol == "tcp" { programs(port) } else { vec![] };
+    error.hint(advice(port, free_after(&rows, port), holder, &programs, project))
+}
+
+/// What to do about a port that is taken: another one first. To stop what holds it is only for
+/// whoever has it: a container of the same project.
+pub(super) fn advice(
+    port: u16,
+    free: Option<u16>,
+    holder: Option<&Row>,
+    programs: &[String],
+    project: Option<&str>,
+) -> String {
+    let other = match free {
+        Some(free) => format!("choose another host port, for example {free}, which is free now"),
+        None => "choose another host port".to_owned(),
     };
-    error.hint(format!("choose another host port, or {who}"))
+    match (holder, programs) {
+        (Some(row), _) if project.is_some() && row.project.as_deref() == project => {
+            format!(
+                "{other}; or stop container {} of the same project, which holds {port}",
+                row.name
+            )
+        }
+        (Some(row), _) => {
+            format!(
+                "{other}; {port} is held by {}, which is not this call's to stop",
+                described(row)
+            )
+        }
+        (None, []) => format!("{other}; a program outside of docker's containers holds {port}"),
+        (None, programs) => {
+            format!("{other}; outside of docker {} holds {port}", programs.join(", "))
+        }
+    }
+}
+
+/// `container web (project shop)`.
+pub(super) fn described(row: &Row) -> String {
+    match &row.project {
+        Some(project) => format!("container {} (project {project})", row.name),
+        None => format!("container {}", row.name),
+    }
+}
+
+/// The next port that no running container publishes and nothing on this machine listens on.
+pub(super) fn free_after(rows: &[Row], port: u16) -> Option<u16> {
+    let is_free = |port: &u16| {
+        let is_published = |protocol| holder(rows, *port, protocol).is_some();
+        !is_published("tcp")
+            && !is_published("udp")
+            && TcpListener::bind(("0.0.0.0", *port)).is_ok()
+    };
+    // Only a program with the rights of the system may listen below 1024.
+    let first = port.checked_add(1)?.max(1024);
+    (first..=first.saturating_add(200)).find(is_free)
 }
 
 /// Whether a running container publishes this port of the host.
@@ -110,6 +160,39 @@ mod tests {
         ] {
             assert_eq!(is_published(entry, port, protocol), expected, "{entry} {port}/{protocol}");
         }
+    }
+
+    #[test]
+    fn another_port_comes_first_and_what_is_somebody_elses_is_not_to_be_stopped() {
+        let row = Row { name: "api".into(), project: Some("shop".into()), ..Row::default() };
+        let advice = |holder, programs: &[String], project| {
+            advice(8080, Some(8081), holder, programs, project)
+        };
+        let told = advice(Some(&row), &[], Some("shop"));
+        assert!(told.ends_with("; or stop container api of the same project, which holds 8080"));
+        for project in [None, Some("blog")] {
+            let told = advice(Some(&row), &[], project);
+            assert_eq!(
+                told,
+                "choose another host port, for example 8081, which is free now; 8080 is held by container api (project shop), which is not this call's to stop"
+            );
+        }
+        let loose = Row { name: "api".into(), ..Row::default() };
+        assert!(advice(Some(&loose), &[], None).contains("not this call's to stop"));
+        assert!(
+            advice(None, &["nginx (process 7)".to_owned()], None).contains("nginx (process 7)")
+        );
+    }
+
+    #[test]
+    fn a_port_that_is_listened_on_is_not_free() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_ne!(free_after(&[], port - 1), Some(port));
+        let published = format!("0.0.0.0:{}->80/tcp", port + 1);
+        let row = Row { ports: vec![published], ..Row::default() };
+        assert_ne!(free_after(&[row], port), Some(port + 1));
+        assert_eq!(free_after(&[], u16::MAX), None);
     }
 
     #[test]

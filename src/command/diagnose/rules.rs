@@ -241,7 +241,7 @@ static RULES: &[Rule] = &[
             r"ports are not available",      // Docker Desktop, from its issues
         ],
     )
-    .hint("choose another host port, or stop what holds it"),
+    .hint("choose another host port"),
     rule(
         Code::InvalidConfiguration,
         &[r"bind: cannot assign requested address", r"host port .*cannot assign requested address"],

@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) outlook: Option<Outlook>,
     /// Who listens on a port of this machine that no container holds.
     pub(super) programs: Vec<(u16, Vec<String>)>,
+    /// A free port for one that a start has failed for.
+    pub(super) free_ports: Vec<(u16, Option<u16>)>,
     /// The processor of docker's machine: `amd64`.
     pub(super) architecture: Option<String>,
 }

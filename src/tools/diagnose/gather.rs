@@ -183,13 +183,15 @@ async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
             subject.empty_folders.clear();
         }
     }
-    let wanted = facts.subjects.iter().filter_map(Subject::start_error).filter_map(wanted_port);
+    let wanted = || facts.subjects.iter().filter_map(Subject::start_error).filter_map(wanted_port);
     let free = |port: &u16| {
         let held = |protocol| ports::holder(&facts.rows, *port, protocol).is_some();
         !held("tcp") && !held("udp")
     };
     // Seldom, and a few milliseconds: not worth a thread.
-    facts.programs = wanted.filter(free).map(|port| (port, ports::programs(port))).collect();
+    let programs = wanted().filter(free).map(|port| (port, ports::programs(port))).collect();
+    let free_ports = wanted().map(|port| (port, ports::free_after(&facts.rows, port))).collect();
+    (facts.programs, facts.free_ports) = (programs, free_ports);
 }
 
 async fn is_local(docker: &Docker) -> bool {

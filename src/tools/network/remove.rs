@@ -61,7 +61,7 @@ impl Tool for RemoveNetwork {
         if !users.is_empty() {
             return Err(users
                 .in_the_way("network", name)
-                .hint("remove those containers, or take them off it with disconnect-network"));
+                .hint("if those containers are yours, remove them, or take them off it with disconnect-network"));
         }
         let shown = Removal { network: name.to_owned() }.invocation();
         if self.dry_run {

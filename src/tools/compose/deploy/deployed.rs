@@ -63,7 +63,7 @@ impl DeployCompose {
                 if is_ours_to_pass_on(&error) || containers.is_empty() {
                     return Err(error);
                 }
-                let error = with_holder(ascent.docker, error).await;
+                let error = with_holder(ascent.docker, error, Some(ascent.project.as_str())).await;
                 blame(&error, &ascent.expected, &containers, &mut stands);
                 (Settled { containers, stands, timed_out: false }, Some(error))
             }

@@ -73,7 +73,7 @@ pub(in crate::tools::container) fn name_conflict(holder: &Container) -> Error {
     Error::new(Code::NameConflict, format!("there is a container {name} already"))
         .with("container", name)
         .hint(format!(
-            "{name} exists already ({state}, image {image}): use it, remove-container it, or choose another name"
+            "{name} exists already ({state}, image {image}): use it, or choose another name; remove-container only if it is yours"
         ))
 }
 
@@ -154,7 +154,7 @@ mod tests {
         .unwrap();
         assert_snapshot!(name_conflict(&holder), @r"
         Error: DKR-007 name_conflict: there is a container web already | Context: container=web
-        hint: web exists already (running, image nginx:1.27): use it, remove-container it, or choose another name
+        hint: web exists already (running, image nginx:1.27): use it, or choose another name; remove-container only if it is yours
         ");
     }
 

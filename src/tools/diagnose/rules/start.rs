@@ -1,8 +1,9 @@
 //! Docker could not start it, and said why.
 
+use serde_json::json;
+
 use super::View;
 use crate::command::Program;
-use crate::command::containers::Row;
 use crate::command::diagnose::diagnose;
 use crate::error::Code;
 use crate::tools::diagnose::finding::{Cause, call, deploy, on};
@@ -23,38 +24,56 @@ pub(super) fn port(view: &View<'_>) -> Option<Cause> {
     let holder = ports::holder(&view.facts.rows, port, protocol).filter(|row| row.name != name);
     let programs = view.facts.programs.iter().find(|(held, _)| *held == port);
     let programs = programs.map(|(_, programs)| programs.as_slice()).unwrap_or_default();
-    let cause = |who: String, fix: String| {
-        Cause::new("port-taken", format!("port {port} of the host is held by {who}"), fix)
-            .evidence(format!("docker: {}", plain(error)))
+    let free = view.facts.free_ports.iter().find(|(taken, _)| *taken == port);
+    let free = free.and_then(|(_, free)| *free);
+    let project = view.subject.project();
+    let fix = ports::advice(port, free, holder, programs, project);
+    let cause = |who: String| {
+        let cause =
+            Cause::new("port-taken", format!("port {port} of the host is held by {who}"), fix)
+                .evidence(format!("docker: {}", plain(error)));
+        match deploy(view.facts, view.subject).or_else(|| elsewhere(view, port, free?)) {
+            Some(call) => cause.next(call),
+            None => cause,
+        }
     };
-    Some(match (holder, programs) {
-        (Some(row), _) => cause(
-            described(row),
-            format!("publish another host port, or stop {} if it is not needed", row.name),
-        )
-        .evidence(format!("{} publishes {}", row.name, row.ports.join(", ")))
-        .next(on("stop-container", &row.name))
+    Some(
+        match (holder, programs) {
+            (Some(row), _) => {
+                let cause = cause(ports::described(row)).evidence(format!(
+                    "{} publishes {}",
+                    row.name,
+                    row.ports.join(", ")
+                ));
+                let is_of_the_same = project.is_some() && row.project.as_deref() == project;
+                if is_of_the_same { cause.next(on("stop-container", &row.name)) } else { cause }
+            }
+            (None, []) => cause("a program outside of docker".to_owned())
+                .evidence(format!("no running container publishes {port}")),
+            (None, programs) => {
+                cause(format!("a program outside of docker: {}", programs.join(", ")))
+                    .evidence(format!("on this machine {} listens on {port}", programs.join(", ")))
+            }
+        }
         .next(on("start-container", name)),
-        (None, []) => cause(
-            "a program outside of docker".to_owned(),
-            "publish another host port, or end that program".to_owned(),
-        )
-        .evidence(format!("no running container publishes {port}"))
-        .next(on("start-container", name)),
-        (None, programs) => cause(
-            format!("a program outside of docker: {}", programs.join(", ")),
-            "publish another host port, or end that program".to_owned(),
-        )
-        .evidence(format!("on this machine {} listens on {port}", programs.join(", ")))
-        .next(on("start-container", name)),
-    })
+    )
 }
 
-fn described(row: &Row) -> String {
-    match &row.project {
-        Some(project) => format!("container {} (project {project})", row.name),
-        None => format!("container {}", row.name),
-    }
+/// The same container with another port: `recreate-container {"container_name":"web","ports":…}`.
+fn elsewhere(view: &View<'_>, taken: u16, free: u16) -> Option<String> {
+    let bindings = &view.subject.container.host_config.port_bindings;
+    let (port, binding) =
+        bindings.iter().find_map(|(port, bindings)| match bindings.as_deref() {
+            Some([binding]) if binding.host_port == taken.to_string() => Some((port, binding)),
+            _ => None,
+        })?;
+    let host = match binding.host_ip.as_str() {
+        "" => free.to_string(),
+        address if address.contains(':') => format!("[{address}]:{free}"),
+        address => format!("{address}:{free}"),
+    };
+    let arguments = json!({"container_name": view.subject.name(), "ports": {port: host}});
+    Some(format!("recreate-container {arguments}"))
 }
 
 pub(super) fn mount(view: &View<'_>) -> Option<Cause> {

@@ -263,3 +263,32 @@ fn what_a_program_complained_of_before_it_came_up_is_past() {
     assert_eq!(running(&came_up, 4, &ago(20)), "Starting -");
     assert_eq!(running(&came_up, 4, &ago(70)), "Running -");
 }
+
+#[test]
+fn a_taken_port_is_no_reason_to_stop_what_is_somebody_elses() {
+    let subject = |project: &str| {
+        let mut document = json!({
+            "Id": "a", "Name": "/web",
+            "State": {"Status": "created", "ExitCode": 128, "Error": "Bind for 127.0.0.1:18431 failed: port is already allocated"},
+            "Config": {"Labels": {"com.docker.compose.project": project}},
+            "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18431"}]}},
+        });
+        if project.is_empty() {
+            document["Config"] = json!({});
+        }
+        Subject { container: serde_json::from_value(document).unwrap(), ..Subject::default() }
+    };
+    let rows =
+        rows(&[json!({"Names": "api", "Ports": "127.0.0.1:18431->80/tcp", "Project": "shop"})]);
+    let facts =
+        Facts { now: now(), rows, free_ports: vec![(18431, Some(18432))], ..Facts::default() };
+    let told = |project: &str| {
+        let subject = subject(project);
+        let standing = standing(&facts, &subject);
+        let cause = cause(&View { facts: &facts, subject: &subject, standing: &standing }).unwrap();
+        format!("{} | {}", cause.fix, cause.next.join(" | "))
+    };
+    assert_snapshot!(told(""), @r#"choose another host port, for example 18432, which is free now; 18431 is held by container api (project shop), which is not this call's to stop | recreate-container {"container_name":"web","ports":{"80/tcp":"127.0.0.1:18432"}} | start-container {"container_name":"web"}"#);
+    assert_snapshot!(told("blog"), @r#"choose another host port, for example 18432, which is free now; 18431 is held by container api (project shop), which is not this call's to stop | compose-ps {"project_name":"blog"} | start-container {"container_name":"web"}"#);
+    assert_snapshot!(told("shop"), @r#"choose another host port, for example 18432, which is free now; or stop container api of the same project, which holds 18431 | compose-ps {"project_name":"shop"} | stop-container {"container_name":"api"} | start-container {"container_name":"web"}"#);
+}
