@@ -1,11 +1,14 @@
 //! `docker events`: what happened to containers, images, networks and volumes.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::text::short_id;
 use super::{Capture, Command, Effect, Invocation, Output, Streams, json};
 use crate::error::Error;
+use crate::sort;
 
 /// What a daemon reports. Left out at the source is what would drown the rest: each run of a health
 /// check (`exec_create`, `exec_start`, `exec_die`), and mounts, which follow every start and end.
@@ -124,6 +127,38 @@ impl Command for Events {
     }
 }
 
+/// When volumes were last mounted or let go, as far as the daemon remembers.
+#[derive(Clone, Debug)]
+pub struct VolumeUses {
+    until: Timestamp,
+}
+
+impl VolumeUses {
+    pub fn until_now() -> Self {
+        Self { until: Timestamp::now() }
+    }
+}
+
+impl Command for VolumeUses {
+    /// Times by the names of volumes.
+    type Reply = BTreeMap<String, String>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["events"])
+            .option("--since", Timestamp::UNIX_EPOCH)
+            .option("--until", self.until)
+            .option("--filter", "type=volume")
+            .each("--filter", ["mount", "unmount"].map(|action| format!("event={action}")))
+            .option("--format", ROW)
+    }
+
+    /// The oldest come first.
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        let events = output.stdout.lines().filter_map(Event::read);
+        Ok(sort::map(events.map(|event| (event.id.clone(), event.time().to_string()))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +175,21 @@ mod tests {
             shown(Some("2026-11-24T12:10:00.5Z".parse().unwrap())),
             @"docker events --since=2026-11-24T12:00:00Z --until=2026-11-24T12:10:00.5Z"
         );
+    }
+
+    #[test]
+    fn the_last_use_of_a_volume_is_what_counts() {
+        let uses = VolumeUses { until: "2026-11-24T12:00:00Z".parse().unwrap() };
+        let shown = uses.invocation().to_string();
+        insta::assert_snapshot!(shown.split(" '--format=").next().unwrap(), @"docker events --since=1970-01-01T00:00:00Z --until=2026-11-24T12:00:00Z --filter=type=volume --filter=event=mount --filter=event=unmount");
+        let line = |second: u8, action: &str| {
+            format!(
+                r#"{{"TimeNano":179552201{second}000000001,"Type":"volume","Action":"{action}","ID":"data","Name":"","Container":"a","Project":"","ExitCode":""}}"#
+            )
+        };
+        let stdout = [line(1, "mount"), line(2, "unmount")].join("\n");
+        let read = uses.parse(&Output { stdout, ..Output::default() }).unwrap();
+        assert_eq!(read["data"], "2026-11-24T12:06:52.000000001Z");
     }
 
     #[test]

@@ -204,6 +204,17 @@ pub struct Image {
     pub config: Config,
     #[serde(deserialize_with = "or_default")]
     pub metadata: Metadata,
+    /// From 29 on, of a containerd store.
+    #[serde(deserialize_with = "or_default")]
+    pub identity: Identity,
+}
+
+/// Where the daemon has an image from, by its own knowledge.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Identity {
+    #[serde(deserialize_with = "or_default")]
+    pub pull: Vec<serde_json::Value>,
 }
 
 /// What the daemon knows of an image that is not in it.
@@ -259,10 +270,13 @@ impl Image {
         named(&self.repo_digests)
     }
 
-    /// Whether no registry is known to have it, so that it cannot come back. In a containerd store
-    /// everything has a digest, also what was built here: its ID.
+    /// Whether no registry is known to have it, so that it cannot be had again: the one judgement
+    /// of that. A store of layers knows a digest of what was pulled or pushed. In a containerd
+    /// store everything has one, also what was built here: its ID, which proves nothing; there
+    /// only daemons from 29 on know what they have pulled.
     pub fn is_only_here(&self) -> bool {
-        self.digests().iter().all(|known| known.split_once('@').is_some_and(|it| it.1 == self.id))
+        let is_id = |known: &String| known.split_once('@').is_some_and(|it| it.1 == self.id);
+        self.identity.pull.is_empty() && self.digests().iter().all(is_id)
     }
 
     /// The name by which `reference` means this image; none when it is an ID.
@@ -363,6 +377,9 @@ mod tests {
         };
         assert!(image(A).is_only_here());
         assert!(!image(B).is_only_here());
+        let pulled = r#"{"Pull":[{"Repository":"docker.io/library/app"}],"Build":null}"#;
+        let pulled = Image { identity: serde_json::from_str(pulled).unwrap(), ..image(A) };
+        assert!(!pulled.is_only_here());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::reply::Asked;
 use crate::command::Invocation;
+use crate::command::labels;
 use crate::command::text::human_bytes;
 use crate::error::{Code, Error};
 
@@ -45,6 +46,10 @@ pub struct Doomed {
     pub used_by: Vec<String>,
     /// Whether data would be gone with it.
     pub loses_data: bool,
+    /// What a container has written itself, in half a sentence.
+    pub holds: String,
+    /// When a volume that nothing uses was last mounted or let go, as far as the daemon remembers.
+    pub last_used: String,
 }
 
 impl Doomed {
@@ -88,7 +93,7 @@ impl Plan {
     pub(super) fn asked(&self) -> Asked {
         let mut question = String::from("An agent asks to remove for good:\n");
         for object in &self.plan.removes {
-            let Doomed { kind, name, project, size, used_by, loses_data, .. } = object;
+            let Doomed { kind, name, project, size, used_by, loses_data, holds, .. } = object;
             let _infallible = write!(question, "- {kind} {}", one_line(name));
             if *loses_data {
                 question.push_str(" with its data");
@@ -98,6 +103,9 @@ impl Plan {
             }
             if let Some(project) = project {
                 let _infallible = write!(question, ", of project {}", one_line(project));
+            }
+            if !holds.is_empty() {
+                let _infallible = write!(question, ", {}", one_line(holds));
             }
             if !used_by.is_empty() {
                 let _infallible = write!(question, ", used by {}", one_line(&used_by.join(", ")));
@@ -132,8 +140,7 @@ pub struct Confirmations {
 }
 
 struct Waiting {
-    /// Everything the plan is bound to: tool, command lines, objects and who uses them.
-    bound_to: String,
+    bound_to: Bond,
     since: Instant,
     /// What stands for the token at a client that calls again with the person's answer.
     state: Option<String>,
@@ -187,7 +194,7 @@ impl Confirmations {
         token: Option<&str>,
     ) -> Result<Decision, Error> {
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
-        let bound_to = bound_to(tool, &commands, &doomed);
+        let bound_to = Bond::of(tool, &commands, &doomed);
         if let Some(token) = token {
             return self.redeem(token, &bound_to).map(|()| Decision::Go);
         }
@@ -232,7 +239,7 @@ impl Confirmations {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
     }
 
-    fn promise(&self, bound_to: String) -> Result<String, Error> {
+    fn promise(&self, bound_to: Bond) -> Result<String, Error> {
         let token = token()?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, plan| plan.since.elapsed() < LIFETIME);
@@ -245,7 +252,7 @@ impl Confirmations {
         Ok(token)
     }
 
-    fn redeem(&self, token: &str, bound_to: &str) -> Result<(), Error> {
+    fn redeem(&self, token: &str, bound_to: &Bond) -> Result<(), Error> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // Single use: it is gone whatever comes out.
         let problem = match waiting.remove(token) {
@@ -253,7 +260,7 @@ impl Confirmations {
             Some(plan) if plan.since.elapsed() >= LIFETIME => {
                 "the `confirm` token is older than 10 minutes"
             }
-            Some(plan) if plan.bound_to != bound_to => {
+            Some(plan) if !plan.bound_to.holds(bound_to) => {
                 "the `confirm` token was given for another call, or the world has changed since the plan"
             }
             Some(_) => return Ok(()),
@@ -262,10 +269,45 @@ impl Confirmations {
     }
 }
 
-/// Sizes are only told: measuring one can fail the second time, and what is in use grows meanwhile.
-fn bound_to(tool: &str, commands: &[String], doomed: &[Doomed]) -> String {
-    let objects: Vec<_> = doomed.iter().map(|object| object.clone().of_size(None)).collect();
-    format!("{tool}\n{commands:?}\n{objects:?}")
+/// Everything a plan is bound to: tool, command lines, objects and who uses them.
+struct Bond {
+    text: String,
+    /// Of volumes that nothing uses, where they could be measured.
+    sizes: Vec<Option<u64>>,
+}
+
+impl Bond {
+    /// What is in use grows meanwhile, so its size and what it holds are only told.
+    fn of(tool: &str, commands: &[String], doomed: &[Doomed]) -> Self {
+        let told =
+            |object: &Doomed| Doomed { holds: String::new(), ..object.clone().of_size(None) };
+        let objects: Vec<_> = doomed.iter().map(told).collect();
+        let unused = doomed.iter().filter(|it| it.kind == "volume" && it.used_by.is_empty());
+        Self {
+            text: format!("{tool}\n{:?}\n{objects:?}", without_requests(commands)),
+            sizes: unused.map(|volume| volume.size_bytes).collect(),
+        }
+    }
+
+    /// Measuring a size can fail the second time.
+    fn holds(&self, now: &Self) -> bool {
+        let is_same = |(then, now): (&Option<u64>, &Option<u64>)| {
+            then.is_none() || now.is_none() || then == now
+        };
+        self.text == now.text && self.sizes.iter().zip(&now.sizes).all(is_same)
+    }
+}
+
+/// The label by which a new object is found again is another one in each call.
+fn without_requests(commands: &[String]) -> Vec<String> {
+    let label = format!("{}=", labels::REQUEST);
+    let bare = |command: &String| {
+        let mut parts = command.split(&label);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let is_digit = |c: char| c.is_ascii_hexdigit();
+        parts.fold(first, |all, part| all + &label + part.trim_start_matches(is_digit))
+    };
+    commands.iter().map(bare).collect()
 }
 
 /// A random name of 16 digits that nobody can guess.
@@ -343,6 +385,36 @@ mod tests {
         let confirmed =
             confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
         assert!(matches!(confirmed, Ok(Decision::Go)));
+    }
+
+    #[test]
+    fn a_plan_is_void_when_an_unused_volume_has_changed_its_size_or_was_used_since() {
+        let confirmations = Confirmations::default();
+        let of = |bytes: u64, last_used: &str, used_by: &[&str]| -> Vec<Doomed> {
+            let used =
+                |it: Doomed| Doomed { last_used: last_used.into(), ..it.of_size(Some(bytes)) };
+            volume(used_by).into_iter().map(used).collect()
+        };
+        let confirmed = |then: Vec<Doomed>, now: Vec<Doomed>| {
+            let token = plan(&confirmations, then);
+            confirmations.decide("remove-volume", &commands(), now, Some(&token)).is_ok()
+        };
+        assert!(confirmed(of(5, "1", &[]), of(5, "1", &[])));
+        assert!(!confirmed(of(5, "1", &[]), of(6, "1", &[])));
+        assert!(!confirmed(of(5, "1", &[]), of(5, "2", &[])));
+        assert!(confirmed(of(5, "", &["db"]), of(6, "", &["db"])), "it grows all the time");
+    }
+
+    #[test]
+    fn the_label_of_a_request_makes_no_other_call() {
+        let commands = |request: &str, more: &str| {
+            vec![format!(
+                "docker container create --label=docker-mcp-server.request={request} -- a{more}"
+            )]
+        };
+        let bare = |request: &str, more: &str| without_requests(&commands(request, more));
+        assert_eq!(bare("0a", ""), bare("1b", ""));
+        assert_ne!(bare("0a", ""), bare("1b", " b"));
     }
 
     #[test]

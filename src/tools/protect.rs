@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::batches::in_batches;
+use super::losses;
 use crate::command::containers::Container;
 use crate::command::documents::Documents;
 use crate::command::images::{Image, InspectImages, full_name};
@@ -241,6 +242,25 @@ pub(super) fn judge_end(context: &Context, container: &Container) -> Result<(), 
     Err(Error::new(Code::WrongState, message).with("container", name).hint(
         "remove-container with force ends it and keeps the volumes; with volumes: true it shows a plan for them",
     ))
+}
+
+/// [`judge_end`] for the files that it has written itself.
+///
+/// # Errors
+/// DKR-010.
+pub(super) async fn judge_files_at_end(
+    context: &Context,
+    container: &Container,
+) -> Result<(), Error> {
+    if !container.host_config.auto_remove || !context.confirmations.asks_about_data() {
+        return Ok(());
+    }
+    let mut doomed = losses::containers(context, [container]).await.into_iter();
+    let Some(held) = doomed.find(|held| held.loses_data) else { return Ok(()) };
+    let message = format!("{} removes itself when it ends, and {}", held.name, held.holds);
+    Err(Error::new(Code::WrongState, message)
+        .with("container", held.name)
+        .hint("remove-container with force shows a plan for it"))
 }
 
 /// [`judge_removal`] for what removes many things: it goes on without this one.

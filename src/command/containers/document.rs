@@ -30,6 +30,8 @@ pub struct Container {
     /// The image's ID.
     pub image: String,
     pub restart_count: u64,
+    /// Of its layers; `overlayfs` of a containerd store.
+    pub driver: String,
     pub platform: String,
     pub state: State,
     pub config: Config,
@@ -242,6 +244,8 @@ pub struct HostConfig {
     #[serde(deserialize_with = "or_default")]
     pub mounts: Vec<RequestedMount>,
     pub log_config: LogConfig,
+    #[serde(deserialize_with = "or_default")]
+    pub tmpfs: BTreeMap<String, String>,
 }
 
 /// A mount as it was asked for; a volume without a source is an anonymous one.

@@ -28,7 +28,7 @@ impl ListContainers {
 }
 
 /// One line of `docker container ls`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The full ID.
     pub id: String,

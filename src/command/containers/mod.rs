@@ -2,9 +2,11 @@
 
 mod document;
 mod listing;
+mod written;
 
 pub use document::*;
 pub use listing::{ListContainers, Row};
+pub use written::{Measured, Written};
 
 use super::{Command, Effect, Invocation, Output, json};
 use crate::error::Error;

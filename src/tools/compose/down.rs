@@ -13,13 +13,13 @@ use super::takedown::{Takedown, why_it_stays};
 use crate::command::compose::Project;
 use crate::command::containers::{Container, ListContainers};
 use crate::command::images::full_name;
-use crate::command::text::human_bytes;
 use crate::command::values::{Bounded, ProjectName};
 use crate::command::volumes::Volume;
 use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -131,7 +131,7 @@ impl Tool for ComposeDown {
             let notes = std::iter::once(takedown.forecast(&images)).chain(takedown.notes);
             return Ok(Change::DryRun(DryRun::new(commands).with_notes(notes.collect())));
         }
-        let doomed = self.doomed(docker, &takedown, &images).await;
+        let doomed = self.doomed(context, &takedown, &images).await;
         let (confirmations, token) = (&context.confirmations, self.confirm.as_deref());
         let name = Self::SPEC.name;
         // Who asks for volumes has to see which of them go, also when it is none.
@@ -165,7 +165,8 @@ impl ComposeDown {
         let seconds = self.timeout_seconds.map(Bounded::get);
         Project::named(self.project_name.clone())
             .invocation(Effect::Destroy, "down")
-            .flag("--volumes", self.remove_volumes)
+            // One that is not in the plan must not go because its user has just gone.
+            .flag("--volumes", self.remove_volumes && !takedown.volumes.is_empty())
             .flag("--remove-orphans", self.remove_orphans)
             .maybe("--timeout", seconds)
             .timeout(takedown.limit(seconds))
@@ -202,19 +203,13 @@ impl ComposeDown {
 
     async fn doomed(
         &self,
-        docker: &Docker,
+        context: &Context,
         takedown: &Takedown<'_>,
         images: &[Leaving],
     ) -> Vec<Doomed> {
         let project = self.project_name.to_string();
-        let containers = takedown.containers.iter().map(|container| Doomed {
-            kind: "container",
-            name: container.name().to_owned(),
-            id: container.id.clone(),
-            project: Some(project.clone()),
-            ..Doomed::default()
-        });
-        let mut doomed: Vec<Doomed> = containers.collect();
+        let containers = takedown.containers.iter().copied();
+        let mut doomed = losses::containers(context, containers).await;
         doomed.extend(takedown.networks.iter().map(|network| Doomed {
             kind: "network",
             name: network.name.clone(),
@@ -222,32 +217,22 @@ impl ComposeDown {
             project: Some(project.clone()),
             ..Doomed::default()
         }));
-        doomed.extend(images.iter().map(|Leaving { name, image, loses_data, .. }| Doomed {
-            kind: "image",
-            name: name.clone(),
-            id: image.id.clone(),
+        doomed.extend(images.iter().map(|Leaving { name, image, is_kept, .. }| Doomed {
             project: Some(project.clone()),
-            size: Some(human_bytes(image.size)),
-            loses_data: *loses_data,
-            ..Doomed::default()
+            ..losses::image(image, name.clone(), *is_kept)
         }));
         if !takedown.volumes.is_empty() {
-            let sizes = docker.run(&VolumeSizes).await.unwrap_or_default();
+            let sizes = context.docker.run(&VolumeSizes).await.unwrap_or_default();
             doomed.extend(takedown.volumes.iter().map(|volume| {
                 let uses = |container: &&&Container| {
                     container.mounts.iter().any(|mount| mount.name == volume.name)
                 };
                 let users = takedown.containers.iter().filter(uses);
                 Doomed {
-                    kind: "volume",
-                    name: volume.name.clone(),
-                    created: volume.created_at.clone(),
                     project: Some(project.clone()),
                     used_by: users.map(|container| container.name().to_owned()).collect(),
-                    loses_data: true,
-                    ..Doomed::default()
+                    ..losses::volume(volume, sizes.get(&volume.name).copied())
                 }
-                .of_size(sizes.get(&volume.name).copied())
             }));
         }
         doomed
@@ -343,7 +328,8 @@ mod tests {
 
     fn argv(arguments: serde_json::Value) -> String {
         let tool: ComposeDown = serde_json::from_value(arguments).unwrap();
-        tool.command(&Takedown::default()).to_string()
+        let volume = super::Volume::default();
+        tool.command(&Takedown { volumes: vec![&volume], ..Takedown::default() }).to_string()
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(super) struct Leaving {
     pub(super) image: Image,
     /// Built for the project.
     pub(super) is_own: bool,
-    /// No other name keeps it, and no registry is known to have it.
-    pub(super) loses_data: bool,
+    /// Another name keeps the image.
+    pub(super) is_kept: bool,
 }
 
 /// # Errors
@@ -95,7 +95,7 @@ fn choose(
         Some(Leaving {
             name: name.clone(),
             is_own: *is_own,
-            loses_data: image.is_only_here() && !stays(image),
+            is_kept: stays(image),
             image: image.clone(),
         })
     });
@@ -149,6 +149,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::tools::losses;
 
     fn container(service: &str, image: &str, id: &str) -> Container {
         serde_json::from_value(json!({
@@ -177,7 +178,8 @@ mod tests {
     ) -> Vec<String> {
         let leaving = choose("shop", containers, images, which, with_orphans);
         let told = leaving.iter().map(|it| {
-            let loss = if it.loses_data { " lost" } else { "" };
+            let lost = losses::image(&it.image, it.name.clone(), it.is_kept).loses_data;
+            let loss = if lost { " lost" } else { "" };
             format!("{}{loss}", it.name)
         });
         told.collect()

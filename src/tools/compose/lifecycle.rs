@@ -17,7 +17,9 @@ use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::sort;
-use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
+use crate::tools::protect::{
+    judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
+};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -70,7 +72,10 @@ impl Request<'_> {
         let all = before.clone();
         choose(&mut before, self.services)?;
         if self.verb == "stop" {
-            before.iter().try_for_each(|container| judge_end(context, container))?;
+            for container in &before {
+                judge_end(context, container)?;
+                judge_files_at_end(context, container).await?;
+            }
         } else {
             judge_again(docker, connected(&all, &before)).await?;
         }

@@ -26,6 +26,7 @@ use crate::tools::build_log::BuildLog;
 use crate::tools::confirm::token;
 use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::protect::{judge_changes, judge_target};
+use crate::tools::provenance::request;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -100,13 +101,13 @@ impl Tool for ComposeRun {
         if self.no_deps {
             self.judge_what_it_shares(docker, &vetted).await?;
         }
-        let token = token()?;
+        let request = request()?;
         let one_off = OneOff {
             docker,
-            name: format!("{}-{}-run-{}", self.project_name, self.service, token),
+            name: format!("{}-{}-run-{}", self.project_name, self.service, token()?),
             limit: Duration::from_secs(self.timeout_seconds.map_or(300, Bounded::get).into()),
         };
-        let run = self.invocation(&vetted, &one_off.name, &token);
+        let run = self.invocation(&vetted, &one_off.name, &request);
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([run])));
         }
@@ -158,13 +159,13 @@ impl ComposeRun {
     }
 
     /// Detached: to end an attached client would leave the container running.
-    fn invocation(&self, vetted: &Vetted, name: &str, token: &str) -> Invocation {
+    fn invocation(&self, vetted: &Vetted, name: &str, request: &str) -> Invocation {
         let mut run = vetted
             .invocation(Effect::Destroy, "run")
             .flag("--detach", true)
             .flag("-T", true)
             .option("--name", name)
-            .option("--label", format!("{}={token}", labels::REQUEST))
+            .option("--label", format!("{}={request}", labels::REQUEST))
             .flag("--no-deps", self.no_deps)
             .timeout(PREPARATION)
             .operands([&self.service]);

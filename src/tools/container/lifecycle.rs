@@ -7,7 +7,9 @@ use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
-use crate::tools::protect::{judge_again, judge_changes, judge_end, judge_start};
+use crate::tools::protect::{
+    judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
+};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -72,6 +74,7 @@ async fn act(
     }
     if matches!(shown.verb(), "stop" | "kill") {
         judge_end(context, &before)?;
+        judge_files_at_end(context, &before).await?;
     }
     if dry_run {
         return Ok(Change::DryRun(DryRun::new([shown])));

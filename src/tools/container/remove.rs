@@ -14,6 +14,7 @@ use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -50,7 +51,7 @@ impl Tool for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove container",
-        description: "Remove a container; a running one needs force. volumes destroys data, after a plan. A project: compose-down.",
+        description: "Remove a container; a running one needs force. What destroys data shows a plan first: volumes, files of its own. A project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,
@@ -69,7 +70,8 @@ impl Tool for RemoveContainer {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        let doomed = doomed(&container, &volumes, &sizes(context, &volumes).await);
+        let mut doomed = losses::containers(context, [&container]).await;
+        doomed.extend(lost_volumes(&container, &volumes, &sizes(context, &volumes).await));
         let confirmations = &context.confirmations;
         let decision = confirmations.decide(
             Self::SPEC.name,
@@ -139,25 +141,17 @@ async fn sizes(context: &Context, volumes: &[Volume]) -> BTreeMap<String, u64> {
     context.docker.run(&VolumeSizes::IN_PASSING).await.unwrap_or_default()
 }
 
-fn doomed(container: &Container, volumes: &[Volume], sizes: &BTreeMap<String, u64>) -> Vec<Doomed> {
-    let project = container.label(labels::PROJECT).map(str::to_owned);
-    let itself = Doomed {
-        kind: "container",
-        name: container.name().to_owned(),
-        id: container.id.clone(),
-        project: project.clone(),
-        ..Doomed::default()
-    };
-    let volumes = volumes.iter().map(|volume| Doomed {
-        kind: "volume",
-        name: volume.name.clone(),
-        created: volume.created(),
-        project: project.clone(),
+fn lost_volumes(
+    container: &Container,
+    volumes: &[Volume],
+    sizes: &BTreeMap<String, u64>,
+) -> Vec<Doomed> {
+    let doomed = |volume: &Volume| Doomed {
+        project: container.label(labels::PROJECT).map(str::to_owned),
         used_by: vec![container.name().to_owned()],
-        loses_data: true,
-        ..Doomed::default().of_size(sizes.get(&volume.name).copied())
-    });
-    std::iter::once(itself).chain(volumes).collect()
+        ..losses::volume(volume, sizes.get(&volume.name).copied())
+    };
+    volumes.iter().map(doomed).collect()
 }
 
 /// Removes it and sees to it that it is gone: it may be gone although docker complains, because
@@ -249,10 +243,10 @@ mod tests {
         assert_eq!(container("exited").anonymous_volumes(), ["0a"]);
         let volume = Volume { name: "0a".into(), ..Volume::default() };
         let sizes = BTreeMap::from([(volume.name.clone(), 4096)]);
-        let doomed = doomed(&container("exited"), &[volume], &sizes);
-        assert_eq!(doomed[1].size_bytes, Some(4096));
-        let losses: Vec<_> = doomed.iter().map(|one| (one.kind, one.loses_data)).collect();
-        assert_eq!(losses, [("container", false), ("volume", true)]);
+        let doomed = lost_volumes(&container("exited"), &[volume], &sizes);
+        let losses: Vec<_> =
+            doomed.iter().map(|one| (one.kind, one.loses_data, one.size_bytes)).collect();
+        assert_eq!(losses, [("volume", true, Some(4096))]);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use super::inspect_one;
 use crate::command::containers::InspectContainers;
 use crate::command::images::{Image, InspectImages};
-use crate::command::text::{human_bytes, short_id};
+use crate::command::text::short_id;
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::losses;
 use crate::tools::protect::{judge_change, judge_protection};
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
@@ -89,15 +90,9 @@ impl Tool for RemoveImage {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        let doomed = Doomed {
-            kind: "image",
-            name: self.image.to_string(),
-            id: image.id.clone(),
-            size: Some(human_bytes(image.size)),
-            used_by: users.names(),
-            loses_data: !users.is_empty() || target.loses(&image),
-            ..Doomed::default()
-        };
+        let lost = target.lost(&self.image, &image);
+        let loses_data = !users.is_empty() || lost.loses_data;
+        let doomed = Doomed { used_by: users.names(), loses_data, ..lost };
         let decision = context.confirmations.decide(
             Self::SPEC.name,
             &[removal.invocation()],
@@ -143,10 +138,10 @@ impl Target {
         }
     }
 
-    /// The image goes, and no registry is known to have it: it was built here. Whether it has a
-    /// name says nothing: a newer build, or `tag-image`, may have taken the last one.
-    fn loses(&self, image: &Image) -> bool {
-        !matches!(self, Self::OneOfItsNames(_)) && image.is_only_here()
+    /// Whether the image has a name says nothing of what would be lost: a newer build, or
+    /// `tag-image`, may have taken the last one.
+    fn lost(&self, reference: &ImageRef, image: &Image) -> Doomed {
+        losses::image(image, reference.to_string(), matches!(self, Self::OneOfItsNames(_)))
     }
 
     /// Says before docker does, and with names, what is in the way.
@@ -171,12 +166,12 @@ impl Target {
         let runs = |state: &str| matches!(state, "running" | "paused" | "restarting");
         if *self == Self::Id && users.rows().iter().any(|row| runs(&row.state)) {
             return Err(in_the_way().hint(
-                "an image whose containers run cannot be removed by its ID, not even with force: stop and remove them first, or remove its tag with force",
+                "an image whose containers run cannot be removed by its ID, not even with force: stop and remove them first, if they are yours, or remove its tag with force",
             ));
         }
         if !force {
             return Err(in_the_way().hint(
-                "remove those containers first; force removes it all the same, and asks for a confirmation",
+                "if those containers are yours, remove them first; force removes it all the same, and asks for a confirmation",
             ));
         }
         Ok(())
@@ -285,7 +280,8 @@ mod tests {
         let loses = |reference: &str, tags: &[&str], digests: &[&str]| {
             let mut image = image(tags);
             image.repo_digests = digests.iter().map(ToString::to_string).collect();
-            Target::of(&reference.parse().unwrap(), &image).loses(&image)
+            let reference = reference.parse().unwrap();
+            Target::of(&reference, &image).lost(&reference, &image).loses_data
         };
         assert!(loses("app", &["app:latest"], &[]));
         assert!(loses("abab", &["app:latest"], &[]));

@@ -1,12 +1,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{inspect_one, size_in_passing, users_of};
+use super::{inspect_one, users_of};
 use crate::command::values::VolumeName;
 use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
-use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::confirm::Decision;
+use crate::tools::losses;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset};
@@ -49,7 +50,7 @@ impl Tool for RemoveVolume {
         judge_removal(&context.docker, "volume", name, &volume.labels)?;
         if !users.is_empty() {
             return Err(users.in_the_way("volume", name).hint(
-                "remove those containers first (remove-container); stopped ones hold their volumes too",
+                "if those containers are yours, remove them first (remove-container); stopped ones hold their volumes too",
             ));
         }
         let removal = Removal { name: name.to_owned() };
@@ -57,24 +58,11 @@ impl Tool for RemoveVolume {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown])));
         }
-        // Whoever confirms has seen it.
-        let size = match &self.confirm {
-            Some(_) => None,
-            None => size_in_passing(context, name).await,
-        };
-        let doomed = Doomed {
-            kind: "volume",
-            name: name.to_owned(),
-            created: volume.created(),
-            project: volume.project().map(str::to_owned),
-            loses_data: true,
-            ..Doomed::default()
-        }
-        .of_size(size);
+        let doomed = losses::unused_volumes(&context.docker, [&volume]).await;
         let decision = context.confirmations.decide(
             Self::SPEC.name,
             &[removal.invocation()],
-            vec![doomed],
+            doomed,
             self.confirm.as_deref(),
         )?;
         if let Decision::Ask(plan) = decision {

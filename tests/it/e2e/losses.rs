@@ -273,3 +273,91 @@ async fn a_project_does_not_lose_what_removes_itself() {
     assert_eq!(is_gone, !world.exists("volume", &volume), "{down}");
     world.try_docker(["volume", "rm", "--force", &volume]);
 }
+
+/// Writes so many bytes into the container itself, and goes on.
+const WRITER: [&str; 3] = [
+    "sh",
+    "-c",
+    "mkdir -p /data; head -c 5000000 /dev/zero > /data/db; touch /ready; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+];
+
+#[tokio::test]
+async fn files_that_a_container_has_written_itself_go_after_a_plan() {
+    let Some(world) = World::enter("written") else { return };
+    let mut session = world.session().await;
+    let db = world.make("db", &[], &WRITER);
+    world.wait_for_file(&db, "/ready").await;
+    let remove = json!({"container_name": db, "force": true});
+    let plan = session.done("remove-container", remove.clone()).await;
+    let lost = &plan["plan"]["removes"][0];
+    assert_eq!((&lost["loses_data"], &lost["kind"]), (&json!(true), &json!("container")), "{plan}");
+    let holds = lost["holds"].as_str().unwrap();
+    assert!(holds.starts_with("5 MB of files") && holds.contains("/data/db"), "{plan}");
+    assert_eq!(world.state(&db), "running");
+
+    let again = json!({"container_name": db, "wait_seconds": 0});
+    let id = world.look(&db, "{{.Id}}");
+    let asked = session.done("recreate-container", again.clone()).await;
+    assert_eq!(asked["plan"]["removes"][0]["loses_data"], true, "{asked}");
+    assert_eq!(world.look(&db, "{{.Id}}"), id);
+    let done =
+        session.done("recreate-container", with(&again, "confirm", asked["confirm"].clone())).await;
+    assert!(done["notes"].to_string().contains("/data/db"), "{done}");
+    assert_ne!(world.look(&db, "{{.Id}}"), id);
+    // It is another container now, and this session's own.
+    session
+        .fails("DKR-027", "remove-container", with(&remove, "confirm", plan["confirm"].clone()))
+        .await;
+    session.done("remove-container", remove).await;
+    assert!(!world.exists("container", &db));
+
+    // One that removes itself is not stopped.
+    let itself = world.make("itself", &["--rm"], &WRITER);
+    world.wait_for_file(&itself, "/ready").await;
+    let stop = json!({"container_name": itself});
+    for tool in ["stop-container", "kill-container"] {
+        let said = session.fails("DKR-010", tool, stop.clone()).await;
+        assert!(said.contains("/data/db"), "{said}");
+    }
+    assert_eq!(world.state(&itself), "running");
+
+    // What is not worth a question: what this session has made, and what is left behind everywhere.
+    let own = world.name("own");
+    let create =
+        json!({"name": own, "image": image(), "command": WRITER, "labels": {"e2e": world.prefix}});
+    session.done("create-container", create).await;
+    world.wait_for_file(&own, "/ready").await;
+    let gone =
+        session.done("remove-container", json!({"container_name": own, "force": true})).await;
+    assert_eq!(gone["removed"], json!([own]), "{gone}");
+    let script = "mkdir -p /run /var/log; echo 1 > /run/x.pid; head -c 90000 /dev/zero > /var/log/x; head -c 9000 /dev/zero > /tmp/x; touch /ready; sleep 300";
+    let noisy = world.make("noisy", &[], &["sh", "-c", script]);
+    world.wait_for_file(&noisy, "/ready").await;
+    let gone =
+        session.done("remove-container", json!({"container_name": noisy, "force": true})).await;
+    assert_eq!(gone["removed"], json!([noisy]), "{gone}");
+}
+
+#[tokio::test]
+async fn a_project_loses_files_of_its_containers_after_a_plan_and_no_volume_that_somebody_has() {
+    let Some(world) = World::enter("layers") else { return };
+    let (project, name, data) = (world.name("p"), world.name("a"), world.name("p_data"));
+    let of_project = format!("--label=com.docker.compose.project={project}");
+    world.docker(["volume", "create", &of_project, &format!("--label={}", world.label), &data]);
+    pose(&world, &project, &name, &[&format!("--volume={data}:/v")]);
+    let write = "mkdir -p /data; head -c 5000000 /dev/zero > /data/db";
+    world.docker(["exec", &name, "sh", "-c", write]);
+    let user = world.make("user", &[&format!("--volume={data}:/v")], &["sleep", "300"]);
+    let mut session = world.session().await;
+    let down = json!({"project_name": project, "remove_volumes": true, "timeout_seconds": 1});
+    let plan = session.done("compose-down", down.clone()).await;
+    let removes = plan["plan"]["removes"].as_array().unwrap();
+    assert!(removes.iter().any(|it| it["name"] == name && it["loses_data"] == true), "{plan}");
+    assert!(removes.iter().all(|it| it["kind"] != "volume"), "it stays: {plan}");
+    let gone = session.done("compose-down", with(&down, "confirm", plan["confirm"].clone())).await;
+    assert_eq!(gone["removed"]["containers"], json!([name]), "{gone}");
+    assert!(gone.to_string().contains(&user), "{gone}");
+    assert!(world.exists("volume", &data));
+    world.docker(["rm", "--force", &user]);
+    world.docker(["volume", "rm", &data]);
+}

@@ -61,12 +61,14 @@ async fn stopped_containers_go_exactly_as_planned() {
     let mut dry = arguments.clone();
     dry["dry_run"] = true.into();
     let dry = session.done("prune", dry).await;
-    assert!(dry["command"].as_str().unwrap().starts_with("docker container rm -- "), "{dry}");
+    assert_eq!(dry["command"], format!("docker container rm -- {done} {never}"), "{dry}");
+    assert_eq!(names(&dry["removes"]), [done.as_str(), never.as_str()], "{dry}");
     let (told, confirmed) = plan(&mut session, &arguments).await;
     assert_eq!(names(&told["plan"]["removes"]), [done.as_str(), never.as_str()], "{told}");
     let id = world.look(&done, "{{.Id}}");
-    assert!(told["plan"]["command"][0].as_str().unwrap().contains(&id), "{told}");
-    assert_eq!(told["plan"]["removes"][0]["size"], "2 MB", "{told}");
+    let lost = &told["plan"]["removes"];
+    assert_eq!((&lost[0]["id"], &lost[0]["size"]), (&json!(id), &json!("2 MB")), "{told}");
+    assert_eq!((&lost[0]["loses_data"], &lost[1]["loses_data"]), (&json!(true), &json!(false)));
     let notes = told["plan"]["notes"].to_string();
     assert!(notes.contains(&kept) && notes.contains(&job), "{told}");
     assert!(notes.contains(&format!("kept {running}, {server}: not stopped")), "{told}");
@@ -200,6 +202,13 @@ async fn images_and_networks_that_nothing_uses_go() {
     let all = session.done("prune", json!({"what": "images", "dry_run": true})).await;
     assert!(!all["command"].to_string().contains(two_id.trim_start_matches("sha256:")), "{all}");
     let arguments = json!({"what": "images", "label": mark});
+    let mut dry = arguments.clone();
+    dry["dry_run"] = true.into();
+    let dry = session.done("prune", dry).await;
+    let short = nameless.trim_start_matches("sha256:").get(..12).unwrap();
+    let command = dry["command"].as_str().unwrap();
+    assert!(command.contains(&format!("{two}:1 {two}:2")) && command.contains(short), "{dry}");
+    assert!(!command.contains("sha256:"), "{dry}");
     let (told, confirmed) = plan(&mut session, &arguments).await;
     let ids: Vec<&str> = told["plan"]["removes"]
         .as_array()
@@ -209,6 +218,11 @@ async fn images_and_networks_that_nothing_uses_go() {
         .collect();
     assert_eq!(ids.len(), 2, "{told}");
     assert!(ids.contains(&nameless.as_str()) && ids.contains(&two_id.as_str()), "{told}");
+    for lost in told["plan"]["removes"].as_array().unwrap() {
+        assert_eq!(lost["loses_data"], true, "it was built here: {told}");
+        let bytes = lost["size_bytes"].as_u64().unwrap();
+        assert!(bytes < 100_000, "only what no other image has: {told}");
+    }
     let pruned = session.done("prune", confirmed).await;
     assert_eq!(pruned["removed"].as_array().unwrap().len(), 2, "{pruned}");
     assert!(!world.exists("image", &nameless) && !world.exists("image", &two_id));

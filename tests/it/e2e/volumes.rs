@@ -79,6 +79,13 @@ async fn a_volume_goes_only_with_a_token_for_exactly_this_call() {
     session.fails("DKR-027", "remove-volume", remove(&data, &token)).await;
     assert!(world.exists("volume", &data));
 
+    // Somebody has put something into it since the plan.
+    let stale = ask(&mut session, &data).await;
+    let mount = format!("--volume={data}:/data");
+    world.docker(["run", "--rm", &mount, &image(), "touch", "/data/new"]);
+    session.fails("DKR-027", "remove-volume", remove(&data, &stale)).await;
+    assert!(world.exists("volume", &data));
+
     // The right one works once.
     let token = ask(&mut session, &data).await;
     let removed = session.done("remove-volume", remove(&data, &token)).await;

@@ -144,6 +144,17 @@ impl World {
         self.make(of, &[], &["sh", "-c", script])
     }
 
+    /// Until the container has this file.
+    pub(super) async fn wait_for_file(&self, container: &str, path: &str) {
+        for _ in 0..200 {
+            if self.try_docker(["exec", container, "test", "-e", path]).status.success() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{container} has no {path}");
+    }
+
     /// A port of this machine, and the container that holds it.
     pub(super) fn taken_port(&self) -> (u16, String) {
         let port = free_port();

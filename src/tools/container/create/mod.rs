@@ -25,7 +25,7 @@ pub(super) use settings::Settings;
 
 pub(super) use undo::RemoveOwn;
 
-use crate::command::containers::{Container, InspectContainers, ListContainers, exit_meaning};
+use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::logs::Logs;
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
@@ -34,7 +34,7 @@ use crate::error::{Code, Error};
 use crate::tools::protect::judge_names;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::with::With;
-use crate::tools::{Context, Spec, Tool, Toolset, arguments, confirm, outcome, schema};
+use crate::tools::{Context, Spec, Tool, Toolset, arguments, outcome, ports, provenance, schema};
 use crate::workspace::Workspace;
 use parameters::PullPolicy;
 use resolved::Resolved;
@@ -192,7 +192,7 @@ impl Order<'_> {
         let resolved = Resolved::resolve(self.settings, &context.workspace)?;
         outcome::learn(&context.docker, &resolved.environment);
         let world = preflight::look(context, self, &resolved).await?;
-        let request = confirm::token()?;
+        let request = provenance::request()?;
         let (platform, local) = (self.settings.platform.as_ref(), world.image.as_ref());
         let pull = image::pull_needed(self.image, platform, self.settings.pull, local)?;
         // What is missing has no name that could be taken.
@@ -343,23 +343,7 @@ async fn explain(context: &Context, error: Error) -> Error {
                 None => error,
             }
         }
-        (Code::PortInUse, _, Some(port)) => {
-            let published = format!(":{port}->");
-            let Ok(rows) = context.docker.run(&ListContainers::default()).await else {
-                return error;
-            };
-            let holder = rows.iter().find(|row| row.ports.iter().any(|p| p.contains(&published)));
-            let hint = match holder {
-                Some(row) => format!(
-                    "choose another host port, or stop container {}, which holds {port}",
-                    row.name
-                ),
-                None => format!(
-                    "choose another host port: a program outside docker's containers holds {port}"
-                ),
-            };
-            error.hint(hint)
-        }
+        (Code::PortInUse, _, Some(_)) => ports::with_holder(&context.docker, error, None).await,
         _ => error,
     }
 }

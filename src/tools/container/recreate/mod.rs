@@ -18,14 +18,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{Order, Settings};
-use crate::command::containers::Container;
+use crate::command::containers::{Container, Written};
 use crate::command::documents::Documents;
 use crate::command::labels;
 use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, RestartPolicy};
 use crate::command::{Act, Effect, Invocation, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::tools::confirm::token;
+use crate::tools::confirm::{Decision, token};
+use crate::tools::losses;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
@@ -46,6 +47,8 @@ pub(super) struct Own {
     restart: Option<RestartPolicy>,
     /// Default 3.
     wait_seconds: Option<Bounded<0, 60>>,
+    /// The token of the plan, after the person's yes; files of the old container are then given up.
+    confirm: Option<String>,
     /// Preview.
     #[serde(default)]
     dry_run: bool,
@@ -70,7 +73,7 @@ impl Tool for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
         title: "Replace container",
-        description: "Replace a container by one with other settings; volumes stay, other files are destroyed. Limits: update-container.",
+        description: "Replace a container by one with other settings; volumes stay, other files are destroyed, after a plan. Limits: update-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -84,6 +87,7 @@ impl Tool for RecreateContainer {
             "ports",
             "pull",
             "wait_seconds",
+            "confirm",
             "dry_run",
         ],
         others: "As in create-container, merged into what is there.",
@@ -132,7 +136,21 @@ impl Tool for RecreateContainer {
             return Ok(Change::DryRun(shown));
         }
 
-        let lost_files = changed_files(docker, &old).await;
+        let doomed = losses::containers(context, [&old.container]).await;
+        let written = docker.run(&Written(old.container.id.clone())).await.unwrap_or_default();
+        let lost_files = old.container.own_files(&written, false);
+        let mut notes: Vec<String> = lost_files
+            .map(|files| format!("gone with the old container, outside of volumes: {files}"))
+            .into_iter()
+            .collect();
+        // The new one's name until then is another one each time.
+        let commands: Vec<Invocation> =
+            prepared.shown(None).into_iter().chain([swap::remove(old.name())]).collect();
+        let confirm = self.own.confirm.as_deref();
+        let decision = context.confirmations.decide(Self::SPEC.name, &commands, doomed, confirm)?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(Change::Plan(plan));
+        }
         let created = prepared.make(context).await?;
         let made = async {
             prepared.bring_up(context, &created, name.as_str()).await?;
@@ -149,7 +167,6 @@ impl Tool for RecreateContainer {
             Ok(container) => container,
             Err(error) => return Err(swap.back(context, &created.id, &prepared, error).await),
         };
-        let mut notes: Vec<String> = lost_files.into_iter().collect();
         notes.extend(swap.remove_old(context).await);
         let mut warnings = prepared.warnings;
         warnings.extend(created.warnings);
@@ -253,27 +270,4 @@ fn demand_nothing_lost(old: &Old, new: &Document, named: &[String]) -> Result<()
     Err(Error::new(Code::WrongState, message)
         .with("container", old.name())
         .hint("nothing was changed; name these settings in the call, or use create-container"))
-}
-
-/// What was written into the container itself, beside its volumes, goes with it.
-async fn changed_files(docker: &Docker, old: &Old) -> Option<String> {
-    let diff = super::inspect::Diff { container: old.container.id.clone() };
-    let lines = docker.run(&diff).await.ok()?;
-    // Folders on the way to what docker itself puts there.
-    let mounts = old.container.mounts.iter().map(|mount| mount.destination.as_str());
-    let tmpfs = old.document.at("/HostConfig/Tmpfs").and_then(Value::as_object);
-    let tmpfs = tmpfs.into_iter().flatten().map(|(folder, _)| folder.as_str());
-    let placed: Vec<&str> = mounts.chain(tmpfs).chain(["/sbin/docker-init"]).collect();
-    let is_dockers = |path: &str| placed.iter().any(|placed| placed.starts_with(path));
-    let added: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line.strip_prefix("A ").or_else(|| line.strip_prefix("C ")))
-        .filter(|path| !is_dockers(path))
-        .collect();
-    let last = added.last()?;
-    let at_least = if lines.iter().any(|line| line.starts_with('…')) { "at least " } else { "" };
-    Some(format!(
-        "{at_least}{} files or folders that were written in the old container itself are gone with it, for example {last}",
-        added.len()
-    ))
 }

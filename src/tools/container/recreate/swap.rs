@@ -147,6 +147,6 @@ fn start(container: &str) -> Invocation {
     Invocation::docker(Effect::Change, ["container", "start"]).operands([container])
 }
 
-fn remove(container: &str) -> Invocation {
+pub(super) fn remove(container: &str) -> Invocation {
     Invocation::docker(Effect::Destroy, ["container", "rm"]).operands([container])
 }

@@ -18,6 +18,14 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// The operands as a person knows them: an ID says nothing.
+    pub(super) fn shown(&self) -> Vec<String> {
+        if self.operands == [self.doomed.id.as_str()] {
+            return vec![self.doomed.name.clone()];
+        }
+        self.operands.clone()
+    }
+
     /// By what it is found again: its ID; a volume has only its name.
     pub(super) fn key(&self) -> &str {
         if self.doomed.kind == "volume" { &self.doomed.name } else { &self.doomed.id }
@@ -40,6 +48,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// What stays, and why.
     pub(super) notes: Vec<String>,
+    /// All images, each layer counted once, before any of them goes.
+    pub(super) images_total: Option<u64>,
 }
 
 impl Prune {

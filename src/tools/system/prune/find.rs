@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use super::candidates::{Candidate, Found};
 use super::{Prune, What};
-use crate::command::containers::{Container, InspectContainers, ListContainers, Row};
+use crate::command::containers::{InspectContainers, ListContainers, Row};
 use crate::command::disk::DiskUsage;
 use crate::command::images::{InspectImages, ListImages, merged};
+use crate::command::labels;
 use crate::command::networks::{InspectNetworks, ListNetworks};
-use crate::command::volumes::{InspectVolumes, ListVolumes, VolumeSizes};
-use crate::command::{Command, Effect, Invocation, Output, json, labels};
+use crate::command::text::short_id;
+use crate::command::volumes::{InspectVolumes, ListVolumes};
 use crate::docker::Docker;
 use crate::error::Error;
+use crate::sort;
 use crate::tools::Context;
 use crate::tools::batches::in_batches;
 use crate::tools::confirm::Doomed;
+use crate::tools::losses;
 use crate::tools::protect::stays;
+use crate::tools::system::usage::usage;
 
 /// The daemon walks through every file to measure.
 const MEASURING: Duration = Duration::from_secs(60);
@@ -26,7 +30,7 @@ const MEASURING: Duration = Duration::from_secs(60);
 pub(super) async fn find(context: &Context, wish: &Prune) -> Result<Found, Error> {
     let docker = &context.docker;
     match wish.what {
-        What::Containers => containers(docker, wish).await,
+        What::Containers => containers(context, wish).await,
         What::Images => images(docker, wish).await,
         What::Networks => networks(docker, wish).await,
         What::Volumes => volumes(docker, wish).await,
@@ -42,15 +46,17 @@ async fn all_containers(docker: &Docker) -> Result<Vec<Row>, Error> {
     docker.run(&ListContainers::everything()).await
 }
 
-async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
+async fn containers(context: &Context, wish: &Prune) -> Result<Found, Error> {
+    let docker = &context.docker;
     let rows = all_containers(docker).await?;
     let is_idle = |row: &&Row| matches!(row.state.as_str(), "created" | "exited" | "dead");
     let alive: BTreeSet<&String> =
         rows.iter().filter(|row| !is_idle(row)).filter_map(|row| row.project.as_ref()).collect();
     let ids: Vec<String> = rows.iter().filter(is_idle).map(|row| row.id.clone()).collect();
-    let idle = in_batches(docker, &ids, Measured).await?;
+    let idle = in_batches(docker, &ids, InspectContainers::listed).await?;
 
     let (mut found, mut protected, mut of_running) = (Found::default(), vec![], vec![]);
+    let mut going = vec![];
     if wish.is_chosen() {
         let busy: Vec<String> =
             rows.iter().filter(|row| !is_idle(row)).map(|row| row.id.clone()).collect();
@@ -72,46 +78,16 @@ async fn containers(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         } else if wish.project.is_none() && project.as_ref().is_some_and(|it| alive.contains(it)) {
             of_running.push(name);
         } else {
-            found.candidates.push(Candidate {
-                operands: vec![container.id.clone()],
-                doomed: Doomed {
-                    kind: "container",
-                    name,
-                    id: container.id,
-                    project,
-                    loses_data: true,
-                    ..Doomed::default()
-                }
-                .of_size(container.size_rw.filter(|bytes| *bytes > 0)),
-            });
+            going.push(container);
         }
     }
+    let doomed = losses::containers(context, &going).await.into_iter();
+    found.candidates =
+        doomed.map(|doomed| Candidate { operands: vec![doomed.id.clone()], doomed }).collect();
     found.keep_protected(&protected);
     let why = "their compose project is running; name it in `project` to remove them";
     found.keep(&of_running, "stopped containers", why);
     Ok(found)
-}
-
-/// `docker container inspect --size`.
-struct Measured(Vec<String>);
-
-impl Command for Measured {
-    type Reply = Vec<Container>;
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "inspect"])
-            .flag("--size", true)
-            .operands(&self.0)
-            .timeout(MEASURING)
-    }
-
-    fn accepts(&self, output: &Output) -> bool {
-        InspectContainers::listed([]).accepts(output)
-    }
-
-    fn parse(&self, output: &Output) -> Result<Vec<Container>, Error> {
-        json::document(&output.stdout)
-    }
 }
 
 async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
@@ -127,9 +103,14 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         in_batches(docker, &users, InspectContainers::listed),
         in_batches(docker, &ids, InspectImages::listed),
     )?;
+    // A preview names what would go; to measure it takes a while.
+    let usage = if wish.dry_run { None } else { usage(docker).await.ok() };
+    let (measured, images_total) = usage.unwrap_or_default();
+    let own: BTreeMap<String, u64> =
+        sort::map(measured.images.into_iter().map(|image| (image.id, image.own_bytes)));
     let used: BTreeSet<String> = users.into_iter().map(|container| container.image).collect();
 
-    let mut found = Found::default();
+    let mut found = Found { images_total, ..Found::default() };
     let (mut protected, mut named, mut in_use) = (vec![], vec![], vec![]);
     for image in images {
         let labels = &image.config.labels;
@@ -141,7 +122,7 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         let is_nameless = tags.is_empty() && image.digests().is_empty();
         let name = match tags.first().or(image.digests().first()) {
             Some(name) => name.clone(),
-            None => image.id.clone(),
+            None => short_id(&image.id).to_owned(),
         };
         let is_kept = |name: &String| stays(docker, "image", name, labels);
         if used.contains(&image.id) {
@@ -154,16 +135,13 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             found.candidates.push(Candidate {
                 // An ID with several tags would need force, which also removes what is used.
                 operands: if tags.len() > 1 { tags } else { vec![image.id.clone()] },
-                doomed: Doomed {
-                    kind: "image",
-                    name,
-                    project: project_of(labels),
-                    id: image.id,
-                    ..Doomed::default()
-                }
-                .of_size(Some(image.size)),
+                doomed: losses::image(&image, name, false).of_size(own.get(&image.id).copied()),
             });
         }
+    }
+    if found.candidates.len() > 1 && images_total.is_some() {
+        let note = "the sizes are those of the layers that no other image has; what only these share with each other comes on top";
+        found.notes.push(note.to_owned());
     }
     found.keep_used(&in_use);
     found.keep_protected(&protected);
@@ -222,14 +200,9 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             filters => docker.run(&ListVolumes { filters }).await,
         }
     };
-    let (rows, unused, chosen, sizes) = tokio::join!(
-        all_containers(docker),
-        docker.run(&unused),
-        chosen,
-        docker.run(&VolumeSizes::IN_PASSING)
-    );
-    let (rows, mut names, mut sizes) = (rows?, unused?, sizes.unwrap_or_default());
-    let mut in_use: BTreeSet<String> = chosen?.into_iter().collect();
+    let (rows, mut names, chosen) =
+        tokio::try_join!(all_containers(docker), docker.run(&unused), chosen)?;
+    let mut in_use: BTreeSet<String> = chosen.into_iter().collect();
     in_use.retain(|name| names.binary_search(name).is_err());
     names.retain(|name| !in_use.contains(name));
     let volumes = in_batches(docker, &names, InspectVolumes::listed).await?;
@@ -238,6 +211,7 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
 
     let mut found = Found::default();
     let (mut protected, mut of_existing, mut named) = (vec![], vec![], vec![]);
+    let mut going = vec![];
     for volume in volumes {
         if !wish.wants(&volume.labels) {
             continue;
@@ -251,21 +225,12 @@ async fn volumes(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         } else if !volume.is_anonymous() && !wish.is_chosen() {
             named.push(volume.name);
         } else {
-            let size = sizes.remove(&volume.name);
-            found.candidates.push(Candidate {
-                operands: vec![volume.name.clone()],
-                doomed: Doomed {
-                    kind: "volume",
-                    project: project_of(&volume.labels),
-                    created: volume.created(),
-                    name: volume.name,
-                    loses_data: true,
-                    ..Doomed::default()
-                }
-                .of_size(size),
-            });
+            going.push(volume);
         }
     }
+    let doomed = losses::unused_volumes(docker, &going).await.into_iter();
+    found.candidates =
+        doomed.map(|doomed| Candidate { operands: vec![doomed.name.clone()], doomed }).collect();
     let in_use: Vec<String> = in_use.into_iter().collect();
     found.keep_used(&in_use);
     found.keep_protected(&protected);

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::command::containers::InspectContainers;
+use crate::command::disk::ImagesTotal;
 use crate::command::images::InspectImages;
 use crate::command::networks::InspectNetworks;
 use crate::command::text::human_bytes;
@@ -23,6 +24,7 @@ use crate::tools::batches::in_batches;
 use crate::tools::confirm::Decision;
 use crate::tools::filters::Texts;
 use crate::tools::reply::{Change, DryRun};
+use crate::tools::system::usage;
 use crate::tools::{Context, Spec, Tool, Toolset};
 pub(super) use candidates::is_past;
 use candidates::{Candidate, Found};
@@ -61,7 +63,7 @@ enum What {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Reply {
     removed: Vec<String>,
-    /// What was measured of it; layers that other images need stay.
+    /// What was measured of it; layers that other images need stay, and are not counted.
     reclaimed: Option<String>,
     /// What docker did not remove, and why.
     failed: Vec<Failed>,
@@ -89,7 +91,7 @@ impl Tool for Prune {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         self.refuse_what_makes_no_sense()?;
-        let Found { mut candidates, mut notes } = find::find(context, &self).await?;
+        let Found { mut candidates, mut notes, images_total } = find::find(context, &self).await?;
         sort::by(&mut candidates, |a, b| a.doomed.name.cmp(&b.doomed.name));
         let more = candidates.len().saturating_sub(MOST);
         if more > 0 {
@@ -101,23 +103,22 @@ impl Tool for Prune {
             notes.insert(0, "there is nothing to remove".to_owned());
             return Ok(Change::Done(Reply { notes, ..Reply::default() }));
         }
-        let command = self.removal(&candidates);
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([command])));
-        }
+        let shown = self.removal(candidates.iter().flat_map(Candidate::shown));
         let doomed = candidates.iter().map(|candidate| candidate.doomed.clone()).collect();
+        if self.dry_run {
+            return Ok(Change::DryRun(DryRun::new([shown]).removing(doomed).with_notes(notes)));
+        }
         let decision = context.confirmations.decide_after_a_plan(
             Self::SPEC.name,
-            std::slice::from_ref(&command),
+            std::slice::from_ref(&shown),
             doomed,
             self.confirm.as_deref(),
         )?;
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan.with_notes(notes)));
         }
-        let mut reply = self.remove(context, command, &candidates).await?;
-        reply.notes = notes;
-        Ok(Change::Done(reply))
+        let reply = self.remove(context, &candidates, images_total).await?;
+        Ok(Change::Done(Reply { notes, command: shown.to_string(), ..reply }))
     }
 }
 
@@ -142,8 +143,7 @@ impl Prune {
     }
 
     /// Without force: what is used by then stays.
-    fn removal(&self, candidates: &[Candidate]) -> Invocation {
-        let operands = candidates.iter().flat_map(|candidate| &candidate.operands);
+    fn removal(&self, operands: impl IntoIterator<Item = String>) -> Invocation {
         let remove = |kind| Invocation::docker(Effect::Destroy, [kind, "rm"]).operands(operands);
         match self.what {
             What::Containers => remove("container"),
@@ -159,10 +159,11 @@ impl Prune {
     async fn remove(
         &self,
         context: &Context,
-        command: Invocation,
         candidates: &[Candidate],
+        images_total: Option<u64>,
     ) -> Result<Reply, Error> {
-        let shown = command.to_string();
+        // By their IDs: a name may be another one's by now.
+        let command = self.removal(candidates.iter().flat_map(|it| it.operands.clone()));
         let name = |candidate: &Candidate| candidate.doomed.name.clone();
         context.docker.progress().say("removing");
         let result = context.docker.run(&Removal(command)).await;
@@ -170,7 +171,6 @@ impl Prune {
             return Ok(Reply {
                 removed: candidates.iter().map(name).collect(),
                 reclaimed: reclaimed(&result?),
-                command: shown,
                 ..Reply::default()
             });
         }
@@ -186,7 +186,13 @@ impl Prune {
         if let (Some(error), true) = (&problem, gone.is_empty()) {
             return Err(error.clone());
         }
-        let bytes: u64 = gone.iter().map(|candidate| candidate.doomed.bytes()).sum();
+        let mut bytes: u64 = gone.iter().map(|candidate| candidate.doomed.bytes()).sum();
+        if let Some(before) = images_total {
+            // Docker prints four digits of it, so the layers that were theirs alone are the least.
+            let after = context.docker.run(&ImagesTotal { timeout: usage::LIMIT }).await;
+            bytes =
+                after.ok().flatten().map_or(bytes, |after| before.saturating_sub(after).max(bytes));
+        }
         let failed = left.into_iter().map(|candidate| Failed {
             name: name(candidate),
             why: candidate.complaint(problem.as_ref()),
@@ -195,7 +201,6 @@ impl Prune {
             reclaimed: (bytes > 0).then(|| human_bytes(bytes)),
             failed: failed.collect(),
             removed: gone.into_iter().map(name).collect(),
-            command: shown,
             ..Reply::default()
         })
     }
@@ -284,16 +289,21 @@ mod tests {
         let tool: Prune = serde_json::from_value(arguments).unwrap();
         let doomed = Doomed { name: "web".into(), id: "0a1b".into(), ..Doomed::default() };
         let candidate = Candidate { operands: vec!["0a1b".into()], doomed };
-        tool.removal(&[candidate]).to_string()
+        let two = Candidate {
+            operands: vec!["a:1".into(), "a:2".into()],
+            doomed: candidate.doomed.clone(),
+        };
+        assert_eq!(two.shown(), ["a:1", "a:2"]);
+        tool.removal(candidate.shown()).to_string()
     }
 
     #[test]
     fn argv_of_prune() {
         let shown = |what: &str| argv(json!({"what": what}));
-        assert_snapshot!(shown("containers"), @"docker container rm -- 0a1b");
-        assert_snapshot!(shown("images"), @"docker image rm -- 0a1b");
-        assert_snapshot!(shown("networks"), @"docker network rm -- 0a1b");
-        assert_snapshot!(shown("volumes"), @"docker volume rm -- 0a1b");
+        assert_snapshot!(shown("containers"), @"docker container rm -- web");
+        assert_snapshot!(shown("images"), @"docker image rm -- web");
+        assert_snapshot!(shown("networks"), @"docker network rm -- web");
+        assert_snapshot!(shown("volumes"), @"docker volume rm -- web");
         assert_snapshot!(shown("build_cache"), @"docker builder prune --force");
         assert_snapshot!(
             argv(json!({"what": "build_cache", "unused_for": "168h"})),

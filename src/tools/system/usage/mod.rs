@@ -18,10 +18,10 @@ use crate::error::Error;
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::{Context, Spec, Tool, Toolset};
 use projects::{ByProject, by_project};
-use types::{ByType, by_type, old_images};
+use types::{ByType, Unused, by_type};
 
 /// The daemon walks through every file of every layer and volume.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiskUsage {
@@ -68,21 +68,20 @@ impl Tool for DiskUsage {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
         let list = ListImages::default();
-        let (usage, named) = tokio::join!(usage(docker), docker.run(&list));
-        let ((usage, images_total), named) = (usage?, named?);
+        let (usage, images_total) = usage(docker).await?;
         Ok(match self.by {
             By::Type => {
-                let old = old_images(docker, &usage).await?;
-                Reply::Types(by_type(&usage, images_total, &named, &old))
+                let unused = Unused::of(docker, &usage).await?;
+                Reply::Types(by_type(&usage, images_total, &unused))
             }
-            By::Project => Reply::Projects(by_project(&usage, &named)),
+            By::Project => Reply::Projects(by_project(&usage, &docker.run(&list).await?)),
         })
     }
 }
 
 /// Both at once: from 23 on the daemon measures once for both. 20.10 refuses the second one while
 /// it is busy with the first.
-async fn usage(docker: &Docker) -> Result<(Usage, Option<u64>), Error> {
+pub(super) async fn usage(docker: &Docker) -> Result<(Usage, Option<u64>), Error> {
     let (all, total) = (Query { timeout: LIMIT }, ImagesTotal { timeout: LIMIT });
     docker.progress().say("docker measures layers and volumes");
     let (first, second) = tokio::join!(docker.run(&all), docker.run(&total));

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::projects::{Sum, by_project};
-use super::types::{OLD_IMAGES, by_type};
+use super::types::{OLD_IMAGES, Unused, by_type};
 use crate::command::disk::{Item, Usage};
 use crate::command::images::Row;
 
@@ -49,9 +49,10 @@ fn usage() -> (Usage, Vec<Row>) {
 
 #[test]
 fn it_is_told_what_could_go_and_at_which_risk() {
-    let (usage, named) = usage();
+    let (usage, _) = usage();
     let old = BTreeSet::from(["sha256:old:1".to_owned()]);
-    let types = by_type(&usage, Some(20_000_000), &named, &old);
+    let known = Unused { elsewhere: old.clone(), old };
+    let types = by_type(&usage, Some(20_000_000), &known);
     let told: Vec<String> = types
         .types
         .iter()
@@ -63,9 +64,9 @@ fn it_is_told_what_could_go_and_at_which_risk() {
         [
             "nameless volumes without a container: 1 6 MB risky",
             "named volumes without a container: 1 8 MB risky",
-            "nameless images: 1 2 MB safe",
+            "nameless images that no registry is known to have: 1 2 MB risky",
             "unused images from a registry: 1 3 MB safe",
-            "unused images that were built here: 1 1 MB risky",
+            "unused images that no registry is known to have: 1 1 MB risky",
             "stopped containers: 1 2 kB risky",
             "build cache: 1 500 B safe",
         ]

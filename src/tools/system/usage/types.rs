@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::command::disk::{Item, Usage};
-use crate::command::images::{InspectImages, Row};
+use crate::command::images::{Image, InspectImages};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::volumes::is_random;
 use crate::docker::Docker;
@@ -19,6 +19,7 @@ use crate::tools::system::prune::is_past;
 const LARGEST: usize = 5;
 /// The call by which unused images with names go, and the time that it names.
 pub(super) const OLD_IMAGES: &str = r#"prune {"what":"images","unused_for":"168h"}"#;
+const NAMELESS_IMAGES: &str = r#"prune {"what":"images"}"#;
 const OLD: Duration = Duration::from_secs(168 * 3600);
 
 #[derive(Debug, Serialize)]
@@ -54,24 +55,36 @@ pub(super) struct Reclaimable {
     pub(super) next: Option<&'static str>,
 }
 
-/// The unused images with names that [`OLD_IMAGES`] would find.
-pub(super) async fn old_images(docker: &Docker, usage: &Usage) -> Result<BTreeSet<String>, Error> {
-    let unused = usage.images.iter().filter(|image| image.users == 0 && !image.name.is_empty());
-    let ids: BTreeSet<String> = unused.map(|image| image.id.clone()).collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let mut images = in_batches(docker, &ids, InspectImages::listed).await?;
-    images.retain(|image| is_past(OLD, &[&image.created, &image.metadata.last_tag_time]));
-    Ok(images.into_iter().map(|image| image.id).collect())
+/// What is known of the unused images, by their IDs.
+#[derive(Debug, Default)]
+pub(super) struct Unused {
+    /// Those that [`OLD_IMAGES`] would find when they have names.
+    pub(super) old: BTreeSet<String>,
+    /// Those that can be had again.
+    pub(super) elsewhere: BTreeSet<String>,
 }
 
-pub(super) fn by_type(
-    usage: &Usage,
-    images_total: Option<u64>,
-    named: &[Row],
-    old: &BTreeSet<String>,
-) -> ByType {
+impl Unused {
+    /// # Errors
+    /// As [`Docker::run`].
+    pub(super) async fn of(docker: &Docker, usage: &Usage) -> Result<Self, Error> {
+        let ids: BTreeSet<String> =
+            unused(&usage.images).into_iter().map(|image| image.id.clone()).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let images = in_batches(docker, &ids, InspectImages::listed).await?;
+        let all = |which: fn(&Image) -> bool| {
+            images.iter().filter(|image| which(image)).map(|image| image.id.clone()).collect()
+        };
+        Ok(Self {
+            old: all(|image| is_past(OLD, &[&image.created, &image.metadata.last_tag_time])),
+            elsewhere: all(|image| !image.is_only_here()),
+        })
+    }
+}
+
+pub(super) fn by_type(usage: &Usage, images_total: Option<u64>, unused: &Unused) -> ByType {
     let mut types = vec![
-        images(&usage.images, images_total, named, old),
+        images(&usage.images, images_total, unused),
         containers(&usage.containers),
         volumes(&usage.volumes),
         build_cache(&usage.build_cache),
@@ -81,21 +94,29 @@ pub(super) fn by_type(
     ByType { total: human_bytes(total_bytes), total_bytes, types }
 }
 
-fn images(images: &[Item], total: Option<u64>, named: &[Row], old: &BTreeSet<String>) -> Kind {
-    let from_registry: BTreeSet<&str> =
-        named.iter().filter(|row| !row.digests.is_empty()).map(|row| row.id.as_str()).collect();
+fn images(images: &[Item], total: Option<u64>, known: &Unused) -> Kind {
+    let is_elsewhere = |image: &&Item| known.elsewhere.contains(&image.id);
     let (nameless, named): (Vec<&Item>, Vec<&Item>) =
         unused(images).into_iter().partition(|image| image.name.is_empty());
-    let (pulled, built): (Vec<&Item>, Vec<&Item>) =
-        named.into_iter().partition(|image| from_registry.contains(image.id.as_str()));
-    let any_old = |images: &[&Item]| images.iter().any(|image| old.contains(&image.id));
+    let (old_pulls, old_builds): (Vec<&Item>, Vec<&Item>) =
+        nameless.into_iter().partition(is_elsewhere);
+    let (pulled, built): (Vec<&Item>, Vec<&Item>) = named.into_iter().partition(is_elsewhere);
+    let any_old = |images: &[&Item]| images.iter().any(|image| known.old.contains(&image.id));
     Kind::of("images", images, total)
         .could_lose(
-            &nameless,
+            &old_pulls,
             &Reclaimable::safe(
-                "nameless images",
-                "left behind by builds and pulls; nothing uses them",
-                r#"prune {"what":"images"}"#,
+                "nameless images from a registry",
+                "left behind by pulls; nothing uses them, and they can be pulled again",
+                NAMELESS_IMAGES,
+            ),
+        )
+        .could_lose(
+            &old_builds,
+            &Reclaimable::risky(
+                "nameless images that no registry is known to have",
+                "mostly left behind by builds; nothing uses them, and nobody can bring them back",
+                NAMELESS_IMAGES,
             ),
         )
         .could_lose(
@@ -110,8 +131,8 @@ fn images(images: &[Item], total: Option<u64>, named: &[Row], old: &BTreeSet<Str
         .could_lose(
             &built,
             &Reclaimable::risky(
-                "unused images that were built here",
-                "no registry has them; they would have to be built again",
+                "unused images that no registry is known to have",
+                "no container uses them; they would have to be built again",
                 OLD_IMAGES,
             )
             .if_old(any_old(&built)),
