@@ -253,7 +253,7 @@ mod tests {
             name: full_name("shop-web"),
             image: crate::command::images::Image::default(),
             is_own: true,
-            loses_data: true,
+            is_kept: false,
         };
         let rows = [row("web", "running"), row("stranger", "exited")];
         let mut takedown = Takedown::of(&before, &rows, false, false);
