@@ -25,7 +25,7 @@ use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, Res
 use crate::command::{Act, Effect, Invocation, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::tools::confirm::{Decision, token};
+use crate::tools::confirm::Decision;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
@@ -99,7 +99,7 @@ impl Tool for RecreateContainer {
         let old = Old::look(context, &self.own.container_name).await?;
         let carried = carry::carry(&old.document, &self.named, &self.shared)?;
         let image = old.image(self.own.image.as_ref())?;
-        let name = temporary(old.name())?;
+        let name = temporary(&old.container)?;
         let order = Order {
             image: &image,
             name: Some(&name),
@@ -143,7 +143,6 @@ impl Tool for RecreateContainer {
             .map(|files| format!("gone with the old container, outside of volumes: {files}"))
             .into_iter()
             .collect();
-        // The new one's name until then is another one each time.
         let commands: Vec<Invocation> =
             prepared.shown(None).into_iter().chain([swap::remove(old.name())]).collect();
         let confirm = self.own.confirm.as_deref();
@@ -254,10 +253,10 @@ impl Document {
     }
 }
 
-/// The new one's name until it gets the old one's.
-fn temporary(name: &str) -> Result<ContainerName, Error> {
-    let start: String = name.chars().take(100).collect();
-    let name = format!("{start}-new-{}", token()?);
+/// The new one's name until it gets the old one's. The same each time, as a plan is bound to it.
+fn temporary(old: &Container) -> Result<ContainerName, Error> {
+    let start: String = old.name().chars().take(100).collect();
+    let name = format!("{start}-new-{}", old.short_id());
     name.parse().map_err(|problem: String| Error::new(Code::Internal, problem))
 }
 
