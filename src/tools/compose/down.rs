@@ -329,7 +329,9 @@ mod tests {
     fn argv(arguments: serde_json::Value) -> String {
         let tool: ComposeDown = serde_json::from_value(arguments).unwrap();
         let volume = super::Volume::default();
-        tool.command(&Takedown { volumes: vec![&volume], ..Takedown::default() }).to_string()
+        let mut takedown = Takedown::default();
+        takedown.volumes.push(&volume);
+        tool.command(&takedown).to_string()
     }
 
     #[test]
