@@ -11,7 +11,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 
-use crate::tools::reply::Asked;
+use crate::confirm::Asked;
 
 /// The name of the question, and of the box to tick in it.
 const QUESTION: &str = "confirm";

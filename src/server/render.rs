@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::bound::bound;
 use crate::command::text;
+use crate::confirm::Asked;
 use crate::error::{Error, Report};
 use crate::redact::Redactor;
 use crate::tools::confirm::token;
-use crate::tools::reply::{Answer, Asked, Text};
+use crate::tools::reply::{Answer, Text};
 
 /// Clients cut answers at about 25,000 tokens; this stays below, whatever the language.
 pub const ANSWER_MAX: usize = 40_000;

@@ -9,10 +9,10 @@ use crate::command::Effect;
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::error::{Code, Error};
+use crate::parameters::With;
 use crate::sort;
 use crate::tools::execution::{Execution, Reply};
 use crate::tools::reply::Change;
-use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 pub(super) type ComposeExec = With<Target, Execution>;

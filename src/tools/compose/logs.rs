@@ -14,10 +14,10 @@ use crate::command::containers::Container;
 use crate::command::values::{ProjectName, ServiceName};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::parameters::With;
 use crate::sort;
 use crate::tools::lines::{Account, Reader, Reading, Wish};
 use crate::tools::reply::Text;
-use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 /// Each follower keeps a docker client for its whole time, and there are only a few at once.

@@ -5,9 +5,9 @@ use super::lifecycle::inspect;
 use crate::command::Effect;
 use crate::command::values::ContainerRef;
 use crate::error::Error;
+use crate::parameters::With;
 use crate::tools::execution::{Execution, Reply};
 use crate::tools::reply::Change;
-use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 pub(super) type ExecContainer = With<Target, Execution>;

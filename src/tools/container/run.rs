@@ -10,10 +10,10 @@ use crate::command::values::{Bounded, ContainerName, ImageRef};
 use crate::command::{Act, Attempt, Effect, Invocation, Output, Program, diagnose, time};
 use crate::docker::{Docker, Line};
 use crate::error::{Code, Error};
+use crate::parameters::With;
 use crate::tools::lines::Listener;
 use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::reply::{Change, DryRun};
-use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
 
 pub(super) type RunContainer = With<Own, Settings>;

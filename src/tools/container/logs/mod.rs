@@ -8,9 +8,9 @@ use crate::command::containers::Container;
 use crate::command::values::ContainerRef;
 use crate::command::{Command as _, Effect};
 use crate::error::{Code, Error};
+use crate::parameters::With;
 use crate::tools::lines::{Account, Reader, Wish};
 use crate::tools::reply::Text;
-use crate::tools::with::With;
 use crate::tools::{Context, Spec, Tool, Toolset};
 
 pub(super) type GetLogs = With<Target, Wish>;

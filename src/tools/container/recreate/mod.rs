@@ -25,12 +25,12 @@ use crate::command::values::{Bounded, ContainerName, ContainerRef, ImageRef, Res
 use crate::command::{Act, Effect, Invocation, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
+use crate::parameters::With;
 use crate::tools::confirm::Decision;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
-use crate::tools::with::With;
 use crate::tools::{Brief, Context, Spec, Tool, Toolset};
 use document::Document;
 use swap::Swap;

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::Context;
-use super::reply::Asked;
 use crate::command::labels;
 use crate::command::{Command, Effect, Invocation, Output};
+use crate::confirm::Asked;
 use crate::error::Error;
+use crate::tool::Context;
 
 /// Adds the folders of foreign projects to a plan and to the question about it. Not to know them is
 /// no reason to fail.
-pub(super) async fn name_foreign_projects(context: &Context, plan: &mut Value, asked: &mut Asked) {
+pub async fn name_foreign_projects(context: &Context, plan: &mut Value, asked: &mut Asked) {
     let removes = plan.pointer("/plan/removes").and_then(Value::as_array).into_iter().flatten();
     let mut projects: Vec<String> =
         removes.filter_map(|object| object["project"].as_str()).map(str::to_owned).collect();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::confirm::Doomed;
+use crate::confirm::{Asked, Doomed};
 
 /// What a tool gives back: a structured value that is the whole answer, or text alone. Never a
 /// richer text beside a structured value: clients show the model only one of the two.
@@ -16,13 +16,6 @@ pub enum Answer {
         value: Value,
         asked: Asked,
     },
-}
-
-/// What the person is asked, and the token that stands for their yes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    pub question: String,
-    pub token: String,
 }
 
 pub trait IntoAnswer: Send {
@@ -85,7 +78,7 @@ impl IntoAnswer for Text {
 #[derive(Debug)]
 pub enum Change<T> {
     DryRun(DryRun),
-    Plan(super::confirm::Plan),
+    Plan(crate::confirm::Plan),
     Done(T),
 }
 
@@ -137,7 +130,7 @@ impl<T: Serialize + Send> IntoAnswer for Change<T> {
     }
 }
 
-impl IntoAnswer for super::confirm::Plan {
+impl IntoAnswer for crate::confirm::Plan {
     fn into_answer(self) -> Answer {
         Answer::Plan { asked: self.asked(), value: value(self) }
     }

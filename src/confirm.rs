@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::reply::Asked;
 use crate::command::Invocation;
 use crate::command::labels;
 use crate::command::text::human_bytes;
@@ -88,9 +87,16 @@ impl Plan {
     }
 }
 
+/// What the person is asked, and the token that stands for their yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub question: String,
+    pub token: String,
+}
+
 impl Plan {
     /// The same for a dialog with the person.
-    pub(super) fn asked(&self) -> Asked {
+    pub fn asked(&self) -> Asked {
         let mut question = String::from("An agent asks to remove for good:\n");
         for object in &self.plan.removes {
             let Doomed { kind, name, project, size, used_by, loses_data, holds, .. } = object;

@@ -11,11 +11,11 @@ use serde_json::Value;
 /// [`super::arguments::fit`] has refused those that neither knows. (`serde(flatten)` would not tell
 /// which argument is wrong, and cannot refuse unknown ones.)
 #[derive(Debug)]
-pub(super) struct With<Own, Shared> {
-    pub(super) own: Own,
-    pub(super) shared: Shared,
+pub struct With<Own, Shared> {
+    pub own: Own,
+    pub shared: Shared,
     /// The names that were given.
-    pub(super) named: Vec<String>,
+    pub named: Vec<String>,
 }
 
 impl<'de, Own: DeserializeOwned, Shared: DeserializeOwned> Deserialize<'de> for With<Own, Shared> {

@@ -3,11 +3,18 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::Brief;
+/// The definition describes some of the parameters and only names the others, which another tool
+/// describes: every client pays for every word of every definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    pub described: &'static [&'static str],
+    /// What is said of the others.
+    pub others: &'static str,
+}
 
 /// The schema of a parameter struct, all that is accepted: inlined, and without titles, formats and
 /// nulls.
-pub(super) fn full<T: JsonSchema>() -> Map<String, Value> {
+pub fn full<T: JsonSchema>() -> Map<String, Value> {
     trimmed(generator().into_root_schema_for::<T>())
 }
 
@@ -15,7 +22,7 @@ pub(super) fn full<T: JsonSchema>() -> Map<String, Value> {
 /// once: the first of several accepted types, and no members of inner objects, which the
 /// description of the parameter lists. (A single type is also all that some clients can pass on to
 /// their models.)
-pub(super) fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map<String, Value> {
+pub fn advertised(full: &Map<String, Value>, brief: Option<Brief>) -> Map<String, Value> {
     let mut schema = full.clone();
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     for property in

@@ -3,11 +3,10 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::Arguments;
 use super::synonyms::nearest;
 use crate::error::{Code, Error};
 use crate::redact;
-
-type Arguments = Map<String, Value>;
 
 /// An object with more is not searched for what is wrong in it.
 const MEMBERS: usize = 100;
