@@ -3,14 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
+use crate::command::Effect;
+use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
 use crate::parameters::{Arguments, Brief, arguments, schema};
 use crate::policy::Policy;
-use crate::reply::{Answer, IntoAnswer as _};
-use crate::tool::{Context, Spec, Tool};
+use crate::reply::{Answer, IntoAnswer as _, Structured};
+use crate::tool::{Change, Context, Spec, Tool};
 
 type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
@@ -28,6 +31,13 @@ pub struct Entry {
 impl Entry {
     pub fn of<T: Tool>() -> Self {
         Self::new(T::SPEC, schema::full::<T>(), T::BRIEF, T::can_work, run::<T>)
+    }
+
+    /// A changing tool in two phases.
+    pub fn change<T: Change>() -> Self {
+        let mut schema = schema::full::<T>();
+        add_consent(&mut schema, T::SPEC.effect);
+        Self::new(T::SPEC, schema, None, T::can_work, run_change::<T>)
     }
 
     fn new(
@@ -59,5 +69,69 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
     Box::pin(async move {
         let tool: T = arguments::read(arguments)?;
         Ok(tool.call(&context).await?.into_answer())
+    })
+}
+
+/// The parameters that are the same for all changing tools.
+fn add_consent(schema: &mut Map<String, Value>, effect: Effect) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if effect == Effect::Destroy {
+        let confirm = "The token of the plan that an earlier call of this tool gave, after the person has agreed to it.";
+        properties.insert("confirm".to_owned(), json!({"type": "string", "description": confirm}));
+    }
+    let dry_run = "Only tell what would be done, and do nothing. Default false.";
+    properties.insert("dry_run".to_owned(), json!({"type": "boolean", "description": dry_run}));
+}
+
+/// What the caller says of how far the call may go.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Consent {
+    dry_run: bool,
+    confirm: Option<String>,
+}
+
+impl Consent {
+    /// Takes its parameters out of the arguments.
+    fn take(arguments: &mut Arguments) -> Result<Self, Error> {
+        let own = ["dry_run", "confirm"];
+        let own = own.into_iter().filter_map(|name| arguments.shift_remove_entry(name));
+        arguments::read(own.collect())
+    }
+}
+
+fn run_change<T: Change>(mut arguments: Arguments, context: Context) -> Running {
+    Box::pin(async move {
+        let consent = Consent::take(&mut arguments)?;
+        let tool: T = arguments::read(arguments)?;
+        let prepared = tool.prepare(&context.looking()).await?;
+        prepared.commands.iter().try_for_each(|command| context.docker.permit(command))?;
+        let lines: Vec<String> = prepared.commands.iter().map(ToString::to_string).collect();
+        let command = lines.join(" && ");
+        if consent.dry_run {
+            let mut preview = Map::from_iter([("dry_run".to_owned(), Value::Bool(true))]);
+            preview.extend(prepared.forecast);
+            preview.insert("notes".to_owned(), prepared.notes.into());
+            preview.insert("command".to_owned(), command.into());
+            return Ok(Structured(preview).into_answer());
+        }
+        let decision = context.confirmations.decide(
+            T::SPEC.name,
+            &prepared.commands,
+            prepared.losses,
+            consent.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            return Ok(plan.with_notes(prepared.notes).into_answer());
+        }
+        let done = T::apply(prepared.ready, &context).await;
+        let mut answer =
+            Structured(done.map_err(|error| error.command(command.clone()))?).into_answer();
+        if let Answer::Structured(Value::Object(members)) = &mut answer {
+            members.insert("command".to_owned(), command.into());
+        }
+        Ok(answer)
     })
 }

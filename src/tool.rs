@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::command::Effect;
-use crate::confirm::Confirmations;
+use crate::command::{Effect, Invocation};
+use crate::confirm::{Confirmations, Doomed};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::parameters::Brief;
@@ -89,10 +91,77 @@ pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
     fn call(self, context: &Context) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 }
 
+/// A tool that changes something: first what it would do, then that. `dry_run`, `confirm`, the
+/// permission, the plan and the echoed command are the same for all of them; the registry sees to
+/// them, and adds the two parameters to the definition.
+pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
+    const SPEC: Spec;
+    /// What [`Self::prepare`] hands over.
+    type Ready: Send;
+    type Reply: Serialize + Send;
+
+    /// Whether it can work at all with this policy; if not, it is not listed.
+    fn can_work(policy: &Policy) -> bool {
+        policy.permits(Self::SPEC.effect)
+    }
+
+    /// Finds out what would be done. It runs under a ceiling of [`Effect::Read`]: a preview cannot
+    /// act.
+    fn prepare(
+        self,
+        context: &Context,
+    ) -> impl Future<Output = Result<Prepared<Self::Ready>, Error>> + Send;
+
+    /// Does it.
+    fn apply(
+        ready: Self::Ready,
+        context: &Context,
+    ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// What a change would do.
+#[derive(Debug)]
+pub struct Prepared<Ready> {
+    /// The command lines in their order, with the names that the caller knows.
+    pub commands: Vec<Invocation>,
+    /// The objects that would be gone.
+    pub losses: Vec<Doomed>,
+    /// What else is to be known before: what stays, and why.
+    pub notes: Vec<String>,
+    /// More of a preview than its command lines.
+    pub forecast: Map<String, Value>,
+    pub ready: Ready,
+}
+
+impl<Ready> Prepared<Ready> {
+    /// A change of these command lines that loses nothing.
+    pub fn new(commands: impl Into<Vec<Invocation>>, ready: Ready) -> Self {
+        let (losses, notes, forecast) = (vec![], vec![], Map::new());
+        Self { commands: commands.into(), losses, notes, forecast, ready }
+    }
+
+    /// The objects that would be gone with it.
+    pub fn loses(self, losses: impl Into<Vec<Doomed>>) -> Self {
+        Self { losses: losses.into(), ..self }
+    }
+
+    /// What else is to be known before.
+    pub fn notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
+    }
+}
+
 /// What a call may use.
 #[derive(Clone)]
 pub struct Context {
     pub docker: Docker,
     pub workspace: Arc<Workspace>,
     pub confirmations: Arc<Confirmations>,
+}
+
+impl Context {
+    /// The same for a look: nothing that changes anything runs.
+    pub fn looking(&self) -> Self {
+        Self { docker: self.docker.looking(), ..self.clone() }
+    }
 }

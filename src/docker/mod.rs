@@ -106,6 +106,11 @@ impl Docker {
         Self { shared, ceiling, cancel, progress, trail, patient: true }
     }
 
+    /// A handle of the same call that refuses whatever changes anything.
+    pub fn looking(&self) -> Self {
+        Self { ceiling: Effect::Read, ..self.clone() }
+    }
+
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
     pub fn for_cleanup(&self) -> Self {
         Self { cancel: CancellationToken::new(), ..self.clone() }

@@ -26,7 +26,7 @@ use crate::parameters::Arguments;
 pub use crate::parameters::{Brief, arguments, schema};
 pub use crate::registry::Entry;
 use crate::sort;
-pub use crate::tool::{Context, Spec, Tool, Toolset};
+pub use crate::tool::{Change, Context, Prepared, Spec, Tool, Toolset};
 use crate::workspace::Workspace;
 pub use crate::{confirm, reply};
 

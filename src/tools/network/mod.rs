@@ -19,7 +19,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<create::CreateNetwork>(),
         Entry::of::<attach::ConnectNetwork>(),
         Entry::of::<attach::DisconnectNetwork>(),
-        Entry::of::<remove::RemoveNetwork>(),
+        Entry::change::<remove::RemoveNetwork>(),
     ]
 }
 

@@ -2,32 +2,25 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{inspect_one, users_of};
-use crate::command::networks::InspectNetworks;
+use crate::command::networks::{InspectNetworks, Network};
 use crate::command::values::NetworkName;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
-use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::confirm::Doomed;
 use crate::tools::protect::judge_removal;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveNetwork {
     /// Name or ID.
     name: NetworkName,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
     removed: Vec<Removed>,
     note: Option<&'static str>,
-    command: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,7 +29,7 @@ struct Removed {
     name: String,
 }
 
-impl Tool for RemoveNetwork {
+impl Change for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove network",
@@ -46,9 +39,10 @@ impl Tool for RemoveNetwork {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Network;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Network>, Error> {
         let network = inspect_one(context, self.name.as_str()).await?;
         let name = network.name.as_str();
         if network.is_predefined() {
@@ -63,10 +57,6 @@ impl Tool for RemoveNetwork {
                 .in_the_way("network", name)
                 .hint("if those containers are yours, remove them, or take them off it with disconnect-network"));
         }
-        let shown = Removal { network: name.to_owned() }.invocation();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
         let doomed = Doomed {
             kind: "network",
             name: name.to_owned(),
@@ -74,24 +64,19 @@ impl Tool for RemoveNetwork {
             project: network.project().map(str::to_owned),
             ..Doomed::default()
         };
-        let decision = context.confirmations.decide(
-            Self::SPEC.name,
-            std::slice::from_ref(&shown),
-            vec![doomed],
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
-        }
-        let shown = shown.to_string();
+        let command = Removal { network: name.to_owned() }.invocation();
+        Ok(Prepared::new([command], network).loses([doomed]))
+    }
+
+    async fn apply(network: Network, context: &Context) -> Result<Reply, Error> {
         let removal = Removal { network: network.id.clone() };
         let note = match context.docker.run(&removal).await {
             Ok(()) => None,
             Err(error) if is_gone(context, &network.id, &error).await => Some(GONE),
-            Err(error) => return Err(error.with("network", name).command(shown)),
+            Err(error) => return Err(error.with("network", &network.name)),
         };
-        let removed = Removed { id: network.short_id().to_owned(), name: name.to_owned() };
-        Ok(Change::Done(Reply { removed: vec![removed], note, command: shown }))
+        let removed = Removed { id: network.short_id().to_owned(), name: network.name };
+        Ok(Reply { removed: vec![removed], note })
     }
 }
 
