@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::command::Effect;
 use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
@@ -36,7 +35,7 @@ impl Entry {
     /// A changing tool in two phases.
     pub fn change<T: Change>() -> Self {
         let mut schema = schema::full::<T>();
-        add_consent(&mut schema, T::SPEC.effect);
+        add_consent(&mut schema, T::REMOVES);
         Self::new(T::SPEC, schema, None, T::can_work, run_change::<T>)
     }
 
@@ -73,11 +72,11 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 }
 
 /// The parameters that are the same for all changing tools.
-fn add_consent(schema: &mut Map<String, Value>, effect: Effect) {
+fn add_consent(schema: &mut Map<String, Value>, removes: bool) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    if effect == Effect::Destroy {
+    if removes {
         let confirm = "The token of the plan that an earlier call of this tool gave, after the person has agreed to it.";
         properties.insert("confirm".to_owned(), json!({"type": "string", "description": confirm}));
     }
@@ -117,14 +116,17 @@ fn run_change<T: Change>(mut arguments: Arguments, context: Context) -> Running 
             preview.insert("command".to_owned(), command.into());
             return Ok(Structured(preview).into_answer());
         }
-        let decision = context.confirmations.decide(
-            T::SPEC.name,
-            &prepared.commands,
-            prepared.losses,
-            consent.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(plan.with_notes(prepared.notes).into_answer());
+        // What removes nothing needs no plan, whatever the operator wants to be asked about.
+        if T::REMOVES {
+            let decision = context.confirmations.decide(
+                T::SPEC.name,
+                &prepared.commands,
+                prepared.losses,
+                consent.confirm.as_deref(),
+            )?;
+            if let Decision::Ask(plan) = decision {
+                return Ok(plan.with_notes(prepared.notes).into_answer());
+            }
         }
         let done = T::apply(prepared.ready, &context).await;
         let mut answer =

@@ -96,6 +96,8 @@ pub trait Tool: DeserializeOwned + JsonSchema + Send + 'static {
 /// them, and adds the two parameters to the definition.
 pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
+    /// Whether it removes something for good, so that there may be a plan to confirm.
+    const REMOVES: bool = matches!(Self::SPEC.effect, Effect::Destroy);
     /// What [`Self::prepare`] hands over.
     type Ready: Send;
     type Reply: Serialize + Send;

@@ -35,7 +35,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<lifecycle::UnpauseContainer>(),
         Entry::of::<wait::WaitContainer>(),
         Entry::of::<stats::ContainerStats>(),
-        Entry::of::<update::UpdateContainer>(),
+        Entry::change::<update::UpdateContainer>(),
         Entry::of::<copy::CopyFiles>(),
         Entry::of::<recreate::RecreateContainer>(),
     ]

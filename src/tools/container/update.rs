@@ -12,8 +12,7 @@ use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::protect::{judge_again, judge_changes, judge_protection};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,9 +29,6 @@ pub(super) struct UpdateContainer {
     pids_limit: Option<Bounded<1, 4_194_304>>,
     /// As in create-container.
     restart: Option<RestartPolicy>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,10 +37,9 @@ pub(super) struct Reply {
     name: String,
     /// What is different now, as docker tells it: `[before, after]`.
     changed: BTreeMap<&'static str, [Value; 2]>,
-    command: String,
 }
 
-impl Tool for UpdateContainer {
+impl Change for UpdateContainer {
     const SPEC: Spec = Spec {
         name: "update-container",
         title: "Change container",
@@ -54,9 +49,10 @@ impl Tool for UpdateContainer {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let before = inspect(context, &self.container_name).await?;
         judge_changes(&context.docker, [&before])?;
         if self.new_name.is_some() {
@@ -68,7 +64,6 @@ impl Tool for UpdateContainer {
             // A limit can end it, and then docker starts it again.
             judge_again(&context.docker, [&before]).await?;
         }
-        let shown = DryRun::new(self.steps(&before, before.name()));
         let steps = self.steps(&before, &before.id);
         if steps.is_empty() && self.new_name.is_none() {
             let message = "nothing to change is given";
@@ -76,9 +71,11 @@ impl Tool for UpdateContainer {
                 .hint("give new_name, memory, cpus, pids_limit or restart"));
         }
         self.demand_free_name(context, &before).await?;
-        if self.dry_run {
-            return Ok(Change::DryRun(shown));
-        }
+        let shown = self.steps(&before, before.name());
+        Ok(Prepared::new(shown, Ready { before, steps }))
+    }
+
+    async fn apply(Ready { before, steps }: Ready, context: &Context) -> Result<Reply, Error> {
         for (at, step) in steps.into_iter().enumerate() {
             context.docker.run(&Act(step)).await.map_err(|error| {
                 let error = error.with("container", before.name());
@@ -92,13 +89,17 @@ impl Tool for UpdateContainer {
         let by_id = ContainerRef::try_from(before.id.clone())
             .map_err(|problem| Error::new(Code::UnexpectedOutput, problem))?;
         let after = inspect(context, &by_id).await?;
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             id: after.short_id().to_owned(),
             name: after.name().to_owned(),
             changed: changed(&before, &after),
-            command: shown.into_command(),
-        }))
+        })
     }
+}
+
+pub(super) struct Ready {
+    before: Container,
+    steps: Vec<Invocation>,
 }
 
 impl UpdateContainer {

@@ -21,7 +21,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<list::ListImages>(),
         Entry::of::<inspect::InspectImage>(),
         Entry::of::<pull::PullImage>(),
-        Entry::of::<tag::TagImage>(),
+        Entry::change::<tag::TagImage>(),
         Entry::of::<push::PushImage>(),
         Entry::of::<search::SearchImages>(),
         Entry::of::<archive::SaveImage>(),

@@ -8,8 +8,7 @@ use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
 use crate::tools::protect::judge_name;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,9 +17,6 @@ pub(super) struct TagImage {
     image: ImageRef,
     /// Further name[:tag].
     tag: ImageRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,10 +28,9 @@ pub(super) struct Reply {
     changed: bool,
     /// The image that had the name before.
     moved_from: Option<String>,
-    command: String,
 }
 
-impl Tool for TagImage {
+impl Change for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
         title: "Tag image",
@@ -45,38 +40,47 @@ impl Tool for TagImage {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let tag = new_name(&self.tag)?;
         let image = inspect_one(context, &self.image).await?;
         let shown = Tagging { image: self.image.to_string(), tag: tag.clone() };
-        let shown = shown.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
         let holder = InspectImages { images: vec![tag.clone()], may_vanish: true };
         let holder = context.docker.run(&holder).await?.pop();
-        let moved_from = holder.as_ref().filter(|holder| holder.id != image.id);
-        let changed = holder.is_none() || moved_from.is_some();
-        if let Some(holder) = moved_from {
+        let is_so_already = holder.as_ref().is_some_and(|holder| holder.id == image.id);
+        let moved_from = holder.filter(|_| !is_so_already);
+        if let Some(holder) = &moved_from {
             judge_name(&context.docker, &tag, holder, None)?;
         }
-        if changed {
-            let tagging = Tagging { image: image.id.clone(), tag: tag.clone() };
-            context.docker.run(&tagging).await.map_err(|error| error.command(shown.clone()))?;
-        }
-        let after = InspectImages { images: vec![image.id.clone()], may_vanish: true };
-        let after = context.docker.run(&after).await?.pop().unwrap_or_default();
-        Ok(Change::Done(Reply {
-            id: short_id(&image.id).to_owned(),
-            tag,
-            tags: after.tags(),
-            changed,
-            moved_from: moved_from.map(|holder| short_id(&holder.id).to_owned()),
-            command: shown,
-        }))
+        let moved_from = moved_from.map(|holder| short_id(&holder.id).to_owned());
+        let tagging = Tagging { image: image.id, tag };
+        let ready = Ready { tagging, is_so_already, moved_from };
+        Ok(Prepared::new([shown.invocation()], ready))
     }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let Ready { tagging, is_so_already, moved_from } = ready;
+        if !is_so_already {
+            context.docker.run(&tagging).await?;
+        }
+        let after = InspectImages { images: vec![tagging.image.clone()], may_vanish: true };
+        let after = context.docker.run(&after).await?.pop().unwrap_or_default();
+        Ok(Reply {
+            id: short_id(&tagging.image).to_owned(),
+            tag: tagging.tag,
+            tags: after.tags(),
+            changed: !is_so_already,
+            moved_from,
+        })
+    }
+}
+
+pub(super) struct Ready {
+    tagging: Tagging,
+    is_so_already: bool,
+    moved_from: Option<String>,
 }
 
 fn new_name(tag: &ImageRef) -> Result<String, Error> {

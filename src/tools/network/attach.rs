@@ -11,8 +11,7 @@ use crate::command::values::{ContainerRef, NetworkAlias, NetworkName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::tools::protect::judge_changes;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 /// Where the container is now, read back from docker.
 #[derive(Debug, Serialize)]
@@ -29,7 +28,6 @@ pub(super) struct Reply {
     networks: Vec<String>,
     /// False when it was so already.
     changed: bool,
-    command: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,12 +40,9 @@ pub(super) struct ConnectNetwork {
     /// Its names there.
     #[serde(default)]
     aliases: Vec<NetworkAlias>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
-impl Tool for ConnectNetwork {
+impl Change for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
         title: "Join network",
@@ -57,9 +52,10 @@ impl Tool for ConnectNetwork {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let pair = Pair::find(context, &self.name, &self.container_name).await?;
         let is_so_already = match pair.missing_aliases(&self.aliases) {
             None => false,
@@ -78,7 +74,11 @@ impl Tool for ConnectNetwork {
             }
         };
         let attach = |network: &str, container: &str| connect(network, container, &self.aliases);
-        pair.act(context, self.dry_run, is_so_already, attach).await
+        Ok(pair.ready(is_so_already, attach))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.act(context).await
     }
 }
 
@@ -89,12 +89,9 @@ pub(super) struct DisconnectNetwork {
     name: NetworkName,
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
-impl Tool for DisconnectNetwork {
+impl Change for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
         title: "Leave network",
@@ -104,12 +101,18 @@ impl Tool for DisconnectNetwork {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let pair = Pair::find(context, &self.name, &self.container_name).await?;
         let is_so_already = member(&pair.container, &pair.network).is_none();
-        pair.act(context, self.dry_run, is_so_already, disconnect).await
+        Ok(pair.ready(is_so_already, disconnect))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.act(context).await
     }
 }
 
@@ -144,26 +147,27 @@ impl Pair {
         Some(missing.collect())
     }
 
-    /// Acts on the IDs, unless it is so already, and looks again.
-    async fn act(
-        self,
-        context: &Context,
-        dry_run: bool,
-        is_so_already: bool,
-        command: impl Fn(&str, &str) -> Act + Send,
-    ) -> Result<Change<Reply>, Error> {
-        let Self { network, container } = self;
-        let shown = command(&network.name, container.name()).0.to_string();
-        if dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
-        if !is_so_already {
-            let ran = context.docker.run(&command(&network.id, &container.id)).await;
-            ran.map_err(|error| {
-                error
-                    .with("network", network.name.as_str())
-                    .with("container", container.name())
-                    .command(shown.clone())
+    fn ready(self, is_so_already: bool, command: impl Fn(&str, &str) -> Act) -> Prepared<Ready> {
+        let shown = command(&self.network.name, self.container.name()).0;
+        let act = (!is_so_already).then(|| command(&self.network.id, &self.container.id));
+        Prepared::new([shown], Ready { pair: self, act })
+    }
+}
+
+/// What is to be done with a pair, on the IDs.
+pub(super) struct Ready {
+    pair: Pair,
+    /// Nothing where it is so already.
+    act: Option<Act>,
+}
+
+impl Ready {
+    /// Acts, and looks again.
+    async fn act(self, context: &Context) -> Result<Reply, Error> {
+        let Pair { network, container } = self.pair;
+        if let Some(act) = &self.act {
+            context.docker.run(act).await.map_err(|error| {
+                error.with("network", network.name.as_str()).with("container", container.name())
             })?;
         }
         let after = InspectContainers::listed([container.id.clone()]);
@@ -171,7 +175,7 @@ impl Pair {
         let place = member(&after, &network);
         let connected = place.is_some();
         let Member { ip, ipv6, aliases, .. } = place.unwrap_or_default();
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             container: after.name().to_owned(),
             state: after.state.status.clone(),
             connected,
@@ -180,9 +184,8 @@ impl Pair {
             aliases,
             networks: after.network_settings.networks.keys().cloned().collect(),
             network: network.name,
-            changed: !is_so_already,
-            command: shown,
-        }))
+            changed: self.act.is_some(),
+        })
     }
 }
 

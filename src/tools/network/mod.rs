@@ -17,8 +17,8 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<list::ListNetworks>(),
         Entry::of::<inspect::InspectNetwork>(),
         Entry::of::<create::CreateNetwork>(),
-        Entry::of::<attach::ConnectNetwork>(),
-        Entry::of::<attach::DisconnectNetwork>(),
+        Entry::change::<attach::ConnectNetwork>(),
+        Entry::change::<attach::DisconnectNetwork>(),
         Entry::change::<remove::RemoveNetwork>(),
     ]
 }
