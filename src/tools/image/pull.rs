@@ -12,8 +12,7 @@ use crate::command::{Command, Effect};
 use crate::docker::Line;
 use crate::error::{Code, Error};
 use crate::tools::protect::judge_names;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 /// Half an hour, for large images on slow lines.
 const TIMEOUT_SECONDS: u64 = 1800;
@@ -27,9 +26,6 @@ pub(super) struct PullImage {
     platform: Option<Platform>,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,10 +37,9 @@ pub(super) struct Reply {
     size: String,
     size_bytes: u64,
     platform: String,
-    command: String,
 }
 
-impl Tool for PullImage {
+impl Change for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
         title: "Pull image",
@@ -54,9 +49,10 @@ impl Tool for PullImage {
         idempotent: true,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = (ImageRef, Pull);
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
         let image = with_tag(&self.image)?;
         let seconds = self.timeout_seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into());
         let pull = Pull {
@@ -64,11 +60,11 @@ impl Tool for PullImage {
             platform: self.platform,
             timeout: Duration::from_secs(seconds),
         };
-        let shown = pull.invocation().to_string();
         judge_names(&context.docker, [pull.image.clone()], None).await?;
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
+        Ok(Prepared::new([pull.invocation()], (image, pull)))
+    }
+
+    async fn apply((image, pull): Self::Ready, context: &Context) -> Result<Reply, Error> {
         let progress = context.docker.progress();
         progress.say(format!("asking the registry for {image}"));
         let mut layers = Layers::default();
@@ -84,9 +80,9 @@ impl Tool for PullImage {
         if let Some(platform) = &pull.platform
             && (pulled.other_platform || is_other(&found, platform, pulled.digest.as_deref()))
         {
-            return Err(wrong_platform(&image, platform, &found).command(shown));
+            return Err(wrong_platform(&image, platform, &found));
         }
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             image: image.to_string(),
             id: short_id(&found.id).to_owned(),
             digest: pulled.digest,
@@ -94,8 +90,7 @@ impl Tool for PullImage {
             size: human_bytes(found.size),
             size_bytes: found.size,
             platform: found.platform(),
-            command: shown,
-        }))
+        })
     }
 }
 

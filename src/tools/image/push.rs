@@ -11,8 +11,7 @@ use crate::command::{Command, Effect};
 use crate::docker::Line;
 use crate::error::{Code, Error};
 use crate::policy::{Allow, Policy};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 const TIMEOUT_SECONDS: u64 = 1800;
 
@@ -23,9 +22,6 @@ pub(super) struct PushImage {
     image: ImageRef,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,10 +32,9 @@ pub(super) struct Reply {
     layers: u64,
     /// The registry had the others.
     layers_sent: usize,
-    command: String,
 }
 
-impl Tool for PushImage {
+impl Change for PushImage {
     const SPEC: Spec = Spec {
         name: "push-image",
         title: "Push image",
@@ -49,13 +44,14 @@ impl Tool for PushImage {
         idempotent: true,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
     fn can_work(policy: &Policy) -> bool {
         policy.permits(Self::SPEC.effect) && policy.allows(&Allow::Push)
     }
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let image = with_tag(&self.image)?;
         if image.digest().is_some() {
             let message = format!("{image} has a digest, which only a push gives: name a tag");
@@ -63,12 +59,11 @@ impl Tool for PushImage {
         }
         let seconds = self.timeout_seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into());
         let push = Push { image: image.to_string(), timeout: Duration::from_secs(seconds) };
-        context.docker.permit(&push.invocation())?;
-        let found = inspect_one(context, &image).await?;
-        let shown = push.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
+        let id = inspect_one(context, &image).await?.id;
+        Ok(Prepared::new([push.invocation()], Ready { image, id, push }))
+    }
+
+    async fn apply(Ready { image, id, push }: Ready, context: &Context) -> Result<Reply, Error> {
         let progress = context.docker.progress();
         let registry = image.registry().unwrap_or("docker.io");
         progress.say(format!("asking {registry} about {image}"));
@@ -82,15 +77,20 @@ impl Tool for PushImage {
             }
         });
         let pushed = pushed.await.map_err(|error| explained(error, &image, registry))?;
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             image: image.to_string(),
-            id: short_id(&found.id).to_owned(),
+            id: short_id(&id).to_owned(),
             digest: pushed.digest,
             layers: count,
             layers_sent: pushed.layers_sent,
-            command: shown,
-        }))
+        })
     }
+}
+
+pub(super) struct Ready {
+    image: ImageRef,
+    id: String,
+    push: Push,
 }
 
 fn explained(error: Error, image: &ImageRef, registry: &str) -> Error {

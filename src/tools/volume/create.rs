@@ -11,8 +11,7 @@ use crate::command::{Command, Effect, Hazard, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
 use crate::tools::protect::refuse_own_label;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,9 +24,6 @@ pub(super) struct CreateVolume {
     /// Options of the driver.
     #[serde(default)]
     driver_opts: DriverOptions,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,10 +36,9 @@ pub(super) struct Reply {
     labels: BTreeMap<String, String>,
     options: BTreeMap<String, String>,
     note: Option<&'static str>,
-    command: String,
 }
 
-impl Tool for CreateVolume {
+impl Change for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
         title: "Create volume",
@@ -53,22 +48,28 @@ impl Tool for CreateVolume {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         refuse_own_label(&self.labels)?;
         // `volume create` says of an existing one what it says of a new one, whatever the options.
         if let Some(existing) = self.existing(context).await? {
-            return self.as_it_is(existing);
+            self.demand_equal(&existing)?;
+            let shown = Creation { tool: &self, request: "" }.invocation();
+            return Ok(Prepared::new([shown], Ready::Exists(existing)));
         }
         let request = token()?;
-        let creation = Creation { tool: &self, request: &request };
-        let invocation = creation.invocation();
-        context.docker.permit(&invocation)?;
-        let shown = invocation.to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
+        let shown = Creation { tool: &self, request: &request }.invocation();
+        Ok(Prepared::new([shown], Ready::New { tool: self, request }))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let (tool, request) = match ready {
+            Ready::Exists(volume) => return Ok(as_it_was(volume)),
+            Ready::New { tool, request } => (tool, request),
+        };
+        let creation = Creation { tool: &tool, request: &request };
         let (volume, note) = match context.docker.run(&creation).await {
             Ok(name) => (inspect_one(context, &name).await?, None),
             Err(error) => match found_by_request(context, &request, &error).await {
@@ -80,10 +81,16 @@ impl Tool for CreateVolume {
         };
         // Somebody else was quicker: docker gave us theirs.
         if volume.labels.get(REQUEST) != Some(&request) {
-            return self.as_it_is(volume);
+            tool.demand_equal(&volume)?;
+            return Ok(as_it_was(volume));
         }
-        Ok(Change::Done(reply(volume, true, note, shown)))
+        Ok(reply(volume, true, note))
     }
+}
+
+pub(super) enum Ready {
+    Exists(Volume),
+    New { tool: CreateVolume, request: String },
 }
 
 impl CreateVolume {
@@ -93,26 +100,26 @@ impl CreateVolume {
         Ok(context.docker.run(&look).await?.pop())
     }
 
-    fn as_it_is(&self, existing: Volume) -> Result<Change<Reply>, Error> {
+    /// Refuses to take another volume for the one that was asked for.
+    fn demand_equal(&self, existing: &Volume) -> Result<(), Error> {
         let mut others = differing("label", &self.labels, &existing.labels);
         others.extend(differing("option", &self.driver_opts, &existing.options));
-        if !others.is_empty() {
-            let message = format!(
-                "volume {} exists already, with another {}",
-                existing.name,
-                others.join(", another ")
-            );
-            return Err(Error::new(Code::NameConflict, message)
-                .with("volume", existing.name)
-                .hint("choose another name; a volume's labels and options cannot be changed, and inspect-volume shows them"));
+        if others.is_empty() {
+            return Ok(());
         }
-        let command = Creation { tool: self, request: "" }.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([command])));
-        }
-        let note = Some("it existed already and is as it was");
-        Ok(Change::Done(reply(existing, false, note, command)))
+        let message = format!(
+            "volume {} exists already, with another {}",
+            existing.name,
+            others.join(", another ")
+        );
+        Err(Error::new(Code::NameConflict, message)
+            .with("volume", &existing.name)
+            .hint("choose another name; a volume's labels and options cannot be changed, and inspect-volume shows them"))
     }
+}
+
+fn as_it_was(existing: Volume) -> Reply {
+    reply(existing, false, Some("it existed already and is as it was"))
 }
 
 /// What was asked for and is not so.
@@ -128,7 +135,7 @@ fn differing<'a, K: AsRef<str> + 'a>(
         .collect()
 }
 
-fn reply(volume: Volume, created: bool, note: Option<&'static str>, command: String) -> Reply {
+fn reply(volume: Volume, created: bool, note: Option<&'static str>) -> Reply {
     let mut labels = volume.labels;
     labels.remove(REQUEST);
     Reply {
@@ -139,7 +146,6 @@ fn reply(volume: Volume, created: bool, note: Option<&'static str>, command: Str
         labels,
         options: volume.options,
         note,
-        command,
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn tools() -> Vec<Entry> {
     vec![
         Entry::of::<list::ListVolumes>(),
         Entry::of::<inspect::InspectVolume>(),
-        Entry::of::<create::CreateVolume>(),
+        Entry::change::<create::CreateVolume>(),
         Entry::of::<remove::RemoveVolume>(),
     ]
 }
