@@ -243,11 +243,8 @@ mod tests {
             options: BTreeMap::from([("type".into(), "tmpfs".into())]),
             ..Volume::default()
         };
-        let ask = |arguments| tool(arguments).as_it_is(existing());
-        assert!(matches!(
-            ask(json!({"name": "pg"})),
-            Ok(Change::Done(Reply { created: false, .. }))
-        ));
+        let ask = |arguments| tool(arguments).demand_equal(&existing());
+        assert!(ask(json!({"name": "pg"})).is_ok());
         assert!(ask(json!({"name": "pg", "labels": {"a": "b"}})).is_ok());
         let other = json!({"name": "pg", "labels": {"a": "c"}, "driver_opts": {"type": "nfs"}});
         assert_snapshot!(ask(other).unwrap_err(), @"
