@@ -85,6 +85,7 @@ pub enum Change<T> {
 /// The answer to `dry_run`: everything was checked, nothing was done.
 #[derive(Debug, Default, Serialize)]
 pub struct DryRun {
+    #[expect(clippy::struct_field_names, reason = "it is the name in the tool contract")]
     dry_run: bool,
     /// Where it would be then.
     destination: String,

@@ -95,15 +95,23 @@ impl Renderer {
         error.details.truncate(DETAILS_MAX);
         error.details.extend((more > 0).then(|| format!("… {more} more")));
         let Report { message, context, details, hint, command, stderr, .. } = &mut *error;
-        command.iter_mut().for_each(|command| bounded(command, COMMAND_MAX));
         bounded(message, MESSAGE_MAX);
-        hint.iter_mut().for_each(|hint| bounded(hint, MESSAGE_MAX));
-        context.iter_mut().for_each(|(_, value)| bounded(value, VALUE_MAX));
+        if let Some(command) = command {
+            bounded(command, COMMAND_MAX);
+        }
+        if let Some(hint) = hint {
+            bounded(hint, MESSAGE_MAX);
+        }
+        for (_, value) in context {
+            bounded(value, VALUE_MAX);
+        }
         let each = DETAILS_BYTES / details.len().max(1);
-        details.iter_mut().for_each(|line| bounded(line, each));
+        for line in details {
+            bounded(line, each);
+        }
         if let Some(said) = stderr {
             let safe = self.redacted(said);
-            *said = text::tail(&safe, STDERR_MAX).to_owned();
+            text::tail(&safe, STDERR_MAX).clone_into(said);
         }
         self.text(&error.to_string())
     }

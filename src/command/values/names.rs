@@ -22,11 +22,13 @@ checked_text! {
 checked_text! {
     /// A name for a new container. Docker asks for two characters at least.
     ContainerName = "container name", 128, r"^[A-Za-z0-9][\w.-]+$", LONGER,
-    and |text| match looks_like_id(text) {
+    and |text| {
         // Docker takes a name before the beginning of an ID: what is meant for the container with
         // that ID would happen to this one.
-        true => Err("it looks like an ID: choose a name with other letters than a to f".to_owned()),
-        false => Ok(()),
+        if looks_like_id(text) {
+            return Err("it looks like an ID: choose a name with other letters than a to f".to_owned());
+        }
+        Ok(())
     }
 }
 

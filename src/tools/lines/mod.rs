@@ -149,9 +149,9 @@ impl Selection {
                 break;
             }
             // As grep does it, between lines that are no neighbours.
-            let is_apart = beside.is_some_and(|beside| match is_backwards {
-                true => !beside.follows(entry),
-                false => !entry.follows(beside),
+            let is_apart = beside.is_some_and(|beside| {
+                let (first, second) = if is_backwards { (entry, beside) } else { (beside, entry) };
+                !second.follows(first)
             });
             if is_apart && self.context_lines > 0 {
                 pieces.push("--".to_owned());
