@@ -108,6 +108,7 @@ async fn power_cannot_be_borrowed_from_a_container_that_has_it() {
             format!("--label=com.docker.compose.service={service}"),
             "--label=com.docker.compose.oneoff=False".to_owned(),
             "--label=com.docker.compose.container-number=1".to_owned(),
+            "--label=com.docker.compose.config-hash=1".to_owned(),
         ]
     };
     let volume = world.name("etc");
@@ -118,9 +119,9 @@ async fn power_cannot_be_borrowed_from_a_container_that_has_it() {
     let shared = format!("--network=container:{host}");
     for (service, option) in [("a", "--network=host"), ("v", &mount), ("n", &shared)] {
         let name = world.name(service);
-        let [a, b, c, d] = &labels(service);
+        let [a, b, c, d, e] = &labels(service);
         world.docker([
-            "run", "--detach", "--name", &name, option, a, b, c, d, &image, "sh", "-c", OBEDIENT,
+            "run", "--detach", "--name", &name, option, a, b, c, d, e, &image, "sh", "-c", OBEDIENT,
         ]);
     }
     let mut session = world.session().await;

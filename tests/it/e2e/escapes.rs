@@ -181,6 +181,7 @@ async fn a_container_that_controls_the_host_is_not_entered() {
         "--label=com.docker.compose.service=web",
         "--label=com.docker.compose.oneoff=False",
         "--label=com.docker.compose.container-number=1",
+        "--label=com.docker.compose.config-hash=1",
     ];
     let name = world.make("main", &options, &["sh", "-c", OBEDIENT]);
     let mut session = world.session().await;

@@ -120,6 +120,7 @@ async fn a_label_does_not_choose_the_project_folder() {
         &label("service", "web"),
         &label("oneoff", "False"),
         &label("container-number", "1"),
+        &label("config-hash", "1"),
         &label("project.working_dir", outside.to_str().unwrap()),
         &label("project.config_files", file.to_str().unwrap()),
         &holder,
@@ -181,11 +182,12 @@ async fn a_powerful_container_does_not_begin_anew_with_what_an_agent_wrote() {
         "--label=com.docker.compose.service=web".to_owned(),
         "--label=com.docker.compose.oneoff=False".to_owned(),
         "--label=com.docker.compose.container-number=1".to_owned(),
+        "--label=com.docker.compose.config-hash=1".to_owned(),
     ];
-    let [a, b, c, d] = labels.each_ref().map(String::as_str);
+    let [a, b, c, d, e] = labels.each_ref().map(String::as_str);
     let run = ["sh", "/p/run.sh"];
     let inside = mount(&folder);
-    let powerful = world.make("powerful", &["--pid=host", &inside, a, b, c, d], &run);
+    let powerful = world.make("powerful", &["--pid=host", &inside, a, b, c, d, e], &run);
     let above = mount(folder.parent().unwrap());
     let holds = world.make("above", &["--pid=host", &above], &["sh", "/p/workspace/run.sh"]);
     let volume = format!("--volume={}:/p", world.name("data"));
