@@ -280,7 +280,7 @@ mod tests {
         let mut line = Line::default();
         line.push(br#"{"method":"x","params":""#);
         for _ in 0..20 {
-            line.push(&[b'x'; 1 << 20]);
+            line.push(&vec![b'x'; 1 << 20]);
         }
         line.push(br#"","id":9}"#);
         assert!(line.bytes.capacity() == 0);

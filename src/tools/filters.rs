@@ -198,14 +198,14 @@ mod tests {
 
     use super::*;
 
-    fn texts(value: Value) -> Option<Texts> {
-        Some(serde_json::from_value(value).unwrap())
+    fn texts(value: Value) -> Texts {
+        serde_json::from_value(value).unwrap()
     }
 
     #[test]
     fn a_name_is_a_regular_expression_that_fits_a_part_of_it() {
         let want = |wanted: Value, name: &str| {
-            Names::new("name", texts(wanted).as_ref()).unwrap().want(name)
+            Names::new("name", Some(&texts(wanted))).unwrap().want(name)
         };
         for (wanted, name, expected) in [
             (json!("^web$"), "web", true),

@@ -128,7 +128,10 @@ fn texts_of(path: &Path, texts: &mut Vec<(String, String)>) {
         return;
     }
     let name = path.display().to_string();
-    if !name.ends_with(".rs") || name.ends_with("tests.rs") || name.contains("/tests/") {
+    if path.extension().is_none_or(|it| it != "rs")
+        || name.ends_with("tests.rs")
+        || name.contains("/tests/")
+    {
         return;
     }
     let source = std::fs::read_to_string(path).unwrap();

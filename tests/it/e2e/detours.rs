@@ -119,10 +119,11 @@ async fn power_cannot_be_borrowed_from_a_container_that_has_it() {
     let shared = format!("--network=container:{host}");
     for (service, option) in [("a", "--network=host"), ("v", &mount), ("n", &shared)] {
         let name = world.name(service);
-        let [a, b, c, d, e] = &labels(service);
-        world.docker([
-            "run", "--detach", "--name", &name, option, a, b, c, d, e, &image, "sh", "-c", OBEDIENT,
-        ]);
+        let labels = labels(service);
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let command = [image.as_str(), "sh", "-c", OBEDIENT];
+        let words = [&["run", "--detach", "--name", &name, option], &labels[..], &command];
+        assert!(world.try_docker_with(&words.concat()).status.success());
     }
     let mut session = world.session().await;
     for service in ["a", "v", "n"] {

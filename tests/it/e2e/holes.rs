@@ -184,10 +184,11 @@ async fn a_powerful_container_does_not_begin_anew_with_what_an_agent_wrote() {
         "--label=com.docker.compose.container-number=1".to_owned(),
         "--label=com.docker.compose.config-hash=1".to_owned(),
     ];
-    let [a, b, c, d, e] = labels.each_ref().map(String::as_str);
     let run = ["sh", "/p/run.sh"];
     let inside = mount(&folder);
-    let powerful = world.make("powerful", &["--pid=host", &inside, a, b, c, d, e], &run);
+    let labels = labels.iter().map(String::as_str);
+    let options: Vec<&str> = ["--pid=host", inside.as_str()].into_iter().chain(labels).collect();
+    let powerful = world.make("powerful", &options, &run);
     let above = mount(folder.parent().unwrap());
     let holds = world.make("above", &["--pid=host", &above], &["sh", "/p/workspace/run.sh"]);
     let volume = format!("--volume={}:/p", world.name("data"));
