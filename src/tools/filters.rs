@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_broken_expression_is_no_empty_list() {
-        let error = Names::new("name", texts(json!(["a", "web[1"])).as_ref()).unwrap_err();
+        let error = Names::new("name", Some(&texts(json!(["a", "web[1"])))).unwrap_err();
         insta::assert_snapshot!(error, @r#"
         Error: DKR-004 invalid_configuration: `name` is no regular expression: "web[1": unclosed character class | Context: parameter=name
         hint: put \ before . * + ? ( ) [ ] { } | ^ $ that stand for themselves
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn images_are_also_found_by_a_pattern_of_their_path() {
         let want = |wanted: &str, name: &str| {
-            Names::of_images("reference", texts(json!(wanted)).as_ref()).unwrap().want(name)
+            Names::of_images("reference", Some(&texts(json!(wanted)))).unwrap().want(name)
         };
         for (wanted, name, expected) in [
             ("nginx", "nginx:1.27", true),
