@@ -232,7 +232,7 @@ impl In<'_> {
             None => self.path.clone(),
         };
         let mut there = look(path.clone()).await?;
-        if there == Some(inside::Kind::Folder) && !(self.from.is_content() && !path.is_root()) {
+        if there == Some(inside::Kind::Folder) && (!self.from.is_content() || path.is_root()) {
             let name = from.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let below = format!("{}/{name}", path.as_str().trim_end_matches('/'));
             path = below.parse().map_err(|problem: String| Error::invalid("source", problem))?;
