@@ -330,9 +330,9 @@ async fn files_that_a_container_has_written_itself_go_after_a_plan() {
     let gone =
         session.done("remove-container", json!({"container_name": own, "force": true})).await;
     assert_eq!(gone["removed"], json!([own]), "{gone}");
-    let script = "mkdir -p /run /var/log; echo 1 > /run/x.pid; head -c 90000 /dev/zero > /var/log/x; head -c 9000 /dev/zero > /tmp/x; touch /ready; sleep 300";
+    let script = "mkdir -p /run /var/log; echo 1 > /run/x.pid; head -c 90000 /dev/zero > /var/log/x; head -c 9000 /dev/zero > /tmp/x; touch /run/ready; sleep 300";
     let noisy = world.make("noisy", &[], &["sh", "-c", script]);
-    world.wait_for_file(&noisy, "/ready").await;
+    world.wait_for_file(&noisy, "/run/ready").await;
     let gone =
         session.done("remove-container", json!({"container_name": noisy, "force": true})).await;
     assert_eq!(gone["removed"], json!([noisy]), "{gone}");
