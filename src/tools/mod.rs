@@ -16,6 +16,7 @@ mod ports;
 mod protect;
 mod provenance;
 mod stop_time;
+mod subnets;
 mod system;
 mod users;
 mod volume;

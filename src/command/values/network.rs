@@ -33,6 +33,13 @@ impl Subnet {
         self.address.is_ipv6()
     }
 
+    /// Whether an address is in both.
+    pub fn overlaps(self, other: Self) -> bool {
+        let prefix = self.prefix.min(other.prefix);
+        let start = |subnet: Self| Self { prefix, ..subnet }.masked().address;
+        start(self) == start(other)
+    }
+
     /// The same range without the bits behind the prefix.
     fn masked(self) -> Self {
         let prefix = u32::from(self.prefix);
@@ -93,6 +100,17 @@ mod tests {
             assert_eq!(accepted::<Subnet>(&json!(text)).to_string(), text);
         }
         assert!(accepted::<Subnet>(&json!("fd00:5::/64")).is_ipv6());
+    }
+
+    #[test]
+    fn subnets_overlap_when_one_is_part_of_the_other() {
+        let overlaps = |a: &str, b: &str| {
+            let (a, b): (Subnet, Subnet) = (a.parse().unwrap(), b.parse().unwrap());
+            a.overlaps(b) && b.overlaps(a)
+        };
+        assert!(overlaps("10.5.0.0/16", "10.5.3.0/24") && overlaps("10.5.0.0/16", "10.5.0.0/16"));
+        assert!(overlaps("0.0.0.0/0", "10.5.0.0/16") && overlaps("fd00::/8", "fd00:5::/64"));
+        assert!(!overlaps("10.5.0.0/16", "10.6.0.0/16") && !overlaps("0.0.0.0/0", "::/0"));
     }
 
     #[test]

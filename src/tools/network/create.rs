@@ -12,7 +12,7 @@ use crate::error::{Code, Error};
 use crate::tools::confirm::token;
 use crate::tools::protect::refuse_own_label;
 use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Context, Spec, Tool, Toolset, subnets};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,12 +72,14 @@ impl Tool for CreateNetwork {
         }
         let (network, note) = match context.docker.run(&creation).await {
             Ok(id) => (inspect_one(context, &id).await?, None),
-            Err(error) => match found_by_request(context, &request, &error).await {
-                Some(network) => {
-                    (network, Some("docker's answer was lost, but it created the network"))
-                }
-                None => return Err(error.with("network", self.name.as_str())),
-            },
+            Err(error) => {
+                let Some(network) = found_by_request(context, &request, &error).await else {
+                    let wanted: Vec<Subnet> = self.subnet.into_iter().collect();
+                    let error = subnets::with_holder(&context.docker, error, &wanted).await;
+                    return Err(error.with("network", self.name.as_str()));
+                };
+                (network, Some("docker's answer was lost, but it created the network"))
+            }
         };
         let mut labels = network.labels.clone();
         labels.remove(REQUEST);

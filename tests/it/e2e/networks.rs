@@ -54,3 +54,26 @@ async fn a_network_is_created_joined_left_and_removed() {
         assert!(world.exists("network", own));
     }
 }
+
+#[tokio::test]
+async fn the_network_that_holds_a_subnet_is_named() {
+    let Some(world) = World::enter("pool") else { return };
+    let mut session = world.session().await;
+    let holder = world.name("holder");
+    // Of a range that no test and no engine takes by itself.
+    let part = std::process::id() % 250;
+    let subnet = format!("--subnet=10.213.{part}.0/24");
+    world.docker(["network", "create", "--label", &world.label, &subnet, &holder]);
+    let wanted = format!("10.213.{part}.128/25");
+    let arguments = json!({"name": world.name("other"), "subnet": wanted});
+    let error = session.fails("DKR-009", "create-network", arguments).await;
+    assert!(error.contains(&holder) && error.contains(&format!("10.213.{part}.0/24")), "{error}");
+
+    let yaml = format!(
+        "services:\n  web: {{ image: {}, command: [sleep, \"600\"] }}\nnetworks:\n  default: {{ ipam: {{ config: [{{ subnet: {wanted} }}] }} }}\n",
+        super::world::image()
+    );
+    let arguments = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let error = session.fails("DKR-009", "deploy-compose", arguments).await;
+    assert!(error.contains(&holder), "{error}");
+}
