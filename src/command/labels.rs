@@ -14,6 +14,8 @@ pub const PROJECT: &str = "com.docker.compose.project";
 /// Where compose had a project from: paths, or `-` for standard input.
 pub const PROJECT_FILES: &str = "com.docker.compose.project.config_files";
 pub const PROJECT_FOLDER: &str = "com.docker.compose.project.working_dir";
+/// The files of variables that compose was told to read, by their paths.
+pub const PROJECT_ENV_FILES: &str = "com.docker.compose.project.environment_file";
 /// The service that a container is one of.
 pub const SERVICE: &str = "com.docker.compose.service";
 /// Which of its service's containers it is, from 1.

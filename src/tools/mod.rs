@@ -10,6 +10,7 @@ pub mod filters;
 mod image;
 mod lines;
 mod losses;
+mod mounts;
 mod network;
 mod outcome;
 mod ports;

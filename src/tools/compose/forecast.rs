@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::definitions::Definitions;
 use super::holdings::images_by_name;
-use super::model::{self, Vetted};
+use super::model::Vetted;
 use super::project;
 use super::removal::surplus;
 use super::settle::Expected;
-use super::view::{Model, Port, Renewal, Service};
+use super::view::{Model, Port, Renewal};
 use crate::command::containers::Container;
-use crate::command::labels;
-use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
-use crate::sort;
 use crate::tools::Context;
 use crate::tools::protect::{judge_end, judge_protection};
 
@@ -27,6 +25,7 @@ pub(super) struct Planned {
     replicas: Option<u32>,
     ports: Vec<String>,
     /// What `up` would do with the images that are here: one that it builds or pulls recreates too.
+    /// `unknown` where only compose can tell whether it would recreate.
     action: &'static str,
     /// Its containers that are more than asked for.
     removed: Vec<String>,
@@ -48,9 +47,10 @@ impl Planned {
 }
 
 /// What a deployment is told to do with containers that are there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Anew {
-    pub(super) recreates_all: bool,
+    /// Services whose containers are made anew also when nothing has changed.
+    pub(super) recreated: BTreeSet<String>,
     pub(super) removes_orphans: bool,
     pub(super) renewal: Renewal,
 }
@@ -65,7 +65,7 @@ pub(super) async fn judge_protected(
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &[Container],
-    anew: Anew,
+    anew: &Anew,
 ) -> Result<(), Error> {
     let docker = &context.docker;
     let judge = |container: &Container| {
@@ -75,7 +75,7 @@ pub(super) async fn judge_protected(
     if before.iter().all(|container| judge(container).is_ok()) {
         return Ok(());
     }
-    let services = planned(docker, vetted, expected, before, anew.recreates_all).await?;
+    let services = planned(docker, vetted, expected, before, &anew.recreated).await?;
     going(vetted, &services, before, anew).into_iter().try_for_each(judge).map_err(|error| {
         if anew.renewal == Renewal::default() {
             return error;
@@ -89,7 +89,7 @@ pub(super) fn going<'a>(
     vetted: &Vetted,
     services: &[Planned],
     before: &'a [Container],
-    anew: Anew,
+    anew: &Anew,
 ) -> Vec<&'a Container> {
     let goes = |container: &&Container| {
         let name = project::service(container);
@@ -100,7 +100,9 @@ pub(super) fn going<'a>(
         let plan = services.iter().find(|planned| planned.service == name);
         plan.is_some_and(|it| {
             // The image that comes may be another one.
-            service.is_renewed(anew.renewal) || it.action == "recreate" || it.removes(container)
+            service.is_renewed(anew.renewal)
+                || matches!(it.action, "recreate" | "unknown")
+                || it.removes(container)
         })
     };
     before.iter().filter(goes).collect()
@@ -115,32 +117,28 @@ pub(super) async fn planned(
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &[Container],
-    recreates_all: bool,
+    recreated: &BTreeSet<String>,
 ) -> Result<Vec<Planned>, Error> {
-    let (hashes, _) = docker.run(&Hashes(vetted.resolved().read("config"))).await?;
-    let image_name = |service: &Service, name: &str| service.image_name(&vetted.model().name, name);
-    let images = expected
-        .keys()
-        .filter_map(|name| Some(image_name(vetted.model().services.get(name)?, name)));
-    let images =
-        images_by_name(docker, images.collect::<BTreeSet<_>>().into_iter().collect()).await?;
+    let names: BTreeSet<String> = before.iter().map(|it| it.config.image.clone()).collect();
+    let document = vetted.resolved().document()?;
+    let (definitions, images) = tokio::try_join!(
+        Definitions::of(docker, vetted.resolved(), document, before),
+        images_by_name(docker, names.into_iter().collect()),
+    )?;
+    let made_anew = definitions.made_anew(before, &images, recreated);
     let services = expected.iter().filter_map(|(name, expected)| {
         let service = vetted.model().services.get(name)?;
-        // One that is not here is built or pulled.
-        let image = images.get(&image_name(service, name));
         let own: Vec<&Container> =
             before.iter().filter(|container| project::service(container) == name).collect();
-        let changed = |container: &&Container| {
-            container.label(labels::HASH) != hashes.get(name).map(String::as_str)
-                || image != Some(&container.image)
-        };
-        let is_changed = recreates_all || own.iter().any(changed);
+        let is_changed = made_anew.get(name.as_str()).copied().flatten();
         let action = if expected.replicas == 0 {
             if own.is_empty() { "unchanged" } else { "remove" }
         } else if own.is_empty() {
             "create"
-        } else if is_changed {
+        } else if is_changed == Some(true) {
             "recreate"
+        } else if is_changed.is_none() {
+            "unknown"
         } else if own.len() < expected.replicas as usize {
             "create"
         } else if own.iter().all(|container| container.state.running) {
@@ -155,27 +153,10 @@ pub(super) async fn planned(
             replicas: (expected.replicas != 1).then_some(expected.replicas),
             ports: service.ports.iter().filter_map(Port::published).collect(),
             action,
-            removed: surplus(&own, expected.replicas, is_changed),
+            removed: surplus(&own, expected.replicas, is_changed != Some(false)),
         })
     });
     Ok(services.collect())
-}
-
-/// `docker compose config --hash=*`: the fingerprint of each service's definition, and warnings.
-pub(super) struct Hashes(pub(super) Invocation);
-
-impl Command for Hashes {
-    type Reply = (BTreeMap<String, String>, Vec<String>);
-
-    fn invocation(&self) -> Invocation {
-        self.0.clone().option("--hash", "*")
-    }
-
-    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
-        let pairs = output.stdout.lines().filter_map(|line| line.trim().split_once(' '));
-        let hashes = pairs.map(|(service, hash)| (service.to_owned(), hash.trim().to_owned()));
-        Ok((sort::map(hashes), model::warnings(&output.stderr)))
-    }
 }
 
 /// Ports that other machines reach: compose listens on all addresses unless it is told otherwise.

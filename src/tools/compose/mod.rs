@@ -4,6 +4,7 @@ mod config;
 mod defaults;
 mod definitions;
 mod deploy;
+mod deployment;
 mod down;
 mod exec;
 mod failure;

@@ -1,8 +1,9 @@
 //! What is known of a project beside its containers, for tools that look at more than compose.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::definitions::{Definitions, drift};
+use super::deployment::{Deployment, everything};
 use super::model::{self, Resolved};
 pub(in crate::tools) use super::project::{depends_on, is_one_off, no_such_project, service};
 use super::remembered;
@@ -17,14 +18,15 @@ use crate::tools::Context;
 pub(in crate::tools) struct Outlook {
     /// The compose file, or the files.
     pub(in crate::tools) files: String,
-    /// Left empty when each has a container: to ask for them takes as long as all the rest.
     pub(in crate::tools) services: Vec<Wanted>,
     /// Variables without a value.
     pub(in crate::tools) unset: Vec<String>,
     /// By service: the secret or config that it gets and that has no content.
     pub(in crate::tools) missing: BTreeMap<String, String>,
+    /// The folder that a service's image is built from.
+    pub(in crate::tools) build_contexts: BTreeMap<String, PathBuf>,
     /// In what a container's definition differs from the one in the files, by its ID.
-    pub(in crate::tools) drift: BTreeMap<String, Vec<String>>,
+    pub(in crate::tools) drift: BTreeMap<String, String>,
 }
 
 /// A service that a deployment would start.
@@ -42,59 +44,49 @@ pub(in crate::tools) async fn outlook(
     project: &ProjectName,
     containers: &[Container],
 ) -> Option<Outlook> {
-    let source = match containers {
-        [] => Source::usual(context, &context.workspace.folder).await.ok()??,
-        containers => Source::of_project(context, project, containers).await.ok()??,
-    };
-    let files = source.name();
-    let definitions = match containers {
-        [] => None,
-        containers => Definitions::now(context, project, Some(&source), containers).await,
-    };
-    // What has never run may lack something that only the model tells.
-    let have_run = containers.iter().all(|container| container.state.status != "created");
-    if let Some(definitions) = &definitions
-        && definitions.are_all_of(containers)
-        && have_run
-    {
-        return Some(Outlook {
-            files,
-            drift: drifts(containers, definitions),
-            ..Outlook::default()
-        });
+    if containers.is_empty() {
+        let source = Source::usual(context, &context.workspace.folder).await.ok()??;
+        // Only the file itself tells which project it is of.
+        let environment = Environment::default();
+        let resolved = model::resolve(&context.docker, None, &source, &[], &environment).await;
+        let resolved = resolved.ok().filter(|it| it.model().name == project.as_str())?;
+        let missing = missing(context, project, &resolved, containers);
+        return Some(Outlook { missing, ..of_files(&source, &resolved, project) });
     }
-    // Without containers only the file itself tells which project it is of.
-    let asked = (!containers.is_empty()).then_some(project);
-    let empty = Environment::default();
-    let resolved = model::resolve(&context.docker, asked, &source, &[], &empty).await.ok()?;
-    let model = resolved.model();
-    let is_of_it = match containers {
-        [] => model.name == project.as_str(),
-        containers => containers
-            .iter()
-            .filter(|container| !is_one_off(container))
-            .all(|container| model.services.contains_key(service(container))),
+    let deployments = Deployment::all(context, project, containers).await;
+    let mut drift = BTreeMap::new();
+    for deployment in &deployments {
+        drift.extend(deployment.drift(context, project).await);
+    }
+    let source = Source::of_project(context, project, containers).await.ok()??;
+    let known = deployments.into_iter().find(|deployment| deployment.source == source);
+    let resolved = match known {
+        Some(deployment) => deployment.resolved,
+        None => everything(&context.docker, project, &source).await?,
     };
-    is_of_it.then(|| Outlook {
-        files,
-        services: wanted(&resolved, project),
-        unset: unset(&resolved.warnings),
-        missing: missing(context, project, &resolved, containers),
-        drift: definitions.map(|it| drifts(containers, &it)).unwrap_or_default(),
-    })
+    let services = &resolved.model().services;
+    let is_of_it = |it: &Container| is_one_off(it) || services.contains_key(service(it));
+    let missing = missing(context, project, &resolved, containers);
+    let files = of_files(&source, &resolved, project);
+    containers.iter().all(is_of_it).then_some(Outlook { missing, drift, ..files })
 }
 
-fn drifts(containers: &[Container], definitions: &Definitions) -> BTreeMap<String, Vec<String>> {
-    // Which images they run is known without compose.
-    let no_images = BTreeMap::new();
-    let drifts = containers
-        .iter()
-        .map(|container| (container.id.clone(), drift(container, &no_images, Some(definitions))));
-    sort::map(drifts.filter(|(_, drift)| !drift.is_empty()))
+fn of_files(source: &Source, resolved: &Resolved, project: &ProjectName) -> Outlook {
+    Outlook {
+        files: source.name(),
+        services: wanted(resolved, project),
+        unset: unset(&resolved.warnings),
+        build_contexts: sort::map(resolved.model().services.iter().filter_map(
+            |(name, service)| Some((name.clone(), PathBuf::from(service.build_context()?))),
+        )),
+        ..Outlook::default()
+    }
 }
 
 fn wanted(resolved: &Resolved, project: &ProjectName) -> Vec<Wanted> {
-    let services = resolved.model().services.iter().filter(|(_, service)| service.replicas() > 0);
+    let services = resolved.model().services.iter();
+    let services =
+        services.filter(|(_, service)| service.profiles.is_empty() && service.replicas() > 0);
     services
         .map(|(name, service)| Wanted {
             service: name.clone(),

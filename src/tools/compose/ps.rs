@@ -3,20 +3,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{Definitions, drift};
+use super::deployment::{Deployment, build_context};
 use super::freshness::Images;
 use super::holdings::images_by_name;
-use super::model::resolve;
 use super::project;
-use super::source::Source;
 use super::view::no_such_service;
 use crate::command::Effect;
 use crate::command::containers::{Container, exit_meaning};
-use crate::command::values::{Environment, ProjectName, ServiceName};
+use crate::command::text::short_id;
+use crate::command::values::{ProjectName, ServiceName};
 use crate::error::Error;
 use crate::sort;
 use crate::tools::reply::Structured;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Context, Spec, Tool, Toolset, mounts};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -76,21 +75,41 @@ impl Tool for ComposePs {
             project::service(a).cmp(project::service(b)).then_with(numbers)
         });
         let names = containers.iter().map(|container| container.config.image.clone()).collect();
-        let source = Source::of_project(context, &self.project_name, &containers).await;
-        let source = source.ok().flatten();
-        let (images, definitions, outdated) = tokio::join!(
+        let (images, deployments) = tokio::join!(
             images_by_name(docker, names),
-            Definitions::now(context, &self.project_name, source.as_ref(), &containers),
-            outdated(context, &self.project_name, source.as_ref(), &containers),
+            Deployment::all(context, &self.project_name, &containers),
         );
+        let mut drifts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for deployment in &deployments {
+            let (definitions, outdated) = tokio::join!(
+                deployment.drift(context, &self.project_name),
+                outdated(context, deployment),
+            );
+            for (id, text) in definitions.into_iter().chain(outdated) {
+                drifts.entry(id).or_default().push(text);
+            }
+        }
+        // The images of containers whose files are not here may still tell.
+        let folder = |container: &Container| {
+            let of_it = |it: &&Deployment| it.containers.iter().any(|it| it.id == container.id);
+            let deployment = deployments.iter().find(of_it)?;
+            build_context(deployment.resolved.model(), container)
+        };
+        let (changed, covered) = tokio::join!(
+            mounts::changed(docker, &context.workspace, &containers),
+            mounts::covered(context, &containers, folder),
+        );
+        for (id, texts) in changed.into_iter().chain(covered) {
+            drifts.entry(id).or_default().extend(texts);
+        }
         // Drift is an extra; without it the rest of the answer is still right.
         let images = images.unwrap_or_default();
         let services = containers
             .iter()
             .map(|container| {
-                let mut drift = drift(container, &images, definitions.as_ref());
-                drift.extend(outdated.get(project::service(container)).cloned());
-                listed(container, drift)
+                let of_files = drifts.remove(&container.id).unwrap_or_default();
+                let drift = other_image(container, &images).into_iter().chain(of_files);
+                listed(container, drift.collect())
             })
             .collect();
         Ok(Structured(Reply { project: self.project_name.to_string(), services }))
@@ -135,21 +154,27 @@ fn listed(container: &Container, drift: Vec<String>) -> Listed {
     }
 }
 
-/// By service: which file is newer than the image that was built from it.
-async fn outdated(
-    context: &Context,
-    project: &ProjectName,
-    source: Option<&Source>,
-    containers: &[Container],
-) -> BTreeMap<String, String> {
-    let Some(source) = source else { return BTreeMap::new() };
-    let (docker, everything) = (&context.docker, ["*".to_owned()]);
-    let resolved =
-        resolve(docker, Some(project), source, &everything, &Environment::default()).await;
-    let Ok(resolved) = resolved else { return BTreeMap::new() };
-    let services = containers.iter().map(project::service).collect();
-    match Images::of(context, resolved.model(), services).await {
-        Ok(images) => images.outdated(context, source).await,
-        Err(_) => BTreeMap::new(),
+/// The name of its image means another one now.
+fn other_image(container: &Container, images: &BTreeMap<String, String>) -> Option<String> {
+    let name = &container.config.image;
+    match images.get(name) {
+        Some(current) if *current != container.image => Some(format!(
+            "{name} is now {}, it runs {}: deploy again",
+            short_id(current),
+            short_id(&container.image)
+        )),
+        None if !images.is_empty() => Some(format!("{name} no longer stands for an image here")),
+        _ => None,
     }
+}
+
+/// By container: which file is newer than the image that was built from it.
+async fn outdated(context: &Context, deployment: &Deployment) -> BTreeMap<String, String> {
+    let images = Images::of(context, deployment.resolved.model(), deployment.services()).await;
+    let Ok(images) = images else { return BTreeMap::new() };
+    let outdated = images.outdated(context, &deployment.source).await;
+    let told = deployment.containers.iter().filter_map(|container| {
+        Some((container.id.clone(), outdated.get(project::service(container))?.clone()))
+    });
+    sort::map(told)
 }

@@ -92,8 +92,8 @@ impl Tool for ComposeRun {
         let services = expected.keys().map(String::as_str).chain([self.service.as_str()]);
         vetted.judge_contents(&source, services)?;
         let anew = Anew::default();
-        judge_protected(context, &vetted, &expected, &running, anew).await?;
-        if let Some(it) = takeover(docker, &source, &vetted, &expected, &running, anew).await? {
+        judge_protected(context, &vetted, &expected, &running, &anew).await?;
+        if let Some(it) = takeover(docker, &source, &vetted, &expected, &running, &anew).await? {
             return Err(it.refusal(&source));
         }
         let images = expected.keys().map(String::as_str).chain([self.service.as_str()]);

@@ -286,56 +286,53 @@ impl Source {
         project: &ProjectName,
         containers: &[Container],
     ) -> Result<Option<Self>, Error> {
-        let label = |key| containers.iter().find_map(|container| container.label(key));
-        let folder = match (containers, label(labels::PROJECT_FOLDER)) {
-            ([], _) => context.workspace.folder.clone(),
-            (_, Some(folder)) if Path::new(folder).is_absolute() => {
-                judged_folder(&context.workspace, Path::new(folder))?
-            }
-            _ => return Ok(None),
-        };
-        Ok(Self::in_folder(context, project, containers, folder).await)
+        let workspace = &context.workspace;
+        let Some(folder) = folder_of(workspace, containers)? else { return Ok(None) };
+        let named = named_files(containers);
+        if !named.is_empty() {
+            return Ok(Self::of_files(workspace, folder, named));
+        }
+        let recalled = Self::recalled(context, project, &folder).await;
+        if recalled.is_some() || containers.is_empty() {
+            return Ok(recalled);
+        }
+        Ok(Self::usual(context, &folder).await.ok().flatten())
     }
 
-    async fn in_folder(
+    /// What these containers were deployed from for certain: the files that they name, or what is
+    /// remembered of a deployment by us. A file that only has the usual name may be another one.
+    pub(super) async fn of_deployment(
         context: &Context,
         project: &ProjectName,
         containers: &[Container],
-        folder: PathBuf,
     ) -> Option<Self> {
-        let workspace = &context.workspace;
-        let label = |key| containers.iter().find_map(|container| container.label(key));
-        let named: Vec<PathBuf> = label(labels::PROJECT_FILES)
-            .unwrap_or_default()
-            .split(',')
-            .filter(|file| Path::new(file).is_absolute())
-            .map(PathBuf::from)
-            .collect();
-        if named.is_empty()
-            && let Some(remembered) = remembered::recall(workspace, project, &folder)
-        {
-            // Compose's choice may be another one now.
-            return match &remembered.found_in {
-                Some(folder) => Self::usual(context, folder).await.ok().flatten(),
-                None => Some(remembered),
-            };
+        let folder = folder_of(&context.workspace, containers).ok()??;
+        match named_files(containers) {
+            named if named.is_empty() => Self::recalled(context, project, &folder).await,
+            named => Self::of_files(&context.workspace, folder, named),
         }
-        if containers.is_empty() {
+    }
+
+    async fn recalled(context: &Context, project: &ProjectName, folder: &Path) -> Option<Self> {
+        let remembered = remembered::recall(&context.workspace, project, folder)?;
+        // Compose's choice may be another one now.
+        match &remembered.found_in {
+            Some(folder) => Self::usual(context, folder).await.ok().flatten(),
+            None => Some(remembered),
+        }
+    }
+
+    fn of_files(workspace: &Workspace, folder: PathBuf, files: Vec<PathBuf>) -> Option<Self> {
+        if !files.iter().all(|file| file.starts_with(&workspace.folder)) {
             return None;
         }
-        if named.is_empty() {
-            return Self::usual(context, &folder).await.ok().flatten();
-        }
-        if !named.iter().all(|file| file.starts_with(&workspace.folder)) {
-            return None;
-        }
-        let from = match named.as_slice() {
+        let from = match files.as_slice() {
             [file] => {
                 let path = file.to_str()?.parse::<HostPath>().ok()?;
                 let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
                 From::File(path, text)
             }
-            _ => From::Files(named),
+            _ => From::Files(files),
         };
         Some(Self { directory: folder, from, found_in: None })
     }
@@ -378,6 +375,25 @@ impl Source {
             }
         }
     }
+}
+
+/// Where a project is: in the folder that its containers name; one without containers in ours.
+fn folder_of(workspace: &Workspace, containers: &[Container]) -> Result<Option<PathBuf>, Error> {
+    let folder = containers.iter().find_map(|container| container.label(labels::PROJECT_FOLDER));
+    match (containers, folder) {
+        ([], _) => Ok(Some(workspace.folder.clone())),
+        (_, Some(folder)) if Path::new(folder).is_absolute() => {
+            judged_folder(workspace, Path::new(folder)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The files that containers name; what was deployed from standard input names none.
+fn named_files(containers: &[Container]) -> Vec<PathBuf> {
+    let files = containers.iter().find_map(|container| container.label(labels::PROJECT_FILES));
+    let files = files.unwrap_or_default().split(',').map(Path::new);
+    files.filter(|file| file.is_absolute()).map(Path::to_owned).collect()
 }
 
 /// The folder that a label names, which may be the word of anybody: labels of an image are labels of
@@ -477,6 +493,19 @@ mod tests {
         assert!(hint.contains("/home/her/mine.yml"), "{hint}");
         assert_eq!(elsewhere(&workspace, &[container("/srv/shop/sub")]), None);
         assert_eq!(elsewhere(&workspace, &[]), None);
+    }
+
+    #[test]
+    fn the_files_that_containers_name_are_what_was_deployed() {
+        let container = |files: &str| -> Container {
+            serde_json::from_value(json!({"Config": {"Labels": {
+                "com.docker.compose.project.config_files": files,
+            }}}))
+            .unwrap()
+        };
+        let files = named_files(&[container("/srv/a.yaml,/srv/b.yaml")]);
+        assert_eq!(files, [Path::new("/srv/a.yaml"), Path::new("/srv/b.yaml")]);
+        assert!(named_files(&[container("-")]).is_empty());
     }
 
     #[test]

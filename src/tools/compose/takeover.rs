@@ -43,10 +43,10 @@ pub(super) async fn takeover<'a>(
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,
     before: &'a [Container],
-    anew: Anew,
+    anew: &Anew,
 ) -> Result<Option<Takeover<'a>>, Error> {
     let Some(folder) = other_folder(source, before) else { return Ok(None) };
-    let services = planned(docker, vetted, expected, before, anew.recreates_all).await?;
+    let services = planned(docker, vetted, expected, before, &anew.recreated).await?;
     let going = going(vetted, &services, before, anew);
     let comes_back = |container: &&&Container| {
         let plan = services.iter().find(|it| it.service() == project::service(container));

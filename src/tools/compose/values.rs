@@ -130,8 +130,8 @@ pub(super) fn shared_services<'a>(document: &'a Value, service: &str) -> Vec<&'a
 }
 
 /// Takes out `depends_on` with `required: false` on services that are not in the model, because
-/// their profile is off: compose writes it, and refuses it when it reads the model again. It is no
-/// part of a service's hash. True when there was one.
+/// their profile is off: compose writes it, and refuses it when it reads the model again. It is
+/// part of a service's hash up to 2.29.2. True when there was one.
 pub(super) fn drop_missing_dependencies(document: &mut Value) -> bool {
     let Some(services) = document.get_mut("services").and_then(Value::as_object_mut) else {
         return false;

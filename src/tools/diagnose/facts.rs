@@ -50,6 +50,10 @@ pub(super) struct Subject {
     pub(super) empty_folders: Vec<(String, String)>,
     /// The processor its image was made for.
     pub(super) architecture: Option<String>,
+    /// What to say of files that it mounts and that were written since its start.
+    pub(super) changed_files: Vec<String>,
+    /// What to say of volumes that hide what its image has.
+    pub(super) covering_volumes: Vec<String>,
 }
 
 /// A line of a log, and the form in which it is searched.

@@ -26,6 +26,12 @@ impl Cause {
         Self { id, why: why.into(), fix: fix.into(), ..Self::default() }
     }
 
+    /// Whether it only says that a deployment or a restart would make it another one: true of much
+    /// that works, and hardly ever the reason of what does not.
+    pub(super) fn is_drift(&self) -> bool {
+        matches!(self.id, "drift" | "stale-image" | "file-changed" | "volume-covers")
+    }
+
     pub(super) fn evidence(mut self, line: impl Into<String>) -> Self {
         self.evidence.push(line.into());
         self

@@ -13,12 +13,11 @@ use crate::command::labels;
 use crate::command::logs::Logs;
 use crate::command::text::tail;
 use crate::command::values::{ProjectName, TimePoint};
-use crate::command::version::EndpointQuery;
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::batches::in_batches;
-use crate::tools::compose::outlook::{Outlook, no_such_project, outlook};
-use crate::tools::{Context, ports};
+use crate::tools::compose::outlook::{Outlook, no_such_project, outlook, service};
+use crate::tools::{Context, mounts, ports};
 
 /// Lines of a log that are read.
 const LOG_LINES: u32 = 60;
@@ -76,11 +75,34 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
     }
     ends::tell(&mut facts, &events);
     facts.outlook = outlook;
+    look_at_mounts(context, &mut facts, scope).await;
     if let (Some(project), true, None) = (project, facts.subjects.is_empty(), &facts.outlook) {
         return Err(no_such_project(docker, project).await);
     }
     processors(docker, &mut facts).await;
     Ok(facts)
+}
+
+/// What is not as it was when the containers of the one that was asked for, or of the project, were
+/// made or started.
+async fn look_at_mounts(context: &Context, facts: &mut Facts, scope: &Scope) {
+    let most = match scope {
+        Scope::Container(_) => 1,
+        Scope::Project(_) => usize::MAX,
+        Scope::Host => 0,
+    };
+    let asked = facts.subjects.iter().take(most).map(|subject| subject.container.clone());
+    let asked: Vec<Container> = asked.collect();
+    let contexts = facts.outlook.as_ref().map(|outlook| &outlook.build_contexts);
+    let folder = |container: &Container| contexts?.get(service(container)).cloned();
+    let (mut changed, mut covered) = tokio::join!(
+        mounts::changed(&context.docker, &context.workspace, &asked),
+        mounts::covered(context, &asked, folder),
+    );
+    for subject in &mut facts.subjects {
+        subject.changed_files = changed.remove(&subject.container.id).unwrap_or_default();
+        subject.covering_volumes = covered.remove(&subject.container.id).unwrap_or_default();
+    }
 }
 
 async fn asked(docker: &Docker, scope: &Scope) -> Result<Option<Container>, Error> {
@@ -177,7 +199,7 @@ async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
         }
         suspicious |= !(subject.missing_sources.is_empty() && subject.empty_folders.is_empty());
     }
-    if suspicious && !is_local(docker).await {
+    if suspicious && !mounts::is_local(docker).await {
         for subject in &mut facts.subjects {
             subject.missing_sources.clear();
             subject.empty_folders.clear();
@@ -192,11 +214,6 @@ async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
     let programs = wanted().filter(free).map(|port| (port, ports::programs(port))).collect();
     let free_ports = wanted().map(|port| (port, ports::free_after(&facts.rows, port))).collect();
     (facts.programs, facts.free_ports) = (programs, free_ports);
-}
-
-async fn is_local(docker: &Docker) -> bool {
-    let endpoint = docker.run(&EndpointQuery).await;
-    endpoint.is_ok_and(|endpoint| endpoint.starts_with("unix:") || endpoint.starts_with("npipe:"))
 }
 
 fn is_empty_folder_named_like_a_file(source: &Path, mount: &Mount) -> bool {

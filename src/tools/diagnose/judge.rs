@@ -146,9 +146,11 @@ pub(super) fn conclude<'a>(all: &'a [Judged<'a>], scope: &Scope) -> Judgement<'a
             .copied()
             .filter(move |at| all.get(*at).is_some_and(|it| it.standing.kind == kind))
     };
-    let warned = || {
-        asked.iter().copied().filter(|at| all.get(*at).is_some_and(|it| !it.warnings.is_empty()))
+    let warned = |is_drift: bool| -> Vec<usize> {
+        let has_one = |it: &Judged<'_>| it.warnings.iter().any(|it| it.is_drift() == is_drift);
+        asked.iter().copied().filter(|at| all.get(*at).is_some_and(has_one)).collect()
     };
+    let (warned, drifted) = (warned(false), warned(true));
     let starting: Vec<usize> = of_kind(Kind::Starting).collect();
     let stopped: Vec<usize> = of_kind(Kind::Stopped).collect();
     let whole_host = matches!(scope, Scope::Host);
@@ -160,10 +162,12 @@ pub(super) fn conclude<'a>(all: &'a [Judged<'a>], scope: &Scope) -> Judgement<'a
             all.get(*at).is_some_and(|it| matches!(it.standing.kind, Kind::Stopped | Kind::Done))
         });
         (if all_stopped { Verdict::Stopped } else { Verdict::Warning }, stopped)
-    } else if warned().next().is_some() {
-        (Verdict::Warning, warned().collect())
+    } else if !warned.is_empty() {
+        (Verdict::Warning, warned)
     } else if !starting.is_empty() {
         (Verdict::Starting, starting)
+    } else if !drifted.is_empty() {
+        (Verdict::Warning, drifted)
     } else {
         (Verdict::Healthy, vec![])
     };
@@ -227,7 +231,8 @@ fn root_of(all: &[Judged<'_>], from: usize) -> usize {
 fn blames(all: &[Judged<'_>], at: usize) -> Option<usize> {
     let judged = all.get(at)?;
     let is_well = |at: &usize| {
-        all.get(*at).is_none_or(|it| it.standing.kind.serves() && it.warnings.is_empty())
+        let works = |it: &Judged<'_>| it.warnings.iter().all(Cause::is_drift);
+        all.get(*at).is_none_or(|it| it.standing.kind.serves() && works(it))
     };
     let named = |name: &str| all.iter().position(|it| it.subject.name() == name);
     let cause = judged.cause.as_ref().or(judged.warnings.first());
@@ -247,4 +252,51 @@ fn blames(all: &[Judged<'_>], at: usize) -> Option<usize> {
         })
     };
     if knows_little { needs.iter().find_map(bad) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools::compose::outlook::Outlook;
+    use crate::tools::diagnose::facts::Line;
+
+    fn subject(service: &str, log: &str) -> Subject {
+        let container = serde_json::from_value(json!({
+            "Id": service, "Name": format!("/shop-{service}-1"),
+            "State": {"Status": "running", "Running": true, "StartedAt": "2026-11-24T12:00:00Z"},
+            "Config": {"Labels": {
+                "com.docker.compose.project": "shop", "com.docker.compose.service": service,
+            }},
+        }));
+        Subject { container: container.unwrap(), log: Line::all(log), ..Subject::default() }
+    }
+
+    #[test]
+    fn a_changed_definition_is_only_the_root_where_nothing_fails() {
+        let root = |subjects: Vec<Subject>, drifted: &str| {
+            let text = "its definition in compose.yaml has changed: deploy again".to_owned();
+            let drift = [(drifted.to_owned(), text)].into();
+            let facts = Facts {
+                subjects,
+                outlook: Some(Outlook { drift, ..Outlook::default() }),
+                ..Facts::default()
+            };
+            let all = judge(&facts, &[]);
+            let judgement = conclude(&all, &Scope::Project("shop".parse().unwrap()));
+            let (judged, cause) = judgement.root.unwrap();
+            format!("{} {}", judged.subject.called(), cause.id)
+        };
+        let complaint = "Temporary failure in name resolution\n".repeat(16);
+        assert_eq!(root(vec![subject("api", ""), subject("web", "")], "api"), "api drift");
+        let complains = || vec![subject("api", ""), subject("web", &complaint)];
+        assert_eq!(root(complains(), "api"), "web name-resolution");
+        assert_eq!(root(complains(), "web"), "web name-resolution");
+        // Another one that it needs is not to blame because its definition has changed.
+        let mut failed = subject("web", "dial tcp: lookup api: connection refused");
+        failed.container.state.status = "exited".to_owned();
+        failed.container.state.exit_code = 1;
+        assert!(root(vec![subject("api", ""), failed], "api").starts_with("web "));
+    }
 }

@@ -37,6 +37,7 @@ impl DeployCompose {
         before: &[Container],
         orphans: &[String],
         mut notes: Vec<String>,
+        look_at_mounts: impl AsyncFnOnce(&[Container]) -> Vec<String>,
     ) -> Result<Deployed, Error> {
         let started = Instant::now();
         let (ended, containers_since) = ascent.run_up(up).await;
@@ -72,6 +73,7 @@ impl DeployCompose {
         let was = Before { containers: before, stops: false };
         let mut services = report::reports(&ascent.expected, &stands, &containers, &was, timed_out);
         notes.extend(removal::notes(before, &containers, &ascent.expected));
+        notes.extend(look_at_mounts(&containers).await);
         report::add_logs(ascent.docker, &mut services, &containers, &was).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,

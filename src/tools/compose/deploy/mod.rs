@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::deployment::build_context;
 use super::failure::what_stays;
 use super::forecast::{Anew, Planned, judge_protected, open_ports, planned};
 use super::freshness::Images;
@@ -18,7 +20,7 @@ use super::up::{Ascent, PREPARATION, Up};
 use super::view::{Model, Renewal};
 use super::{project, remembered, removal};
 use crate::command::containers::Container;
-use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName};
+use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName, Subnet};
 use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
@@ -29,7 +31,7 @@ use crate::tools::filters::word;
 use crate::tools::protect::{judge_changes, judge_end, judge_protection};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::stop_time::beyond_the_usual;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Context, Spec, Tool, Toolset, mounts, subnets};
 use deployed::Deployed;
 
 /// Until everything is up, or has failed.
@@ -146,14 +148,14 @@ impl Tool for DeployCompose {
         notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted, &before);
         judge_changes(docker, &before)?;
-        let anew = self.anew();
-        judge_protected(context, &vetted, &expected, &before, anew).await?;
+        let anew = self.anew(&expected);
+        judge_protected(context, &vetted, &expected, &before, &anew).await?;
         let services = expected.keys().map(String::as_str);
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
         vetted.judge_contents(&source, expected.keys().map(String::as_str))?;
         let unfinished = removal::unfinished(&vetted, &expected, &before);
         notes.extend(removal::note_of_unfinished(&unfinished));
-        let mut takeover = takeover(docker, &source, &vetted, &expected, &before, anew).await?;
+        let mut takeover = takeover(docker, &source, &vetted, &expected, &before, &anew).await?;
         let one_offs = if self.remove_orphans {
             project::one_offs(docker, &self.project_name).await?
         } else {
@@ -174,7 +176,7 @@ impl Tool for DeployCompose {
             notes.extend(removal::forecast_of_one_offs(&one_offs));
         }
         if self.dry_run {
-            let services = planned(docker, &vetted, &expected, &before, anew.recreates_all).await?;
+            let services = planned(docker, &vetted, &expected, &before, &anew.recreated).await?;
             notes.extend(removal::forecast(services.iter().flat_map(Planned::removed)));
             notes.extend(takeover.iter().flat_map(|it| it.notes(&source)));
             return Ok(Reply::DryRun(Forecast {
@@ -213,8 +215,15 @@ impl Tool for DeployCompose {
             time_limit: self.time_limit(&before),
         };
         let going = if self.remove_orphans { orphan_names.as_slice() } else { &[] };
-        let deployed = self.ascend(ascent, &Up(up), &before, going, notes).await;
-        let mut deployed = deployed.map_err(what_stays)?;
+        let mounts = async |now: &[Container]| about_mounts(context, vetted.model(), now).await;
+        let deployed = self.ascend(ascent, &Up(up), &before, going, notes, mounts).await;
+        let mut deployed = match deployed {
+            Ok(deployed) => deployed,
+            Err(error) => {
+                let wanted = subnets_of(&vetted.resolved().document()?);
+                return Err(what_stays(subnets::with_holder(docker, error, &wanted).await));
+            }
+        };
         deployed.files = files;
         if !one_offs.is_empty() {
             let left = project::one_offs(docker, &self.project_name).await?;
@@ -225,10 +234,15 @@ impl Tool for DeployCompose {
 }
 
 impl DeployCompose {
-    fn anew(&self) -> Anew {
+    fn anew(&self, expected: &BTreeMap<String, Expected>) -> Anew {
         let pulls = matches!(self.pull, Some(Pull::Always));
+        // What the named ones depend on is only started.
+        let is_forced = |name: &&String| {
+            let is_named = |it: &ServiceName| it.as_str() == name.as_str();
+            self.force_recreate && (self.services.is_empty() || self.services.iter().any(is_named))
+        };
         Anew {
-            recreates_all: self.force_recreate,
+            recreated: expected.keys().filter(is_forced).cloned().collect(),
             removes_orphans: self.remove_orphans,
             renewal: Renewal { builds: self.build, pulls },
         }
@@ -357,6 +371,30 @@ impl DeployCompose {
         }
         orphans.iter().map(|container| container.name().to_owned()).collect()
     }
+}
+
+/// The ranges of addresses that the networks of a model ask for.
+fn subnets_of(document: &Value) -> Vec<Subnet> {
+    let networks = document.get("networks").and_then(Value::as_object).into_iter().flatten();
+    let pools = networks.filter_map(|(_, network)| network.pointer("/ipam/config")?.as_array());
+    let subnets = pools.flatten().filter_map(|pool| pool.get("subnet")?.as_str());
+    subnets.filter_map(|subnet| subnet.parse().ok()).collect()
+}
+
+/// What a deployment leaves as it is: files that a container has read before they were written, and
+/// volumes that hide what a newer image has.
+async fn about_mounts(context: &Context, model: &Model, containers: &[Container]) -> Vec<String> {
+    let folder = |container: &Container| build_context(model, container);
+    let (changed, covered) = tokio::join!(
+        mounts::changed(&context.docker, &context.workspace, containers),
+        mounts::covered(context, containers, folder),
+    );
+    let of_one = |container: &Container| {
+        let told = [&changed, &covered].into_iter().filter_map(|it| it.get(&container.id));
+        let name = project::service(container).to_owned();
+        told.flatten().map(|text| format!("{name}: {text}")).collect::<Vec<_>>()
+    };
+    containers.iter().flat_map(of_one).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crate::tools::diagnose::standing::Kind;
 
 /// Everything to warn of; the most telling first.
 pub(in crate::tools::diagnose) fn warnings(view: &View<'_>) -> Vec<Cause> {
-    let rules: [fn(&View<'_>) -> Option<Cause>; 5] = [memory, complaint, folder, image, definition];
+    let rules: [fn(&View<'_>) -> Option<Cause>; 7] =
+        [memory, complaint, folder, image, definition, covered, file];
     rules.iter().filter_map(|rule| rule(view)).collect()
 }
 
@@ -40,6 +41,7 @@ const LASTING: &[&str] = &[
     "other-network",
     "default-network",
     "name-unknown",
+    "name-resolution",
     "refused-by-itself",
     "authentication",
     "disk-full",
@@ -103,12 +105,27 @@ fn image(view: &View<'_>) -> Option<Cause> {
 /// Its definition has changed since it was deployed.
 fn definition(view: &View<'_>) -> Option<Cause> {
     let drift = view.facts.outlook.as_ref()?.drift.get(&view.subject.container.id)?;
-    // What is said of images is told by their own rule.
-    let changed = drift.iter().find(|text| text.starts_with("its definition"))?;
-    let why = changed.trim_end_matches(": deploy again");
+    let why = drift.trim_end_matches(": deploy again");
     let cause = Cause::new("drift", why, "deploy again").evidence(why);
     Some(match deploy(view.facts, view.subject) {
         Some(call) => cause.next(call),
         None => cause,
     })
+}
+
+/// A file that it mounts was written since it started.
+fn file(view: &View<'_>) -> Option<Cause> {
+    let why = view.subject.changed_files.first()?.trim_end_matches(": restart");
+    let cause = Cause::new("file-changed", why, "restart it: many programs read a file once");
+    Some(cause.evidence(why).next(on("restart-container", view.subject.name())))
+}
+
+/// A volume hides what its newer image has.
+fn covered(view: &View<'_>) -> Option<Cause> {
+    let (why, fix) = view.subject.covering_volumes.first()?.split_once("; ")?;
+    Some(
+        Cause::new("volume-covers", why, fix)
+            .evidence(why)
+            .next(on("inspect-container", view.subject.name())),
+    )
 }
