@@ -8,6 +8,7 @@ mod diagnose;
 mod execution;
 pub mod filters;
 mod image;
+mod joined;
 mod lines;
 mod losses;
 mod mounts;

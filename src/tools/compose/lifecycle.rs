@@ -17,6 +17,7 @@ use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::sort;
+use crate::tools::joined;
 use crate::tools::protect::{
     judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
 };
@@ -37,6 +38,7 @@ pub(super) struct Reply {
     root: Option<String>,
     services: Vec<Report>,
     command: String,
+    warnings: Vec<String>,
 }
 
 /// What the three tools have in common.
@@ -78,6 +80,7 @@ impl Request<'_> {
             }
         } else {
             judge_again(docker, connected(&all, &before)).await?;
+            joined::demand_networks(docker, &before).await?;
         }
         let command = self.command(&before);
         if self.dry_run {
@@ -109,6 +112,8 @@ impl Request<'_> {
             let settled = ascent.settle(Instant::now()).await?;
             (settled.containers, settled.stands)
         };
+        let owners: Vec<&Container> = before.iter().collect();
+        let warnings = joined::left_behind(docker, &owners).await;
         let before = Before { containers: &before, stops: self.verb == "stop" };
         let mut services = report::reports(&ascent.expected, &stands, &containers, &before, false);
         report::add_logs(docker, &mut services, &containers, &before).await;
@@ -120,6 +125,7 @@ impl Request<'_> {
                 .map(str::to_owned),
             services,
             command: command.to_string(),
+            warnings,
         }))
     }
 }

@@ -7,6 +7,7 @@ use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
+use crate::tools::joined;
 use crate::tools::protect::{
     judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
 };
@@ -49,6 +50,7 @@ pub(super) struct Reply {
     /// False when it was so already.
     changed: bool,
     command: String,
+    warnings: Vec<String>,
 }
 
 /// Looks, acts unless it is so already, and looks again. Acts on the ID, so that a rename in
@@ -66,6 +68,7 @@ async fn act(
     if matches!(shown.verb(), "start" | "restart") {
         judge_start(&context.docker, std::slice::from_ref(&before)).await?;
         judge_again(&context.docker, [&before]).await?;
+        joined::demand_network(&context.docker, &before).await?;
     }
     // A signal can mean to read the files again, and docker restarts what ends by one.
     let is_signal = |word: &String| word.starts_with("--signal=") && !word.ends_with("KILL");
@@ -76,8 +79,15 @@ async fn act(
         judge_end(context, &before)?;
         judge_files_at_end(context, &before).await?;
     }
+    // With its network goes that of those who use it.
+    let ends = matches!(shown.verb(), "stop" | "restart" | "kill") && before.state.running;
     if dry_run {
-        return Ok(Change::DryRun(DryRun::new([shown])));
+        let warnings = if ends {
+            joined::would_be_left_behind(&context.docker, &before).await
+        } else {
+            vec![]
+        };
+        return Ok(Change::DryRun(DryRun::new([shown]).with_notes(warnings)));
     }
     let changed = !is_so_already(&before);
     if changed {
@@ -93,12 +103,12 @@ async fn act(
         Err(error) if error.code == Code::ContainerNotFound => None,
         after => Some(after?).filter(|after| !is_going(after)),
     };
-    let done = match after {
-        Some(after) => reply(&after, changed, &shown),
-        None => {
-            Reply { state: "removed".to_owned(), health: None, ..reply(&before, changed, &shown) }
-        }
-    };
+    let warnings =
+        if ends { joined::left_behind(&context.docker, &[&before]).await } else { vec![] };
+    let gone =
+        || Reply { state: "removed".to_owned(), health: None, ..reply(&before, changed, &shown) };
+    let done = after.map_or_else(gone, |after| reply(&after, changed, &shown));
+    let done = Reply { warnings, ..done };
     Ok(Change::Done(done))
 }
 
@@ -124,6 +134,7 @@ fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
         exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
         changed,
         command: command.to_string(),
+        warnings: vec![],
     }
 }
 

@@ -7,6 +7,7 @@ use crate::command::images;
 use crate::command::labels;
 use crate::command::text::{cut_line, human_memory};
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
+use crate::tools::joined::Lost;
 
 /// Networks on which docker resolves no names of containers.
 pub(super) const NAMELESS: [&str; 3] = ["bridge", "host", "none"];
@@ -54,6 +55,8 @@ pub(super) struct Subject {
     pub(super) changed_files: Vec<String>,
     /// What to say of volumes that hide what its image has.
     pub(super) covering_volumes: Vec<String>,
+    /// It uses the network of another container, and has lost it.
+    pub(super) lost_network: Option<Lost>,
 }
 
 /// A line of a log, and the form in which it is searched.

@@ -17,7 +17,7 @@ use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::batches::in_batches;
 use crate::tools::compose::outlook::{Outlook, no_such_project, outlook, service};
-use crate::tools::{Context, mounts, ports};
+use crate::tools::{Context, joined, mounts, ports};
 
 /// Lines of a log that are read.
 const LOG_LINES: u32 = 60;
@@ -47,11 +47,14 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
     let mut containers: Vec<Container> = asked.into_iter().collect();
     containers.extend(in_batches(docker, &ids, InspectContainers::listed).await?);
 
+    let owners = joined::owners(docker, &containers).await;
+
     let mut facts = Facts { now, rows, images: images.unwrap_or_default(), ..Facts::default() };
     facts.subjects = containers
         .into_iter()
         .map(|container| Subject {
             out_of_memory: container.state.oom_killed,
+            lost_network: owners.as_ref().ok().and_then(|owners| joined::lost(&container, owners)),
             container,
             ..Subject::default()
         })
@@ -159,7 +162,9 @@ fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String>
             };
             let near = |row: &&Row| {
                 row.id != asked.id
-                    && (project.is_some() && row.project.as_deref() == project || shares(row))
+                    && (project.is_some() && row.project.as_deref() == project
+                        || joined::owner_of(asked) == Some(row.id.as_str())
+                        || shares(row))
             };
             ids(rows.iter().filter(near).collect(), NEIGHBOURS)
         }

@@ -85,6 +85,9 @@ fn running(facts: &Facts, subject: &Subject) -> (Kind, String) {
     let is_younger = |than| container.restarted_again_within(than, facts.now);
     let since = uptime.map(span).unwrap_or_default();
     let failing = container.state.health.as_ref().is_some_and(|health| health.failing_streak > 0);
+    if subject.lost_network.is_some() {
+        return (Kind::Unhealthy, "running, but without its network".to_owned());
+    }
     match container.health() {
         Some("healthy") => (Kind::Running, format!("running for {since}, healthy")),
         Some("unhealthy") => (Kind::Unhealthy, "running, but unhealthy".to_owned()),

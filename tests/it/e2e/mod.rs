@@ -43,6 +43,7 @@ mod registry;
 mod run;
 mod secrets;
 mod session;
+mod stranded;
 mod system;
 mod volumes;
 mod wait;

@@ -12,6 +12,7 @@ use crate::tools::compose::removal;
 use crate::tools::compose::report::{self, Before, Report};
 use crate::tools::compose::settle::{self, Stand};
 use crate::tools::compose::up::{Ascent, Ended, Settled, Up};
+use crate::tools::joined;
 use crate::tools::ports::with_holder;
 
 #[derive(Debug, Default, Serialize)]
@@ -74,6 +75,8 @@ impl DeployCompose {
         let mut services = report::reports(&ascent.expected, &stands, &containers, &was, timed_out);
         notes.extend(removal::notes(before, &containers, &ascent.expected));
         notes.extend(look_at_mounts(&containers).await);
+        let owners: Vec<&Container> = before.iter().collect();
+        notes.extend(joined::left_behind(ascent.docker, &owners).await);
         report::add_logs(ascent.docker, &mut services, &containers, &was).await;
         let bad = |stand: &Stand| match stand {
             Stand::Ready => false,

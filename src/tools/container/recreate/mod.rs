@@ -27,6 +27,7 @@ use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::parameters::With;
 use crate::tools::confirm::Decision;
+use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
 use crate::tools::reply::{Change, DryRun};
@@ -97,6 +98,10 @@ impl Tool for RecreateContainer {
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let docker = &context.docker;
         let old = Old::look(context, &self.own.container_name).await?;
+        let has_another_network = |it: &String| matches!(it.as_str(), "network" | "networks");
+        if !self.named.iter().any(has_another_network) {
+            joined::demand_network(docker, &old.container).await?;
+        }
         let carried = carry::carry(&old.document, &self.named, &self.shared)?;
         let image = old.image(self.own.image.as_ref())?;
         let name = temporary(&old.container)?;
@@ -133,7 +138,8 @@ impl Tool for RecreateContainer {
         let shown = prepared.shown(Some(&name)).into_iter();
         let shown = DryRun::new(shown.chain(joins(name.as_str())).chain(swap.shown()));
         if self.own.dry_run {
-            return Ok(Change::DryRun(shown));
+            let warnings = joined::would_be_left_behind(docker, &old.container).await;
+            return Ok(Change::DryRun(shown.with_notes(warnings)));
         }
 
         let doomed = losses::containers(context, [&old.container]).await;
@@ -169,6 +175,7 @@ impl Tool for RecreateContainer {
         notes.extend(swap.remove_old(context).await);
         let mut warnings = prepared.warnings;
         warnings.extend(created.warnings);
+        warnings.extend(joined::left_behind(docker, &[&old.container]).await);
         if container.label(labels::PROJECT).is_some() {
             warnings.push("it belongs to a compose project, whose file does not know of the change: deploy-compose may make it as it was".to_owned());
         }

@@ -34,6 +34,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     // What docker itself says is certain.
     Rule { concerns: |kind| kind == Kind::Paused, cause: exit::paused },
+    Rule { concerns: needs_its_network, cause: peers::stranded },
     Rule { concerns: |kind| kind == Kind::NotStarted, cause: start::port },
     Rule { concerns: |kind| kind == Kind::NotStarted, cause: start::mount },
     Rule { concerns: |kind| kind == Kind::NotStarted, cause: start::program },
@@ -52,6 +53,10 @@ const RULES: &[Rule] = &[
     Rule { concerns: has_ended, cause: log::exception },
     Rule { concerns: has_ended, cause: exit::failed },
 ];
+
+fn needs_its_network(kind: Kind) -> bool {
+    matches!(kind, Kind::NotStarted | Kind::Unhealthy | Kind::Stopped)
+}
 
 fn has_ended(kind: Kind) -> bool {
     matches!(kind, Kind::Failed | Kind::Looping)

@@ -3,11 +3,30 @@
 use super::View;
 use crate::command::containers::Row;
 use crate::tools::diagnose::facts::{Facts, NAMELESS, Subject};
-use crate::tools::diagnose::finding::{Cause, call, logs, on, start};
+use crate::tools::diagnose::finding::{Cause, call, deploy, logs, on, start};
+use crate::tools::joined::Lost;
 
 /// Lines before the complaint that may name the other side.
 const CONTEXT: usize = 3;
 const LIKE: f64 = 0.85;
+
+/// It is in the network of another container, which it has lost.
+pub(super) fn stranded(view: &View<'_>) -> Option<Cause> {
+    let (subject, lost) = (view.subject, view.subject.lost_network.as_ref()?);
+    let cause = Cause::new("stranded-network", lost.why(), lost.fix(&subject.container))
+        .evidence(format!("NetworkMode: {}", subject.container.host_config.network_mode));
+    let again = on("restart-container", subject.name());
+    Some(match lost {
+        Lost::Gone(_) => {
+            let deploy = deploy(view.facts, subject);
+            cause.next(deploy.unwrap_or_else(|| on("inspect-container", subject.name())))
+        }
+        Lost::Stopped(owner) => {
+            cause.next(on("start-container", owner)).next(again).blames(owner.clone())
+        }
+        Lost::Restarted(_) => cause.next(again),
+    })
+}
 
 /// The words of a line that may be names or addresses.
 fn words(text: &str) -> impl Iterator<Item = &str> {
