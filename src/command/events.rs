@@ -128,16 +128,8 @@ impl Command for Events {
 }
 
 /// When volumes were last mounted or let go, as far as the daemon remembers.
-#[derive(Clone, Debug)]
-pub struct VolumeUses {
-    until: Timestamp,
-}
-
-impl VolumeUses {
-    pub fn until_now() -> Self {
-        Self { until: Timestamp::now() }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct VolumeUses;
 
 impl Command for VolumeUses {
     /// Times by the names of volumes.
@@ -146,7 +138,8 @@ impl Command for VolumeUses {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["events"])
             .option("--since", Timestamp::UNIX_EPOCH)
-            .option("--until", self.until)
+            // No time ago: without an end the client would go on listening.
+            .option("--until", "0s")
             .option("--filter", "type=volume")
             .each("--filter", ["mount", "unmount"].map(|action| format!("event={action}")))
             .option("--format", ROW)
@@ -179,16 +172,15 @@ mod tests {
 
     #[test]
     fn the_last_use_of_a_volume_is_what_counts() {
-        let uses = VolumeUses { until: "2026-11-24T12:00:00Z".parse().unwrap() };
-        let shown = uses.invocation().to_string();
-        insta::assert_snapshot!(shown.split(" '--format=").next().unwrap(), @"docker events --since=1970-01-01T00:00:00Z --until=2026-11-24T12:00:00Z --filter=type=volume --filter=event=mount --filter=event=unmount");
+        let shown = VolumeUses.invocation().to_string();
+        insta::assert_snapshot!(shown.split(" '--format=").next().unwrap(), @"docker events --since=1970-01-01T00:00:00Z --until=0s --filter=type=volume --filter=event=mount --filter=event=unmount");
         let line = |second: u8, action: &str| {
             format!(
                 r#"{{"TimeNano":179552201{second}000000001,"Type":"volume","Action":"{action}","ID":"data","Name":"","Container":"a","Project":"","ExitCode":""}}"#
             )
         };
         let stdout = [line(1, "mount"), line(2, "unmount")].join("\n");
-        let read = uses.parse(&Output { stdout, ..Output::default() }).unwrap();
+        let read = VolumeUses.parse(&Output { stdout, ..Output::default() }).unwrap();
         assert_eq!(read["data"], "2026-11-24T12:06:52.000000001Z");
     }
 

@@ -81,8 +81,7 @@ pub(super) async fn unused_volumes<'a>(
     docker: &Docker,
     volumes: impl IntoIterator<Item = &'a Volume>,
 ) -> Vec<Doomed> {
-    let uses = VolumeUses::until_now();
-    let (sizes, uses) = tokio::join!(docker.run(&VolumeSizes::IN_PASSING), docker.run(&uses));
+    let (sizes, uses) = tokio::join!(docker.run(&VolumeSizes::IN_PASSING), docker.run(&VolumeUses));
     let (sizes, mut uses) = (sizes.unwrap_or_default(), uses.unwrap_or_default());
     let doomed = |it: &Volume| Doomed {
         last_used: uses.remove(&it.name).unwrap_or_default(),

@@ -164,7 +164,7 @@ async fn answers(stage: &Stage, case: &Case) -> String {
     let client = ().serve(client).await.unwrap();
     let mut shown = vec![];
     let mut confirm = String::new();
-    let request = Regex::new("(docker-mcp-server\\.request=)[0-9a-f]{16}").unwrap();
+    let request = Regex::new("(docker-mcp-server\\.request=)[0-9a-f]{16,32}").unwrap();
     for Call { tool, arguments } in &case.calls {
         let mut arguments = Value::Object(arguments.clone());
         replace_in(&mut arguments, "{confirm}", &confirm);

@@ -191,17 +191,17 @@ async fn arguments_of_another_shape_are_understood() {
     let stage = Stage::script("echo \"$@\" >> $here/argv");
     let mut wire = Wire::connect(&stage, Transport::Memory, Era::Modern).await;
     for arguments in [
-        json!({"all": true, "limit": 5, "filters": {"name": "web"}}),
-        json!({"all": "true", "limit": "5", "filters": "{\"name\": \"web\"}"}),
-        json!({"all": true, "limit": 5.0, "filters": {"name": ["web"]}}),
-        json!({"all": "True", "limit": null, "filters": {"name": ["web"], "label": null}}),
+        json!({"all": true, "limit": 5, "filters": {"label": "web"}}),
+        json!({"all": "true", "limit": "5", "filters": "{\"label\": \"web\"}"}),
+        json!({"all": true, "limit": 5.0, "filters": {"label": ["web"]}}),
+        json!({"all": "True", "limit": null, "filters": {"label": ["web"], "name": null}}),
     ] {
         let result = wire.call("list-containers", arguments.clone()).await;
         assert_ne!(result["isError"], true, "{arguments} {result}");
     }
     let argv = stage.text("argv");
     let mut lines: Vec<&str> = argv.lines().collect();
-    assert!(lines[0].contains("--all") && lines[0].contains("--filter=name=web"), "{argv}");
+    assert!(lines[0].contains("--all") && lines[0].contains("--filter=label=web"), "{argv}");
     lines.dedup();
     assert_eq!(lines.len(), 1, "{argv}");
 }
