@@ -129,7 +129,11 @@ impl Command for Events {
 
 /// When volumes were last mounted or let go, as far as the daemon remembers.
 #[derive(Clone, Copy, Debug)]
-pub struct VolumeUses;
+pub struct VolumeUses {
+    /// Now: without an end the client would go on listening, and docker cuts an end that is given
+    /// as a duration (`0s`) to the second, so that it would not tell of the last one.
+    pub until: Timestamp,
+}
 
 impl Command for VolumeUses {
     /// Times by the names of volumes.
@@ -138,8 +142,7 @@ impl Command for VolumeUses {
     fn invocation(&self) -> Invocation {
         Invocation::docker(Effect::Read, ["events"])
             .option("--since", Timestamp::UNIX_EPOCH)
-            // No time ago: without an end the client would go on listening.
-            .option("--until", "0s")
+            .option("--until", self.until)
             .option("--filter", "type=volume")
             .each("--filter", ["mount", "unmount"].map(|action| format!("event={action}")))
             .option("--format", ROW)
@@ -172,15 +175,16 @@ mod tests {
 
     #[test]
     fn the_last_use_of_a_volume_is_what_counts() {
-        let shown = VolumeUses.invocation().to_string();
-        insta::assert_snapshot!(shown.split(" '--format=").next().unwrap(), @"docker events --since=1970-01-01T00:00:00Z --until=0s --filter=type=volume --filter=event=mount --filter=event=unmount");
+        let uses = VolumeUses { until: "2026-11-24T12:00:00Z".parse().unwrap() };
+        let shown = uses.invocation().to_string();
+        insta::assert_snapshot!(shown.split(" '--format=").next().unwrap(), @"docker events --since=1970-01-01T00:00:00Z --until=2026-11-24T12:00:00Z --filter=type=volume --filter=event=mount --filter=event=unmount");
         let line = |second: u8, action: &str| {
             format!(
                 r#"{{"TimeNano":179552201{second}000000001,"Type":"volume","Action":"{action}","ID":"data","Name":"","Container":"a","Project":"","ExitCode":""}}"#
             )
         };
         let stdout = [line(1, "mount"), line(2, "unmount")].join("\n");
-        let read = VolumeUses.parse(&Output { stdout, ..Output::default() }).unwrap();
+        let read = uses.parse(&Output { stdout, ..Output::default() }).unwrap();
         assert_eq!(read["data"], "2026-11-24T12:06:52.000000001Z");
     }
 

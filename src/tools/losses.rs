@@ -2,6 +2,8 @@
 //! copy, of a container the files that it has written itself, of a volume what is in it; the files
 //! of the project that a copy replaces are found where they are compared.
 
+use jiff::Timestamp;
+
 use super::Context;
 use super::batches::in_batches;
 use super::confirm::Doomed;
@@ -81,7 +83,8 @@ pub(super) async fn unused_volumes<'a>(
     docker: &Docker,
     volumes: impl IntoIterator<Item = &'a Volume>,
 ) -> Vec<Doomed> {
-    let (sizes, uses) = tokio::join!(docker.run(&VolumeSizes::IN_PASSING), docker.run(&VolumeUses));
+    let uses = VolumeUses { until: Timestamp::now() };
+    let (sizes, uses) = tokio::join!(docker.run(&VolumeSizes::IN_PASSING), docker.run(&uses));
     let (sizes, mut uses) = (sizes.unwrap_or_default(), uses.unwrap_or_default());
     let doomed = |it: &Volume| Doomed {
         last_used: uses.remove(&it.name).unwrap_or_default(),

@@ -449,6 +449,7 @@ fn tidy(folder: &Path, stage: &Stage) {
         // Whole IDs, in the order in which they appear, and their beginnings.
         (r"\b[0-9a-f]{64}\b", "id"),
         (REQUEST, "${1}{request}"),
+        (r"(?m)^(--until=)[0-9T:.Z-]+$", "${1}{now}"),
         (r"(/[A-Za-z0-9._-]+)*/[A-Za-z0-9_-]*docker-mcp-engine/(main|old|new)\b", "/srv/engine"),
         // What `docker info` tells of the host.
         (r#"("ID":)"[^"]*"(.*"DockerRootDir")"#, r#"${1}"engine"${2}"#),

@@ -221,9 +221,12 @@ impl Exchange {
     }
 }
 
-/// Whether a recorded text is the one that came; learns what `{request}` stands for.
+/// Whether a recorded text is the one that came (`{now}` is any time); learns what `{request}` stands for.
 fn fits(recorded: &str, came: &str, variables: &mut Variables) -> bool {
     let recorded = fill_in(recorded, variables);
+    if let Some(before) = recorded.strip_suffix("{now}") {
+        return came.starts_with(before);
+    }
     let Some((before, after)) = recorded.split_once("{request}") else {
         return recorded == came;
     };
