@@ -14,7 +14,7 @@ pub fn tools_table() -> String {
         "| tool | parameters (required in bold) | what it does |\n| --- | --- | --- |\n",
     );
     for entry in crate::tools::all() {
-        let schema = &entry.input_schema;
+        let schema = entry.input_schema();
         let required: Vec<&str> = schema
             .get("required")
             .and_then(Value::as_array)

@@ -1,7 +1,7 @@
 //! The registry: tools without their types, and the one course of a call.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,35 +19,38 @@ type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 /// A tool without its type, as the server keeps it.
 pub struct Entry {
     pub spec: Spec,
-    /// As clients see it: shorter.
-    pub input_schema: Arc<Map<String, Value>>,
-    /// All that is accepted, by which arguments are repaired.
-    pub full_schema: Map<String, Value>,
+    /// All that is accepted, by which arguments are repaired; made when it is first asked for.
+    pub full_schema: LazyLock<Map<String, Value>>,
+    brief: Option<Brief>,
     pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
 }
 
 impl Entry {
     pub fn of<T: Tool>() -> Self {
-        Self::new(T::SPEC, schema::full::<T>(), T::BRIEF, T::can_work, run::<T>)
+        Self {
+            spec: T::SPEC,
+            full_schema: LazyLock::new(schema::full::<T>),
+            brief: T::BRIEF,
+            can_work: T::can_work,
+            run: run::<T>,
+        }
     }
 
     /// A changing tool in two phases.
     pub fn change<T: Change>() -> Self {
-        let mut schema = schema::full::<T>();
-        add_consent(&mut schema, T::REMOVES);
-        Self::new(T::SPEC, schema, None, T::can_work, run_change::<T>)
+        Self {
+            spec: T::SPEC,
+            full_schema: LazyLock::new(change_schema::<T>),
+            brief: None,
+            can_work: T::can_work,
+            run: run_change::<T>,
+        }
     }
 
-    fn new(
-        spec: Spec,
-        full_schema: Map<String, Value>,
-        brief: Option<Brief>,
-        can_work: fn(&Policy) -> bool,
-        run: fn(Arguments, Context) -> Running,
-    ) -> Self {
-        let input_schema = Arc::new(schema::advertised(&full_schema, brief));
-        Self { spec, input_schema, full_schema, can_work, run }
+    /// The schema as clients see it: shorter.
+    pub fn input_schema(&self) -> Map<String, Value> {
+        schema::advertised(&self.full_schema, self.brief)
     }
 
     /// Reads the arguments and runs the tool.
@@ -71,17 +74,20 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
     })
 }
 
-/// The parameters that are the same for all changing tools.
-fn add_consent(schema: &mut Map<String, Value>, removes: bool) {
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    if removes {
-        let confirm = "The token of the plan that an earlier call of this tool gave, after the person has agreed to it.";
-        properties.insert("confirm".to_owned(), json!({"type": "string", "description": confirm}));
+/// The schema with the parameters that are the same for all changing tools.
+fn change_schema<T: Change>() -> Map<String, Value> {
+    let mut schema = schema::full::<T>();
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        if T::REMOVES {
+            let confirm = "The token of the plan that an earlier call of this tool gave, after the person has agreed to it.";
+            let confirm = json!({"type": "string", "description": confirm});
+            properties.insert("confirm".to_owned(), confirm);
+        }
+        let dry_run = "Only tell what would be done, and do nothing. Default false.";
+        let dry_run = json!({"type": "boolean", "description": dry_run});
+        properties.insert("dry_run".to_owned(), dry_run);
     }
-    let dry_run = "Only tell what would be done, and do nothing. Default false.";
-    properties.insert("dry_run".to_owned(), json!({"type": "boolean", "description": dry_run}));
+    schema
 }
 
 /// What the caller says of how far the call may go.

@@ -175,7 +175,7 @@ fn members(schema: &Value) -> BoxedStrategy<Value> {
 /// A tool with arguments that its schema asks for.
 fn call() -> impl Strategy<Value = (usize, Map<String, Value>)> {
     (0..TOOLS.len()).prop_flat_map(|tool| {
-        let schema = Value::Object(TOOLS[tool].input_schema.as_ref().clone());
+        let schema = Value::Object(TOOLS[tool].input_schema());
         members(&schema).prop_map(move |arguments| {
             let Value::Object(arguments) = arguments else { unreachable!("it is an object") };
             (tool, arguments)
@@ -195,7 +195,7 @@ proptest! {
         value in json_value(),
         more in btree_map(text(), json_value(), 0..2),
     ) {
-        let schema = &TOOLS[tool].input_schema;
+        let schema = &TOOLS[tool].input_schema();
         let mut given: Map<String, Value> = more.into_iter().collect();
         let properties = schema["properties"].as_object().unwrap();
         if !properties.is_empty() {

@@ -79,9 +79,9 @@ struct Exchange {
 /// where it stood first.
 type Variables = BTreeMap<&'static str, String>;
 /// Verbs that change nothing.
-const READS: [&str; 15] = [
-    "config", "df", "diff", "history", "images", "info", "inspect", "logs", "ls", "port", "ps",
-    "search", "stats", "top", "version",
+const READS: [&str; 16] = [
+    "config", "df", "diff", "events", "history", "images", "info", "inspect", "logs", "ls", "port",
+    "ps", "search", "stats", "top", "version",
 ];
 
 const PLACEHOLDERS: [&str; 2] = ["workspace", "request"];
