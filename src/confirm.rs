@@ -29,6 +29,17 @@ pub enum When {
     Always,
 }
 
+/// What of a call the person is asked about, where the operator has nothing else in mind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asks {
+    /// About what loses data.
+    #[default]
+    ForData,
+    /// About everything: a call that chooses its objects itself has to be seen, even where no data
+    /// is lost.
+    Always,
+}
+
 /// One object that the call would remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Doomed {
@@ -157,43 +168,14 @@ impl Confirmations {
         Self { when, waiting: Mutex::default() }
     }
 
-    /// Lets a call go, or asks for a confirmation of exactly this call on exactly these objects.
+    /// Lets a call go, or asks for a confirmation of exactly this call on exactly these objects. A
+    /// call that removes nothing is never asked about.
     ///
     /// # Errors
     /// DKR-027 for a token that is unknown, used, expired, or was given for something else.
     pub fn decide(
         &self,
-        tool: &str,
-        commands: &[Invocation],
-        doomed: Vec<Doomed>,
-        token: Option<&str>,
-    ) -> Result<Decision, Error> {
-        let asks = match self.when {
-            When::Never => false,
-            When::DataLoss => doomed.iter().any(|object| object.loses_data),
-            When::Always => true,
-        };
-        self.weigh(asks, tool, commands, doomed, token)
-    }
-
-    /// The same for a call that chooses its objects itself: what they are has to be seen, even
-    /// where no data is lost.
-    ///
-    /// # Errors
-    /// As [`Self::decide`].
-    pub fn decide_after_a_plan(
-        &self,
-        tool: &str,
-        commands: &[Invocation],
-        doomed: Vec<Doomed>,
-        token: Option<&str>,
-    ) -> Result<Decision, Error> {
-        self.weigh(self.when != When::Never, tool, commands, doomed, token)
-    }
-
-    fn weigh(
-        &self,
-        asks: bool,
+        asks: Asks,
         tool: &str,
         commands: &[Invocation],
         doomed: Vec<Doomed>,
@@ -204,7 +186,13 @@ impl Confirmations {
         if let Some(token) = token {
             return self.redeem(token, &bound_to).map(|()| Decision::Go);
         }
-        if !asks {
+        let loses_data = || doomed.iter().any(|object| object.loses_data);
+        let is_asked = match (self.when, asks) {
+            (When::Never, _) => false,
+            (When::DataLoss, Asks::ForData) => loses_data(),
+            (When::DataLoss, Asks::Always) | (When::Always, _) => !doomed.is_empty(),
+        };
+        if !is_asked {
             return Ok(Decision::Go);
         }
         Ok(Decision::Ask(Plan {
@@ -335,6 +323,8 @@ mod tests {
     use super::*;
     use crate::command::Effect;
 
+    const ASKS: Asks = Asks::ForData;
+
     fn volume(used_by: &[&str]) -> Vec<Doomed> {
         let used_by = used_by.iter().map(ToString::to_string).collect();
         vec![Doomed {
@@ -351,7 +341,7 @@ mod tests {
     }
 
     fn plan(confirmations: &Confirmations, doomed: Vec<Doomed>) -> String {
-        match confirmations.decide("remove-volume", &commands(), doomed, None).unwrap() {
+        match confirmations.decide(ASKS, "remove-volume", &commands(), doomed, None).unwrap() {
             Decision::Ask(plan) => plan.confirm,
             Decision::Go => unreachable!("data would be lost"),
         }
@@ -362,7 +352,7 @@ mod tests {
         let confirmations = Confirmations::default();
         let token = plan(&confirmations, volume(&[]));
         let confirm =
-            || confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
+            || confirmations.decide(ASKS, "remove-volume", &commands(), volume(&[]), Some(&token));
         assert!(matches!(confirm(), Ok(Decision::Go)));
         assert_eq!(confirm().unwrap_err().code, Code::ConfirmationInvalid);
     }
@@ -372,11 +362,12 @@ mod tests {
         let confirmations = Confirmations::default();
         let token = plan(&confirmations, volume(&[]));
         let changed =
-            confirmations.decide("remove-volume", &commands(), volume(&["db"]), Some(&token));
+            confirmations.decide(ASKS, "remove-volume", &commands(), volume(&["db"]), Some(&token));
         assert_eq!(changed.unwrap_err().code, Code::ConfirmationInvalid);
 
         let token = plan(&confirmations, volume(&[]));
-        let other_tool = confirmations.decide("prune", &commands(), volume(&[]), Some(&token));
+        let other_tool =
+            confirmations.decide(ASKS, "prune", &commands(), volume(&[]), Some(&token));
         assert_eq!(other_tool.unwrap_err().code, Code::ConfirmationInvalid);
     }
 
@@ -389,7 +380,7 @@ mod tests {
         }
         let token = plan(&confirmations, measured);
         let confirmed =
-            confirmations.decide("remove-volume", &commands(), volume(&[]), Some(&token));
+            confirmations.decide(ASKS, "remove-volume", &commands(), volume(&[]), Some(&token));
         assert!(matches!(confirmed, Ok(Decision::Go)));
     }
 
@@ -403,7 +394,7 @@ mod tests {
         };
         let confirmed = |then: Vec<Doomed>, now: Vec<Doomed>| {
             let token = plan(&confirmations, then);
-            confirmations.decide("remove-volume", &commands(), now, Some(&token)).is_ok()
+            confirmations.decide(ASKS, "remove-volume", &commands(), now, Some(&token)).is_ok()
         };
         assert!(confirmed(of(5, "1", &[]), of(5, "1", &[])));
         assert!(!confirmed(of(5, "1", &[]), of(6, "1", &[])));
@@ -440,21 +431,25 @@ mod tests {
         );
         let token = plan(&confirmations, created("2026-11-24T12:00:00Z"));
         let newer = created("2026-11-24T12:00:01Z");
-        let confirmed = confirmations.decide("remove-volume", &commands(), newer, Some(&token));
+        let confirmed =
+            confirmations.decide(ASKS, "remove-volume", &commands(), newer, Some(&token));
         assert_eq!(confirmed.unwrap_err().code, Code::ConfirmationInvalid);
     }
 
     #[test]
     fn what_loses_nothing_needs_no_plan() {
         let decision =
-            Confirmations::default().decide("remove-container", &commands(), vec![], None);
+            Confirmations::default().decide(ASKS, "remove-container", &commands(), vec![], None);
         assert!(matches!(decision, Ok(Decision::Go)));
     }
 
     #[test]
     fn what_chooses_its_objects_itself_is_seen_first_unless_the_operator_never_asks() {
-        let decide =
-            |when| Confirmations::new(when).decide_after_a_plan("prune", &commands(), vec![], None);
+        let harmless = Doomed { kind: "network", ..Doomed::default() };
+        let decide = |when| {
+            let doomed = vec![harmless.clone()];
+            Confirmations::new(when).decide(Asks::Always, "prune", &commands(), doomed, None)
+        };
         assert!(matches!(decide(When::DataLoss), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Always), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Never), Ok(Decision::Go)));
@@ -462,9 +457,12 @@ mod tests {
 
     #[test]
     fn the_operator_can_ask_for_everything_or_for_nothing() {
-        let always = Confirmations::new(When::Always).decide("x", &commands(), vec![], None);
-        assert!(matches!(always, Ok(Decision::Ask(_))));
-        let never = Confirmations::new(When::Never).decide("x", &commands(), volume(&[]), None);
-        assert!(matches!(never, Ok(Decision::Go)));
+        let harmless = || vec![Doomed { kind: "network", ..Doomed::default() }];
+        let decide =
+            |when, doomed| Confirmations::new(when).decide(ASKS, "x", &commands(), doomed, None);
+        assert!(matches!(decide(When::Always, harmless()), Ok(Decision::Ask(_))));
+        assert!(matches!(decide(When::Always, vec![]), Ok(Decision::Go)), "nothing is removed");
+        assert!(matches!(decide(When::DataLoss, harmless()), Ok(Decision::Go)));
+        assert!(matches!(decide(When::Never, volume(&[])), Ok(Decision::Go)));
     }
 }

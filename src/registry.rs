@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::command::{Invocation, Program};
 use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
 use crate::parameters::{Arguments, Brief, arguments, schema};
 use crate::policy::Policy;
 use crate::reply::{Answer, IntoAnswer as _, Structured};
-use crate::tool::{Change, Context, Spec, Tool};
+use crate::tool::{Change, Context, Prepared, Spec, Tool};
 
 type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
@@ -42,7 +43,7 @@ impl Entry {
         Self {
             spec: T::SPEC,
             full_schema: LazyLock::new(change_schema::<T>),
-            brief: None,
+            brief: T::BRIEF,
             can_work: T::can_work,
             run: run_change::<T>,
         }
@@ -111,35 +112,61 @@ fn run_change<T: Change>(mut arguments: Arguments, context: Context) -> Running 
     Box::pin(async move {
         let consent = Consent::take(&mut arguments)?;
         let tool: T = arguments::read(arguments)?;
-        let prepared = tool.prepare(&context.looking()).await?;
+        let looking = context.looking();
+        let prepared = tool.prepare(&looking).await?;
         prepared.commands.iter().try_for_each(|command| context.docker.permit(command))?;
-        let lines: Vec<String> = prepared.commands.iter().map(ToString::to_string).collect();
-        let command = lines.join(" && ");
         if consent.dry_run {
-            let mut preview = Map::from_iter([("dry_run".to_owned(), Value::Bool(true))]);
-            preview.extend(prepared.forecast);
-            preview.insert("notes".to_owned(), prepared.notes.into());
-            preview.insert("command".to_owned(), command.into());
-            return Ok(Structured(preview).into_answer());
+            let forecast = T::forecast(&prepared.ready, &looking).await?;
+            return Ok(preview(prepared, forecast));
         }
-        // What removes nothing needs no plan, whatever the operator wants to be asked about.
+        let prepared = T::complete(prepared, &context).await?;
+        let Prepared { commands, losses, asks, notes, ready } = prepared;
         if T::REMOVES {
-            let decision = context.confirmations.decide(
-                T::SPEC.name,
-                &prepared.commands,
-                prepared.losses,
-                consent.confirm.as_deref(),
-            )?;
+            let (name, token) = (T::SPEC.name, consent.confirm.as_deref());
+            let decision = context.confirmations.decide(asks, name, &commands, losses, token)?;
             if let Decision::Ask(plan) = decision {
-                return Ok(plan.with_notes(prepared.notes).into_answer());
+                return Ok(plan.with_notes(notes).into_answer());
             }
         }
-        let done = T::apply(prepared.ready, &context).await;
-        let mut answer =
-            Structured(done.map_err(|error| error.command(command.clone()))?).into_answer();
-        if let Answer::Structured(Value::Object(members)) = &mut answer {
-            members.insert("command".to_owned(), command.into());
+        let done = T::apply(ready, &context).await;
+        let mut answer = Structured(done.map_err(|error| shown(error, &commands))?).into_answer();
+        if let (Answer::Structured(Value::Object(members)), false) =
+            (&mut answer, commands.is_empty())
+        {
+            // A tool that was told the name of what it made has the better one.
+            members.entry("command").or_insert_with(|| joined(&commands).into());
         }
         Ok(answer)
     })
+}
+
+/// The answer to `dry_run`: everything was checked, nothing was done.
+fn preview<Ready>(prepared: Prepared<Ready>, forecast: Map<String, Value>) -> Answer {
+    let mut preview = Map::from_iter([("dry_run".to_owned(), Value::Bool(true))]);
+    let removes = prepared.losses.iter().map(|doomed| json!(doomed)).collect();
+    preview.insert("removes".to_owned(), Value::Array(removes));
+    preview.insert("notes".to_owned(), prepared.notes.into());
+    preview.extend(forecast);
+    preview.insert("command".to_owned(), joined(&prepared.commands).into());
+    Structured(preview).into_answer()
+}
+
+/// The command lines as one.
+fn joined(commands: &[Invocation]) -> String {
+    let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    lines.join(" && ")
+}
+
+/// An error that names the command as the caller knows it: docker gets IDs where it can.
+fn shown(error: Error, commands: &[Invocation]) -> Error {
+    let start = |line: &str| line.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
+    let Some(failed) = error.command.as_deref().map(start) else {
+        return error.command(joined(commands));
+    };
+    let of_docker = commands.iter().filter(|command| command.program() == Program::Docker);
+    let mut same = of_docker.map(ToString::to_string).filter(|line| start(line) == failed);
+    match (same.next(), same.next()) {
+        (Some(one), None) => error.command(one),
+        _ => error,
+    }
 }

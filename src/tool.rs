@@ -1,5 +1,6 @@
 //! The contract of a tool: what it tells about itself, what it may use, and the course it takes.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::command::{Effect, Invocation};
-use crate::confirm::{Confirmations, Doomed};
+use crate::confirm::{Asks, Confirmations, Doomed};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::parameters::Brief;
@@ -98,6 +99,8 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
     const SPEC: Spec;
     /// Whether it removes something for good, so that there may be a plan to confirm.
     const REMOVES: bool = matches!(Self::SPEC.effect, Effect::Destroy);
+    /// For a tool that shares most of its parameters with another one.
+    const BRIEF: Option<Brief> = None;
     /// What [`Self::prepare`] hands over.
     type Ready: Send;
     type Reply: Serialize + Send;
@@ -114,6 +117,23 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
         context: &Context,
     ) -> impl Future<Output = Result<Prepared<Self::Ready>, Error>> + Send;
 
+    /// More of a preview than its command lines; it runs under the same ceiling.
+    fn forecast(
+        _: &Self::Ready,
+        _: &Context,
+    ) -> impl Future<Output = Result<Map<String, Value>, Error>> + Send {
+        ready(Ok(Map::new()))
+    }
+
+    /// What a preview does without, and the person has to know: what takes long to measure, or is
+    /// known only of what has been fetched. Whatever it makes goes again when nothing comes of it.
+    fn complete(
+        prepared: Prepared<Self::Ready>,
+        _: &Context,
+    ) -> impl Future<Output = Result<Prepared<Self::Ready>, Error>> + Send {
+        ready(Ok(prepared))
+    }
+
     /// Does it.
     fn apply(
         ready: Self::Ready,
@@ -124,27 +144,32 @@ pub trait Change: DeserializeOwned + JsonSchema + Send + 'static {
 /// What a change would do.
 #[derive(Debug)]
 pub struct Prepared<Ready> {
-    /// The command lines in their order, with the names that the caller knows.
+    /// The command lines in their order, with the names that the caller knows; none when there is
+    /// nothing to do.
     pub commands: Vec<Invocation>,
     /// The objects that would be gone.
     pub losses: Vec<Doomed>,
+    pub asks: Asks,
     /// What else is to be known before: what stays, and why.
     pub notes: Vec<String>,
-    /// More of a preview than its command lines.
-    pub forecast: Map<String, Value>,
     pub ready: Ready,
 }
 
 impl<Ready> Prepared<Ready> {
     /// A change of these command lines that loses nothing.
     pub fn new(commands: impl Into<Vec<Invocation>>, ready: Ready) -> Self {
-        let (losses, notes, forecast) = (vec![], vec![], Map::new());
-        Self { commands: commands.into(), losses, notes, forecast, ready }
+        let (losses, asks, notes) = (vec![], Asks::default(), vec![]);
+        Self { commands: commands.into(), losses, asks, notes, ready }
     }
 
     /// The objects that would be gone with it.
     pub fn loses(self, losses: impl Into<Vec<Doomed>>) -> Self {
         Self { losses: losses.into(), ..self }
+    }
+
+    /// When the person is asked about them.
+    pub fn asks(self, asks: Asks) -> Self {
+        Self { asks, ..self }
     }
 
     /// What else is to be known before.

@@ -136,9 +136,9 @@ impl Tool for ComposeDown {
         let name = Self::SPEC.name;
         // Who asks for volumes has to see which of them go, also when it is none.
         let decision = if self.remove_volumes && !before.volumes.is_empty() {
-            confirmations.decide_after_a_plan(name, &commands, doomed, token)?
+            confirmations.decide(crate::confirm::Asks::Always, name, &commands, doomed, token)?
         } else {
-            confirmations.decide(name, &commands, doomed, token)?
+            confirmations.decide(crate::confirm::Asks::ForData, name, &commands, doomed, token)?
         };
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan.with_notes(takedown.notes)));

@@ -74,6 +74,7 @@ impl Tool for RemoveContainer {
         doomed.extend(lost_volumes(&container, &volumes, &sizes(context, &volumes).await));
         let confirmations = &context.confirmations;
         let decision = confirmations.decide(
+            crate::confirm::Asks::ForData,
             Self::SPEC.name,
             std::slice::from_ref(&shown),
             doomed,

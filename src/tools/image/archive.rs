@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
 use super::tag::Tagging;
-use crate::command::images::{InspectImages, ListImages};
+use crate::command::images::{Image, InspectImages, ListImages};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, HostPath, ImageRef};
 use crate::command::{Command, Effect, Hazard, Invocation, Output};
@@ -19,8 +19,7 @@ use crate::policy::Disk;
 use crate::tools::batches::in_batches;
 use crate::tools::confirm::token;
 use crate::tools::protect::judge_name;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 use crate::workspace::move_to_free_place;
 
 const TIMEOUT_SECONDS: u64 = 1800;
@@ -34,9 +33,6 @@ pub(super) struct SaveImage {
     path: HostPath,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -46,9 +42,6 @@ pub(super) struct LoadImage {
     path: HostPath,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,14 +51,12 @@ pub(super) struct Saved {
     path: String,
     size: String,
     size_bytes: u64,
-    command: String,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Loaded {
     images: Vec<LoadedImage>,
     warnings: Vec<String>,
-    command: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +65,7 @@ struct LoadedImage {
     tags: Vec<String>,
 }
 
-impl Tool for SaveImage {
+impl Change for SaveImage {
     const SPEC: Spec = Spec {
         name: "save-image",
         title: "Save image",
@@ -84,40 +75,35 @@ impl Tool for SaveImage {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Saved>;
+    type Ready = (Save, Image);
+    type Reply = Saved;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
         let path = context.workspace.absent("path", &self.path)?;
         let found = inspect_one(context, &self.image).await?;
         let timeout = limit(self.timeout_seconds);
-        let shown = Save { image: self.image.to_string(), path: path.clone(), timeout };
-        context.docker.permit(&shown.invocation())?;
-        let shown = shown.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
-        let place = Place::beside(path, &context.docker)?;
-        context.docker.progress().say(format!(
-            "saving {} ({})",
-            self.image,
-            human_bytes(found.size)
-        ));
-        let save = Save { image: self.image.to_string(), path: place.unfinished(), timeout };
-        let saved = context.docker.run(&save).await;
-        saved.map_err(|error| explained(error).command(shown.clone()))?;
+        let save = Save { image: self.image.to_string(), path, timeout };
+        Ok(Prepared::new([save.invocation()], (save, found)))
+    }
+
+    async fn apply((save, found): Self::Ready, context: &Context) -> Result<Saved, Error> {
+        let size = human_bytes(found.size);
+        context.docker.progress().say(format!("saving {} ({size})", save.image));
+        let place = Place::beside(save.path, &context.docker)?;
+        let save = Save { path: place.unfinished(), ..save };
+        context.docker.run(&save).await.map_err(explained)?;
         let (path, size) = place.fill()?;
-        Ok(Change::Done(Saved {
-            image: self.image.to_string(),
+        Ok(Saved {
+            image: save.image,
             id: short_id(&found.id).to_owned(),
             path: path.display().to_string(),
             size: human_bytes(size),
             size_bytes: size,
-            command: shown,
-        }))
+        })
     }
 }
 
-impl Tool for LoadImage {
+impl Change for LoadImage {
     const SPEC: Spec = Spec {
         name: "load-image",
         title: "Load images",
@@ -127,9 +113,10 @@ impl Tool for LoadImage {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Loaded>;
+    type Ready = Load;
+    type Reply = Loaded;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Load>, Error> {
         let path = context.workspace.existing("path", &self.path)?;
         context.docker.policy().file(&path, true, "path", &Disk)?;
         if !path.is_file() {
@@ -137,11 +124,10 @@ impl Tool for LoadImage {
             return Err(Error::invalid("path", message));
         }
         let load = Load { path, timeout: limit(self.timeout_seconds) };
-        context.docker.permit(&load.invocation())?;
-        let shown = load.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
+        Ok(Prepared::new([load.invocation()], load))
+    }
+
+    async fn apply(load: Load, context: &Context) -> Result<Loaded, Error> {
         context.docker.progress().say(format!("loading {}", load.path.display()));
         let before = Names::look(&context.docker).await?;
         let loaded = context.docker.run(&load).await;
@@ -158,7 +144,7 @@ impl Tool for LoadImage {
                 }
             }
         }
-        Ok(Change::Done(Loaded { images, warnings, command: shown }))
+        Ok(Loaded { images, warnings })
     }
 }
 
@@ -262,7 +248,7 @@ fn not_written(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// `docker image save`, which prints nothing.
-struct Save {
+pub(super) struct Save {
     image: String,
     path: PathBuf,
     timeout: Duration,
@@ -287,7 +273,7 @@ impl Command for Save {
 }
 
 /// `docker image load`. The reply is the names or IDs that came, and what was moved for them.
-struct Load {
+pub(super) struct Load {
     path: PathBuf,
     timeout: Duration,
 }

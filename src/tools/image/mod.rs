@@ -17,16 +17,16 @@ use crate::error::{Code, Error};
 
 pub(super) fn tools() -> Vec<Entry> {
     vec![
-        Entry::of::<build::BuildImage>(),
+        Entry::change::<build::BuildImage>(),
         Entry::of::<list::ListImages>(),
         Entry::of::<inspect::InspectImage>(),
         Entry::change::<pull::PullImage>(),
         Entry::change::<tag::TagImage>(),
         Entry::change::<push::PushImage>(),
         Entry::of::<search::SearchImages>(),
-        Entry::of::<archive::SaveImage>(),
-        Entry::of::<archive::LoadImage>(),
-        Entry::of::<remove::RemoveImage>(),
+        Entry::change::<archive::SaveImage>(),
+        Entry::change::<archive::LoadImage>(),
+        Entry::change::<remove::RemoveImage>(),
     ]
 }
 

@@ -8,12 +8,11 @@ use crate::command::text::short_id;
 use crate::command::values::ImageRef;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::{Code, Error};
-use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::confirm::Doomed;
 use crate::tools::losses;
 use crate::tools::protect::{judge_change, judge_protection};
-use crate::tools::reply::{Change, DryRun};
 use crate::tools::users::Users;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,11 +22,6 @@ pub(super) struct RemoveImage {
     /// Also a used one.
     #[serde(default)]
     force: bool,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,7 +29,6 @@ pub(super) struct Reply {
     removed: Removed,
     /// What is left of the image, where something is.
     left: Option<Left>,
-    command: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -51,7 +44,7 @@ struct Left {
     used_by: Vec<String>,
 }
 
-impl Tool for RemoveImage {
+impl Change for RemoveImage {
     const SPEC: Spec = Spec {
         name: "remove-image",
         title: "Remove image",
@@ -61,9 +54,10 @@ impl Tool for RemoveImage {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let image = inspect_one(context, &self.image).await?;
         let target = Target::of(&self.image, &image);
         let going = match &target {
@@ -84,32 +78,29 @@ impl Tool for RemoveImage {
             Target::LastName(_) | Target::Id => users(context, &image).await?,
         };
         target.check(&self.image, &image, &users, self.force)?;
-
-        let removal = Removal { target: target.operand(&image), force: self.force };
-        let shown = removal.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
         let lost = target.lost(&self.image, &image);
         let loses_data = !users.is_empty() || lost.loses_data;
         let doomed = Doomed { used_by: users.names(), loses_data, ..lost };
-        let decision = context.confirmations.decide(
-            Self::SPEC.name,
-            &[removal.invocation()],
-            vec![doomed],
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
-        }
-        let removed = context
-            .docker
-            .run(&removal)
-            .await
-            .map_err(|error| explained(error).with("image", self.image.as_str()))?;
-        let left = left(context, &image, &users).await?;
-        Ok(Change::Done(Reply { removed, left, command: shown }))
+        let removal = Removal { target: target.operand(&image), force: self.force };
+        let command = removal.invocation();
+        let ready = Ready { reference: self.image, image, users, removal };
+        Ok(Prepared::new([command], ready).loses([doomed]))
     }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let Ready { reference, image, users, removal } = ready;
+        let removed = context.docker.run(&removal).await;
+        let removed =
+            removed.map_err(|error| explained(error).with("image", reference.as_str()))?;
+        Ok(Reply { removed, left: left(context, &image, &users).await? })
+    }
+}
+
+pub(super) struct Ready {
+    reference: ImageRef,
+    image: Image,
+    users: Users,
+    removal: Removal,
 }
 
 /// What a reference stands for, which decides what docker does.

@@ -11,8 +11,7 @@ use crate::command::{Command, Effect, Hazard, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
 use crate::tools::protect::refuse_own_label;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset, subnets};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset, subnets};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,9 +28,6 @@ pub(super) struct CreateNetwork {
     /// Labels.
     #[serde(default)]
     labels: Labels,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,10 +39,9 @@ pub(super) struct Reply {
     subnets: Vec<String>,
     labels: BTreeMap<String, String>,
     note: Option<&'static str>,
-    command: String,
 }
 
-impl Tool for CreateNetwork {
+impl Change for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create network",
@@ -56,34 +51,35 @@ impl Tool for CreateNetwork {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    /// With the label by which the network is found again.
+    type Ready = (Self, String);
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
         refuse_own_label(&self.labels)?;
         self.check_the_driver()?;
         self.check_that_it_is_new(context).await?;
         let request = token()?;
-        let creation = Creation { tool: &self, request: &request };
-        let invocation = creation.invocation();
-        context.docker.permit(&invocation)?;
-        let shown = invocation.to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
+        let creation = Creation { tool: &self, request: &request }.invocation();
+        Ok(Prepared::new([creation], (self, request)))
+    }
+
+    async fn apply((tool, request): Self::Ready, context: &Context) -> Result<Reply, Error> {
+        let creation = Creation { tool: &tool, request: &request };
         let (network, note) = match context.docker.run(&creation).await {
             Ok(id) => (inspect_one(context, &id).await?, None),
             Err(error) => {
                 let Some(network) = found_by_request(context, &request, &error).await else {
-                    let wanted: Vec<Subnet> = self.subnet.into_iter().collect();
+                    let wanted: Vec<Subnet> = tool.subnet.into_iter().collect();
                     let error = subnets::with_holder(&context.docker, error, &wanted).await;
-                    return Err(error.with("network", self.name.as_str()));
+                    return Err(error.with("network", tool.name.as_str()));
                 };
                 (network, Some("docker's answer was lost, but it created the network"))
             }
         };
         let mut labels = network.labels.clone();
         labels.remove(REQUEST);
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             id: network.short_id().to_owned(),
             subnets: network.subnets(),
             name: network.name,
@@ -91,8 +87,7 @@ impl Tool for CreateNetwork {
             internal: network.internal,
             labels,
             note,
-            command: shown,
-        }))
+        })
     }
 }
 
@@ -144,7 +139,7 @@ impl Command for Creation<'_> {
     type Reply = String;
 
     fn invocation(&self) -> Invocation {
-        let CreateNetwork { name, driver, internal, subnet, labels, .. } = self.tool;
+        let CreateNetwork { name, driver, internal, subnet, labels } = self.tool;
         let mut invocation = Invocation::docker(Effect::Change, ["network", "create"])
             .maybe("--driver", driver.as_ref())
             .flag("--internal", *internal)

@@ -16,7 +16,7 @@ pub(super) fn tools() -> Vec<Entry> {
     vec![
         Entry::of::<list::ListNetworks>(),
         Entry::of::<inspect::InspectNetwork>(),
-        Entry::of::<create::CreateNetwork>(),
+        Entry::change::<create::CreateNetwork>(),
         Entry::change::<attach::ConnectNetwork>(),
         Entry::change::<attach::DisconnectNetwork>(),
         Entry::change::<remove::RemoveNetwork>(),

@@ -15,7 +15,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<list::ListVolumes>(),
         Entry::of::<inspect::InspectVolume>(),
         Entry::change::<create::CreateVolume>(),
-        Entry::of::<remove::RemoveVolume>(),
+        Entry::change::<remove::RemoveVolume>(),
     ]
 }
 

@@ -6,32 +6,24 @@ use crate::command::values::VolumeName;
 use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output};
 use crate::error::Error;
-use crate::tools::confirm::Decision;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveVolume {
     /// Name.
     name: VolumeName,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
     removed: Vec<String>,
     note: Option<&'static str>,
-    command: String,
 }
 
-impl Tool for RemoveVolume {
+impl Change for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
         title: "Remove volume",
@@ -41,9 +33,10 @@ impl Tool for RemoveVolume {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Removal;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Removal>, Error> {
         let name = self.name.as_str();
         let volume = inspect_one(context, name).await?;
         let users = users_of(context, name).await?;
@@ -54,26 +47,18 @@ impl Tool for RemoveVolume {
             ));
         }
         let removal = Removal { name: name.to_owned() };
-        let shown = removal.invocation().to_string();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
         let doomed = losses::unused_volumes(&context.docker, [&volume]).await;
-        let decision = context.confirmations.decide(
-            Self::SPEC.name,
-            &[removal.invocation()],
-            doomed,
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
-        }
+        Ok(Prepared::new([removal.invocation()], removal).loses(doomed))
+    }
+
+    async fn apply(removal: Removal, context: &Context) -> Result<Reply, Error> {
+        let name = removal.name.as_str();
         let note = match context.docker.run(&removal).await {
             Ok(()) => None,
             Err(error) if is_gone(context, name, &error).await => Some(GONE),
             Err(error) => return Err(error.with("volume", name)),
         };
-        Ok(Change::Done(Reply { removed: vec![name.to_owned()], note, command: shown }))
+        Ok(Reply { removed: vec![removal.name], note })
     }
 }
 
@@ -87,7 +72,7 @@ async fn is_gone(context: &Context, name: &str, error: &Error) -> bool {
 }
 
 /// `docker volume rm`. Never with `--force`, which only hides that there was none.
-struct Removal {
+pub(super) struct Removal {
     name: String,
 }
 

@@ -190,7 +190,8 @@ impl Tool for DeployCompose {
         }
         if takeover.is_some() || self.confirm.is_some() {
             let doomed = takeover.iter().flat_map(|it| it.doomed(self.project_name.as_str()));
-            let decision = context.confirmations.decide_after_a_plan(
+            let decision = context.confirmations.decide(
+                crate::confirm::Asks::Always,
                 Self::SPEC.name,
                 std::slice::from_ref(&up),
                 doomed.collect(),

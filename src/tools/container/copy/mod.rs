@@ -138,9 +138,13 @@ impl Out<'_> {
         if !lost.is_empty() || self.confirm.is_some() {
             let (confirmations, commands) = (&self.context.confirmations, [shown.clone()]);
             let tool = CopyFiles::SPEC.name;
-            if let Decision::Ask(plan) =
-                confirmations.decide(tool, &commands, lost, self.confirm)?
-            {
+            if let Decision::Ask(plan) = confirmations.decide(
+                crate::confirm::Asks::ForData,
+                tool,
+                &commands,
+                lost,
+                self.confirm,
+            )? {
                 return Ok(Change::Plan(plan.with_notes(notes)));
             }
         }

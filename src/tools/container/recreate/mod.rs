@@ -152,7 +152,13 @@ impl Tool for RecreateContainer {
         let commands: Vec<Invocation> =
             prepared.shown(None).into_iter().chain([swap::remove(old.name())]).collect();
         let confirm = self.own.confirm.as_deref();
-        let decision = context.confirmations.decide(Self::SPEC.name, &commands, doomed, confirm)?;
+        let decision = context.confirmations.decide(
+            crate::confirm::Asks::ForData,
+            Self::SPEC.name,
+            &commands,
+            doomed,
+            confirm,
+        )?;
         if let Decision::Ask(plan) = decision {
             return Ok(Change::Plan(plan));
         }

@@ -20,8 +20,7 @@ use crate::command::{
 use crate::error::{Code, Error};
 use crate::tools::build_log::{BuildLog, Counts};
 use crate::tools::protect::{judge_names, refuse_own_label};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 use source::Source;
 
 const TIMEOUT_SECONDS: u64 = 1800;
@@ -60,9 +59,6 @@ pub(super) struct BuildImage {
     labels: Labels,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,10 +73,9 @@ pub(super) struct Reply {
     cached_steps: u64,
     /// `12.3 s RUN cargo build`.
     slowest: Option<String>,
-    command: String,
 }
 
-impl Tool for BuildImage {
+impl Change for BuildImage {
     const SPEC: Spec = Spec {
         name: "build-image",
         title: "Build image",
@@ -90,24 +85,28 @@ impl Tool for BuildImage {
         idempotent: true,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         self.check()?;
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
-        // What it said is in the log, sorted, so a failure is not looked for in the streams.
-        let mut build = Attempt(self.invocation(&source, builder));
-        context.docker.permit(&build.0)?;
+        let mut build = self.invocation(&source, builder);
         judge_names(&context.docker, self.names(), None).await?;
         if context.docker.policy().only_ours {
             let names = self.names().collect::<Vec<_>>().join(" ");
-            build.0 = build.0.option("--label", format!("{BUILT}={names}"));
+            build = build.option("--label", format!("{BUILT}={names}"));
         }
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([build.0])));
-        }
+        Ok(Prepared::new([build.clone()], Ready { tool: self, source, build }))
+    }
 
+    async fn apply(
+        Ready { tool, source, build }: Ready,
+        context: &Context,
+    ) -> Result<Reply, Error> {
+        // What it said is in the log, sorted, so a failure is not looked for in the streams.
+        let build = Attempt(build);
         let (started, mut log) = (Instant::now(), BuildLog::default());
         context.docker.progress().say("sending the context");
         let ended = context.docker.watch(&build, |line| {
@@ -116,15 +115,16 @@ impl Tool for BuildImage {
         });
         let failed = match ended.await {
             Ok(output) if output.exit_code == 0 => None,
+            // Its length is part of what the explanation may take.
             Ok(output) => Some(failure(&output, &log).command(build.0.to_string())),
             Err(error) => Some(error),
         };
         if let Some(error) = failed {
             return Err(explained(log.explain(error, source.dockerfile().as_ref())));
         }
-        let image = self.built(context, &log).await?;
+        let image = tool.built(context, &log).await?;
         let Counts { steps, cached, .. } = log.counts();
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             id: short_id(&image.id).to_owned(),
             tags: image.tags(),
             size: human_bytes(image.size),
@@ -134,9 +134,14 @@ impl Tool for BuildImage {
             steps,
             cached_steps: cached,
             slowest: log.slowest(),
-            command: build.0.to_string(),
-        }))
+        })
     }
+}
+
+pub(super) struct Ready {
+    tool: BuildImage,
+    source: Source,
+    build: Invocation,
 }
 
 impl BuildImage {

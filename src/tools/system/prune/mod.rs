@@ -108,7 +108,8 @@ impl Tool for Prune {
         if self.dry_run {
             return Ok(Change::DryRun(DryRun::new([shown]).removing(doomed).with_notes(notes)));
         }
-        let decision = context.confirmations.decide_after_a_plan(
+        let decision = context.confirmations.decide(
+            crate::confirm::Asks::Always,
             Self::SPEC.name,
             std::slice::from_ref(&shown),
             doomed,
