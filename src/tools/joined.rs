@@ -110,12 +110,12 @@ pub(super) async fn demand_network(docker: &Docker, container: &Container) -> Re
 ///
 /// # Errors
 /// As [`demand_network`].
-pub(super) async fn demand_networks(
+pub(super) async fn demand_networks<'a>(
     docker: &Docker,
-    containers: &[Container],
+    containers: impl IntoIterator<Item = &'a Container> + Clone,
 ) -> Result<(), Error> {
-    let owners = owners(docker, containers).await?;
-    let gone = containers.iter().find_map(|container| match lost(container, &owners) {
+    let owners = owners(docker, containers.clone()).await?;
+    let gone = containers.into_iter().find_map(|container| match lost(container, &owners) {
         Some(lost @ Lost::Gone(_)) => Some(refusal(container, &lost)),
         _ => None,
     });
@@ -129,32 +129,53 @@ fn refusal(container: &Container, lost: &Lost) -> Error {
         .hint(lost.fix(container))
 }
 
-/// A sentence for each running container that has lost the network of one of these.
+/// A sentence for each container that has lost the network of one of these: one that runs, or one
+/// that cannot be started again.
 pub(super) async fn left_behind(docker: &Docker, owners: &[&Container]) -> Vec<String> {
-    let guests = guests(docker, owners).await;
+    without_network(docker, &guests(docker, owners).await).await
+}
+
+/// A sentence for each of these that has lost the network of another one.
+pub(super) async fn without_network<'a>(
+    docker: &Docker,
+    containers: impl IntoIterator<Item = &'a Container> + Clone,
+) -> Vec<String> {
     // What cannot be looked at is no reason to fail what was done.
-    let Ok(owners) = self::owners(docker, &guests).await else { return vec![] };
-    let told = guests.iter().filter_map(|guest| {
-        let lost = lost(guest, &owners)?;
+    let Ok(owners) = owners(docker, containers.clone()).await else { return vec![] };
+    let told = containers.into_iter().filter_map(|guest| {
+        let is_told = |lost: &Lost| guest.state.running || matches!(lost, Lost::Gone(_));
+        let lost = lost(guest, &owners).filter(is_told)?;
         Some(format!("{}: {}; {}", guest.name(), lost.why(), lost.fix(guest)))
     });
     told.collect()
 }
 
-/// The same before it is done.
+/// [`left_behind`] before these are stopped or started again.
 pub(super) async fn would_be_left_behind(docker: &Docker, owner: &Container) -> Vec<String> {
-    let guests = guests(docker, &[owner]).await;
-    let told = guests.iter().map(|guest| {
-        format!("{} uses the network of {} and would lose it", guest.name(), owner.name())
-    });
+    let mut guests = guests(docker, &[owner]).await;
+    guests.retain(|guest| guest.state.running);
+    let told = guests.iter().map(|guest| would_lose(guest, owner));
     told.collect()
 }
 
+/// [`left_behind`] before these are removed.
+pub(super) async fn would_be_gone(docker: &Docker, owners: &[&Container]) -> Vec<String> {
+    let guests = guests(docker, owners).await;
+    let owner = |guest| owners.iter().find(|owner| owner_of(guest) == Some(owner.id.as_str()));
+    guests.iter().filter_map(|guest| Some(would_lose(guest, owner(guest)?))).collect()
+}
+
+fn would_lose(guest: &Container, owner: &Container) -> String {
+    let what = if guest.state.running { "would lose it" } else { "could not be started again" };
+    format!("{} uses the network of {} and {what}", guest.name(), owner.name())
+}
+
+/// Those that use the network of one of these, and are none of these.
 async fn guests(docker: &Docker, owners: &[&Container]) -> Vec<Container> {
     if owners.is_empty() {
         return vec![];
     }
-    let rows = docker.run(&ListContainers::default()).await.unwrap_or_default();
+    let rows = docker.run(&ListContainers::everything()).await.unwrap_or_default();
     // Who uses the network of another one has none of its own.
     let ids = rows.into_iter().filter(|row| row.networks.is_empty()).map(|row| row.id);
     let ids: Vec<String> = ids.collect();
@@ -162,7 +183,10 @@ async fn guests(docker: &Docker, owners: &[&Container]) -> Vec<Container> {
         return vec![];
     }
     let mut guests = docker.run(&InspectContainers::listed(ids)).await.unwrap_or_default();
-    guests.retain(|guest| owners.iter().any(|owner| owner_of(guest) == Some(owner.id.as_str())));
+    let is_one = |guest: &Container| owners.iter().any(|owner| owner.id == guest.id);
+    let uses_one =
+        |guest: &Container| owners.iter().any(|owner| owner_of(guest) == Some(owner.id.as_str()));
+    guests.retain(|guest| uses_one(guest) && !is_one(guest));
     guests
 }
 

@@ -45,6 +45,9 @@ impl Definitions {
             (name.clone(), shared.map(str::to_owned).collect())
         });
         let shares = sort::map(shares);
+        if containers.is_empty() {
+            return Ok(Self { hashes: BTreeMap::new(), shares });
+        }
         let unknown = put_containers_in(&mut document, containers);
         let question = resolved.read("config").stdin(document.to_string().into_bytes());
         let mut hashes = docker.run(&Hashes(question)).await?;

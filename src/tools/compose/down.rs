@@ -19,6 +19,7 @@ use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
@@ -84,6 +85,7 @@ pub(super) struct Reply {
     /// Those with the project's label that taking it down leaves alone, and why.
     kept_containers: Vec<String>,
     command: String,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -128,7 +130,9 @@ impl Tool for ComposeDown {
             commands.push(leaving::removal(images.iter().map(|image| &image.name)));
         }
         if self.dry_run {
-            let notes = std::iter::once(takedown.forecast(&images)).chain(takedown.notes);
+            let forecast = takedown.forecast(&images);
+            let left_behind = joined::would_be_gone(docker, &takedown.containers).await;
+            let notes = std::iter::once(forecast).chain(takedown.notes).chain(left_behind);
             return Ok(Change::DryRun(DryRun::new(commands).with_notes(notes.collect())));
         }
         let doomed = self.doomed(context, &takedown, &images).await;
@@ -141,7 +145,8 @@ impl Tool for ComposeDown {
             confirmations.decide(crate::confirm::Asks::ForData, name, &commands, doomed, token)?
         };
         if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan.with_notes(takedown.notes)));
+            let left_behind = joined::would_be_gone(docker, &takedown.containers).await;
+            return Ok(Change::Plan(plan.with_notes([takedown.notes, left_behind].concat())));
         }
         if let Some(stop) = stop(|container| &container.id) {
             docker.run(&Act(stop)).await?;
@@ -154,6 +159,7 @@ impl Tool for ComposeDown {
         let (gone, kept) = leaving::remove(docker, &images).await?;
         let mut reply = self.compare(docker, &before, &after, kept).await?;
         reply.removed.images = gone;
+        reply.warnings = joined::left_behind(docker, &takedown.containers).await;
         reply.command = DryRun::new(commands).into_command();
         Ok(Change::Done(reply))
     }
@@ -303,6 +309,7 @@ impl ComposeDown {
             kept_volumes,
             kept_containers,
             command: String::new(),
+            warnings: vec![],
         })
     }
 }

@@ -36,12 +36,8 @@ impl Planned {
         &self.removed
     }
 
-    pub(super) fn service(&self) -> &str {
-        &self.service
-    }
-
     /// Whether this container goes and no other one takes its place.
-    pub(super) fn removes(&self, container: &Container) -> bool {
+    fn removes(&self, container: &Container) -> bool {
         self.action == "remove" || self.removed.iter().any(|name| name == container.name())
     }
 }
@@ -55,37 +51,72 @@ pub(super) struct Anew {
     pub(super) renewal: Renewal,
 }
 
-/// Refuses a deployment that would remove or replace what the operator has protected, or what
-/// takes its volumes along.
-///
-/// # Errors
-/// DKR-014 with the rule `object.protected`; as [`judge_end`].
-pub(super) async fn judge_protected(
-    context: &Context,
-    vetted: &Vetted,
-    expected: &BTreeMap<String, Expected>,
-    before: &[Container],
-    anew: &Anew,
-) -> Result<(), Error> {
-    let docker = &context.docker;
-    let judge = |container: &Container| {
-        judge_protection(docker, "container", container.name(), &container.config.labels)?;
-        judge_end(context, container)
-    };
-    if before.iter().all(|container| judge(container).is_ok()) {
-        return Ok(());
+/// What a deployment would do with the containers that are there.
+pub(super) struct Prospect<'a> {
+    pub(super) services: Vec<Planned>,
+    /// Those in whose place there would be new ones, or may be.
+    pub(super) replaced: Vec<&'a Container>,
+    /// Those that would not come back.
+    pub(super) removed: Vec<&'a Container>,
+}
+
+impl<'a> Prospect<'a> {
+    /// # Errors
+    /// As [`Docker::run`].
+    pub(super) async fn of(
+        docker: &Docker,
+        vetted: &Vetted,
+        expected: &BTreeMap<String, Expected>,
+        before: &'a [Container],
+        anew: &Anew,
+    ) -> Result<Self, Error> {
+        let services = planned(docker, vetted, expected, before, &anew.recreated).await?;
+        let comes_back = |container: &&Container| {
+            let plan = services.iter().find(|it| it.service == project::service(container));
+            plan.is_some_and(|it| !it.removes(container))
+        };
+        let going = going(vetted, &services, before, anew);
+        let (replaced, removed) = going.into_iter().partition(comes_back);
+        Ok(Self { services, replaced, removed })
     }
-    let services = planned(docker, vetted, expected, before, &anew.recreated).await?;
-    going(vetted, &services, before, anew).into_iter().try_for_each(judge).map_err(|error| {
-        if anew.renewal == Renewal::default() {
-            return error;
-        }
-        error.hint("if it is about the image: compose-build or compose-pull first, and deploy without build and pull; an unchanged image leaves the container as it is")
-    })
+
+    pub(super) fn going(&self) -> impl Iterator<Item = &'a Container> {
+        self.replaced.iter().chain(&self.removed).copied()
+    }
+
+    /// Refuses a deployment that would remove or replace what the operator has protected, or what
+    /// takes its volumes along.
+    ///
+    /// # Errors
+    /// DKR-014 with the rule `object.protected`; as [`judge_end`].
+    pub(super) fn judge_protected(&self, context: &Context, anew: &Anew) -> Result<(), Error> {
+        let judge = |container: &Container| {
+            let labels = &container.config.labels;
+            judge_protection(&context.docker, "container", container.name(), labels)?;
+            judge_end(context, container)
+        };
+        self.going().try_for_each(judge).map_err(|error| {
+            if anew.renewal == Renewal::default() {
+                return error;
+            }
+            error.hint("if it is about the image: compose-build or compose-pull first, and deploy without build and pull; an unchanged image leaves the container as it is")
+        })
+    }
+
+    /// Which containers go, for a plan.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let told = |what: &str, containers: &[&Container]| {
+            let names: Vec<&str> = containers.iter().map(|it| it.name()).collect();
+            (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+        };
+        let replaced = told("replaced by new containers", &self.replaced);
+        let removed = told("removed, with nothing in their place", &self.removed);
+        replaced.into_iter().chain(removed).collect()
+    }
 }
 
 /// The containers that a deployment removes or replaces, or may replace.
-pub(super) fn going<'a>(
+fn going<'a>(
     vetted: &Vetted,
     services: &[Planned],
     before: &'a [Container],
@@ -112,7 +143,7 @@ pub(super) fn going<'a>(
 ///
 /// # Errors
 /// As [`Docker::run`].
-pub(super) async fn planned(
+async fn planned(
     docker: &Docker,
     vetted: &Vetted,
     expected: &BTreeMap<String, Expected>,

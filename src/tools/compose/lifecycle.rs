@@ -80,7 +80,9 @@ impl Request<'_> {
             }
         } else {
             judge_again(docker, connected(&all, &before)).await?;
-            joined::demand_networks(docker, &before).await?;
+            // Compose leaves alone what runs already.
+            let is_touched = |it: &&Container| self.verb == "restart" || !it.state.running;
+            joined::demand_networks(docker, before.iter().filter(is_touched)).await?;
         }
         let command = self.command(&before);
         if self.dry_run {
@@ -113,7 +115,12 @@ impl Request<'_> {
             (settled.containers, settled.stands)
         };
         let owners: Vec<&Container> = before.iter().collect();
-        let warnings = joined::left_behind(docker, &owners).await;
+        let mut warnings = joined::left_behind(docker, &owners).await;
+        if self.verb == "start" {
+            warnings.extend(joined::without_network(docker, &containers).await);
+            warnings.sort();
+            warnings.dedup();
+        }
         let before = Before { containers: &before, stops: self.verb == "stop" };
         let mut services = report::reports(&ascent.expected, &stands, &containers, &before, false);
         report::add_logs(docker, &mut services, &containers, &before).await;

@@ -106,8 +106,9 @@ pub(super) fn forecast_of_orphans(names: &[String]) -> Option<String> {
     sentence("would be removed", ORPHANS, names.iter().map(String::as_str))
 }
 
-/// What a deployment whose time was over has not removed any more.
+/// What a deployment that came to its end too early, for this reason, has not removed any more.
 pub(super) fn not_removed(
+    why: &str,
     now: &[Container],
     expected: &BTreeMap<String, Expected>,
     orphans: &[String],
@@ -121,10 +122,7 @@ pub(super) fn not_removed(
     let orphans = still_there.filter(|name| orphans.contains(name));
     let left: Vec<String> = surplus.chain(orphans).collect();
     (!left.is_empty()).then(|| {
-        format!(
-            "the time was over before these were removed: {}; the same call goes on",
-            left.join(", ")
-        )
+        format!("{why} before these were removed: {}; the same call goes on", left.join(", "))
     })
 }
 

@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::failure;
-use super::forecast::{Anew, judge_protected};
+use super::forecast::{Anew, Prospect};
 use super::model::{Vetted, resolve_for, vet};
 use super::naming::judge_images;
 use super::project;
 use super::removal;
 use super::settle::Expected;
 use super::source::{ComposeFiles, ComposeText, Source};
-use super::takeover::takeover;
+use super::takeover::{self, takeover};
 use super::up::PREPARATION;
 use super::values;
 use super::view::Renewal;
@@ -28,7 +28,7 @@ use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::provenance::request;
 use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Context, Spec, Tool, Toolset, losses};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,10 +92,12 @@ impl Tool for ComposeRun {
         let services = expected.keys().map(String::as_str).chain([self.service.as_str()]);
         vetted.judge_contents(&source, services)?;
         let anew = Anew::default();
-        judge_protected(context, &vetted, &expected, &running, &anew).await?;
-        if let Some(it) = takeover(docker, &source, &vetted, &expected, &running, &anew).await? {
-            return Err(it.refusal(&source));
+        let prospect = Prospect::of(docker, &vetted, &expected, &running, &anew).await?;
+        prospect.judge_protected(context, &anew)?;
+        if let Some(folder) = takeover(&source, &running, &prospect) {
+            return Err(takeover::refusal(&source, &folder, &prospect));
         }
+        judge_losses(context, &prospect).await?;
         let images = expected.keys().map(String::as_str).chain([self.service.as_str()]);
         judge_images(docker, vetted.model(), images, Renewal::default()).await?;
         if self.no_deps {
@@ -178,6 +180,22 @@ impl ComposeRun {
             None => run,
         }
     }
+}
+
+/// Refuses to make dependencies anew that hold files of their own: there is no plan here.
+///
+/// # Errors
+/// DKR-010.
+async fn judge_losses(context: &Context, prospect: &Prospect<'_>) -> Result<(), Error> {
+    if !context.confirmations.asks_about_data() {
+        return Ok(());
+    }
+    let mut doomed = losses::containers(context, prospect.going()).await.into_iter();
+    let Some(held) = doomed.find(|held| held.loses_data) else { return Ok(()) };
+    let message = format!("{} would be made anew first, and {}", held.name, held.holds);
+    Err(Error::new(Code::WrongState, message)
+        .with("container", held.name)
+        .hint("deploy-compose shows a plan for it; no_deps: true leaves it as it is"))
 }
 
 /// A container that is made for one command.

@@ -68,6 +68,9 @@ async fn act(
     if matches!(shown.verb(), "start" | "restart") {
         judge_start(&context.docker, std::slice::from_ref(&before)).await?;
         judge_again(&context.docker, [&before]).await?;
+    }
+    let is_so = is_so_already(&before);
+    if matches!(shown.verb(), "start" | "restart") && !is_so {
         joined::demand_network(&context.docker, &before).await?;
     }
     // A signal can mean to read the files again, and docker restarts what ends by one.
@@ -89,7 +92,7 @@ async fn act(
         };
         return Ok(Change::DryRun(DryRun::new([shown]).with_notes(warnings)));
     }
-    let changed = !is_so_already(&before);
+    let changed = !is_so;
     if changed {
         context
             .docker
@@ -103,8 +106,13 @@ async fn act(
         Err(error) if error.code == Code::ContainerNotFound => None,
         after => Some(after?).filter(|after| !is_going(after)),
     };
-    let warnings =
-        if ends { joined::left_behind(&context.docker, &[&before]).await } else { vec![] };
+    let warnings = if ends {
+        joined::left_behind(&context.docker, &[&before]).await
+    } else if is_so && shown.verb() == "start" {
+        joined::without_network(&context.docker, [&before]).await
+    } else {
+        vec![]
+    };
     let gone =
         || Reply { state: "removed".to_owned(), health: None, ..reply(&before, changed, &shown) };
     let done = after.map_or_else(gone, |after| reply(&after, changed, &shown));

@@ -14,6 +14,7 @@ use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
 use crate::tools::reply::{Change, DryRun};
@@ -45,6 +46,7 @@ pub(super) struct Reply {
     /// The container, then the volumes that went with it.
     removed: Vec<String>,
     command: String,
+    warnings: Vec<String>,
 }
 
 impl Tool for RemoveContainer {
@@ -68,7 +70,8 @@ impl Tool for RemoveContainer {
             if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
         let shown = self.removal(container.name()).0;
         if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
+            let notes = joined::would_be_gone(docker, &[&container]).await;
+            return Ok(Change::DryRun(DryRun::new([shown]).with_notes(notes)));
         }
         let mut doomed = losses::containers(context, [&container]).await;
         doomed.extend(lost_volumes(&container, &volumes, &sizes(context, &volumes).await));
@@ -81,7 +84,8 @@ impl Tool for RemoveContainer {
             self.confirm.as_deref(),
         )?;
         if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
+            let notes = joined::would_be_gone(docker, &[&container]).await;
+            return Ok(Change::Plan(plan.with_notes(notes)));
         }
         // By its ID: a new container may have got the name since.
         remove(context, &self.removal(&container.id), &container.id).await.map_err(|error| {
@@ -89,7 +93,8 @@ impl Tool for RemoveContainer {
         })?;
         let mut removed = vec![container.name().to_owned()];
         removed.extend(gone(context, volumes).await?);
-        Ok(Change::Done(Reply { removed, command: shown.to_string() }))
+        let warnings = joined::left_behind(docker, &[&container]).await;
+        Ok(Change::Done(Reply { removed, command: shown.to_string(), warnings }))
     }
 }
 

@@ -109,6 +109,30 @@ services:
 }
 
 #[tokio::test]
+async fn an_up_that_fails_tells_what_it_has_not_removed() {
+    let Some(world) = World::enter("left-over") else { return };
+    let mut session = world.session().await;
+    let run = format!("image: {}, command: [sleep, \"600\"], stop_signal: SIGKILL", image());
+    let first = format!("services:\n  app: {{ {run} }}\n  old: {{ {run} }}\n");
+    let first = json!({"project_name": world.prefix, "compose_yaml": first, "scale": {"app": 2}});
+    session.done("deploy-compose", first).await;
+    // Compose asks for the image before it touches a container.
+    let missing = format!("127.0.0.1:{}/{}:1", free_port(), world.prefix);
+    let second = format!("services:\n  app: {{ {run} }}\n  web: {{ image: '{missing}' }}\n");
+    let second = json!({
+        "project_name": world.prefix, "compose_yaml": second, "remove_orphans": true,
+    });
+    let failed = session.done("deploy-compose", second).await;
+    assert_eq!((&failed["ok"], &failed["root"]), (&json!(false), &json!("web")), "{failed}");
+    let told = failed["warnings"].to_string();
+    let still = ["app-1", "app-2", "old-1"].map(|it| format!("{}-{it}", world.prefix));
+    for name in still {
+        let is_there = world.exists("container", &name);
+        assert!(is_there && told.contains(&name), "{name} is there: {is_there}; {failed}");
+    }
+}
+
+#[tokio::test]
 async fn a_taken_port_is_told_with_the_service_that_wanted_it() {
     let Some(world) = World::enter("compose-port") else { return };
     let mut session = world.session().await;

@@ -361,3 +361,75 @@ async fn a_project_loses_files_of_its_containers_after_a_plan_and_no_volume_that
     world.docker(["rm", "--force", &user]);
     world.docker(["volume", "rm", &data]);
 }
+
+#[tokio::test]
+async fn a_deployment_replaces_and_removes_files_of_containers_after_a_plan() {
+    let Some(world) = World::enter("layer-deploy") else { return };
+    let mut session = world.session().await;
+    let project = world.name("p");
+    let yaml = |value: &str, old: &str| {
+        format!(
+            r#"
+services:
+  db:
+    image: {image}
+    command: {WRITER:?}
+    stop_signal: SIGKILL
+    environment: {{ V: "{value}" }}
+  web: {{ image: {image}, command: [sleep, "300"], stop_signal: SIGKILL, environment: {{ V: "{value}" }} }}
+  job: {{ image: {image}, command: ["true"], depends_on: [db], profiles: [job] }}
+{old}
+"#,
+            image = image()
+        )
+    };
+    let old = format!("  old: {{ image: {}, command: {WRITER:?}, stop_signal: SIGKILL }}", image());
+    let deploy =
+        |value: &str, old: &str| json!({"project_name": project, "compose_yaml": yaml(value, old)});
+    let scaled = |count: u32| with(&deploy("1", &old), "scale", json!({"db": count}));
+    session.done("deploy-compose", scaled(2)).await;
+    let [db, second, gone] = ["db-1", "db-2", "old-1"].map(|it| format!("{project}-{it}"));
+    for container in [&db, &second, &gone] {
+        world.wait_for_file(container, "/ready").await;
+    }
+    let (id, lost) = (world.look(&db, "{{.Id}}"), |plan: &Value| {
+        let removes = plan["plan"]["removes"].as_array().unwrap_or_else(|| panic!("{plan}"));
+        let lost = removes.iter().filter(|it| it["loses_data"] == true);
+        lost.map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    // What stays as it is loses nothing.
+    let same = session.done("deploy-compose", scaled(2)).await;
+    assert_eq!(same["ok"], true, "{same}");
+
+    let fewer = session.done("deploy-compose", scaled(1)).await;
+    assert_eq!(lost(&fewer), [second.as_str()], "{fewer}");
+    let orphans = with(&scaled(2), "compose_yaml", yaml("1", ""));
+    let orphans = session.done("deploy-compose", with(&orphans, "remove_orphans", true)).await;
+    assert_eq!(lost(&orphans), [gone.as_str()], "{orphans}");
+    let forced = with(&with(&scaled(2), "force_recreate", true), "services", json!(["db"]));
+    let forced = session.done("deploy-compose", forced).await;
+    assert_eq!(lost(&forced), [db.as_str(), second.as_str()], "{forced}");
+    let run = with(&deploy("2", &old), "service", "job");
+    let said = session.fails("DKR-010", "compose-run", run.clone()).await;
+    assert!(said.contains("/data/db") && said.contains("no_deps"), "{said}");
+
+    let changed = with(&deploy("2", &old), "scale", json!({"db": 2}));
+    let dry = session.done("deploy-compose", with(&changed, "dry_run", true)).await;
+    let told = dry["warnings"].to_string();
+    assert!(told.contains(&db) && told.contains("/data/db") && !told.contains("web"), "{dry}");
+    let plan = session.done("deploy-compose", changed.clone()).await;
+    assert_eq!(lost(&plan), [db.as_str(), second.as_str()], "{plan}");
+    assert!(plan["plan"]["removes"][0]["holds"].to_string().contains("/data/db"), "{plan}");
+    assert_eq!(world.look(&db, "{{.Id}}"), id, "nothing was done");
+    let done = with(&changed, "confirm", plan["confirm"].clone());
+    let done = session.done("deploy-compose", done).await;
+    assert_eq!(done["ok"], true, "{done}");
+    assert_ne!(world.look(&db, "{{.Id}}"), id);
+    // Without anything written there is nothing to ask.
+    let only_web = with(&deploy("3", &old), "services", json!(["web"]));
+    let web = session.done("deploy-compose", only_web).await;
+    assert_eq!(web["ok"], true, "{web}");
+    let down = json!({"project_name": project, "timeout_seconds": 1});
+    let plan = session.done("compose-down", down.clone()).await;
+    session.done("compose-down", with(&down, "confirm", plan["confirm"].clone())).await;
+}

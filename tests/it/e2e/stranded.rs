@@ -56,6 +56,10 @@ async fn who_loses_the_network_of_another_one_is_named_with_the_way_out() {
     let answer = diagnose(&mut session, &tools, on_torrent.clone()).await;
     assert_eq!(answer["root"]["cause"], "stranded-network", "{answer}");
     assert!(answer["root"]["why"].as_str().unwrap().contains("gone"), "{answer}");
+    // It runs already, and is told what it has not.
+    let started = session.done("start-container", on_torrent.clone()).await;
+    assert_eq!(started["changed"], false, "{started}");
+    assert!(started["warnings"].to_string().contains("gone"), "{started}");
     for tool in ["restart-container", "recreate-container"] {
         let error = session.fails("DKR-010", tool, on_torrent.clone()).await;
         assert!(error.contains("recreate-container") && error.contains("network"), "{error}");
@@ -65,6 +69,18 @@ async fn who_loses_the_network_of_another_one_is_named_with_the_way_out() {
     session.done("recreate-container", own).await;
     let answer = diagnose(&mut session, &tools, on_torrent).await;
     assert_eq!(answer["verdict"], "healthy", "{answer}");
+
+    let guest = world.make("guest", &[&network], &["sh", "-c", OBEDIENT]);
+    let stopped = world.make("stopped", &[&network], &["true"]);
+    world.docker(["wait", &stopped]);
+    let remove = json!({"container_name": vpn, "force": true});
+    let dry = json!({"container_name": vpn, "force": true, "dry_run": true});
+    for answer in [
+        session.done("remove-container", dry).await["notes"].to_string(),
+        session.done("remove-container", remove).await["warnings"].to_string(),
+    ] {
+        assert!(answer.contains(&guest) && answer.contains(&stopped), "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -101,6 +117,16 @@ services:
     assert_eq!(answer["root"]["cause"], "stranded-network", "{answer}");
     let up = session.done("deploy-compose", deploy).await;
     assert_eq!(up["ok"], true, "{up}");
-    let answer = session.done("diagnose", project).await;
+    let answer = session.done("diagnose", project.clone()).await;
     assert_eq!(answer["verdict"], "healthy", "{answer}");
+
+    // Those of the project go with it; somebody else's stays behind.
+    let network = format!("--network=container:{}-vpn-1", world.prefix);
+    let guest = world.make("guest", &[&network], &["sh", "-c", OBEDIENT]);
+    let dry = json!({"project_name": world.prefix, "dry_run": true});
+    let told = session.done("compose-down", dry).await["notes"].to_string();
+    assert!(told.contains(&format!("{guest} uses the network")), "{told}");
+    assert!(!told.contains(&format!("{torrent} uses")), "{told}");
+    let down = session.done("compose-down", project).await;
+    assert!(down["warnings"].to_string().contains(&guest), "{down}");
 }

@@ -57,14 +57,22 @@ impl DeployCompose {
             }
             Ended::TimedOut => {
                 let (containers, stands) = ascent.look().await?;
-                notes.extend(removal::not_removed(&containers, &ascent.expected, orphans));
+                notes.extend(removal::not_removed(
+                    "the time was over",
+                    &containers,
+                    &ascent.expected,
+                    orphans,
+                ));
                 (Settled { containers, stands, timed_out: true }, None)
             }
             Ended::Failed(error) => {
                 let Ok((containers, mut stands)) = ascent.look().await else { return Err(error) };
-                if is_ours_to_pass_on(&error) || containers.is_empty() {
+                let is_nothing_to_tell = containers.is_empty() && before.is_empty();
+                if is_ours_to_pass_on(&error) || is_nothing_to_tell {
                     return Err(error);
                 }
+                let why = "`up` failed";
+                notes.extend(removal::not_removed(why, &containers, &ascent.expected, orphans));
                 let error = with_holder(ascent.docker, error, Some(ascent.project.as_str())).await;
                 blame(&error, &ascent.expected, &containers, &mut stands);
                 (Settled { containers, stands, timed_out: false }, Some(error))

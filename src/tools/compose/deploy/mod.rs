@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::deployment::build_context;
 use super::failure::what_stays;
-use super::forecast::{Anew, Planned, judge_protected, open_ports, planned};
+use super::forecast::{Anew, Planned, Prospect, open_ports};
 use super::freshness::Images;
 use super::model::{self, Resolved, Vetted, vet};
 use super::naming::judge_images;
 use super::settle::{Expected, Memory};
 use super::source::{ComposeFiles, ComposeText, Source};
-use super::takeover::{other_folder, takeover};
+use super::takeover::{self, takeover};
 use super::up::{Ascent, PREPARATION, Up};
 use super::view::{Model, Renewal};
 use super::{project, remembered, removal};
@@ -26,12 +26,12 @@ use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::CONTAINERS_MAX;
 use crate::sort;
-use crate::tools::confirm::{Decision, Plan};
+use crate::tools::confirm::{Asks, Decision, Doomed, Plan};
 use crate::tools::filters::word;
 use crate::tools::protect::{judge_changes, judge_end, judge_protection};
 use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::stop_time::beyond_the_usual;
-use crate::tools::{Context, Spec, Tool, Toolset, mounts, subnets};
+use crate::tools::{Context, Spec, Tool, Toolset, losses, mounts, subnets};
 use deployed::Deployed;
 
 /// Until everything is up, or has failed.
@@ -74,7 +74,7 @@ pub(super) struct DeployCompose {
     wait: bool,
     /// Seconds from the first container on; default 120, more where containers have long stop times.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// The token of the plan that is given when containers deployed from another folder would go.
+    /// The token of the plan that is given when files that containers have written, or containers deployed from another folder, would go.
     confirm: Option<String>,
     /// Preview.
     #[serde(default)]
@@ -149,13 +149,14 @@ impl Tool for DeployCompose {
         let up = self.up(&vetted, &before);
         judge_changes(docker, &before)?;
         let anew = self.anew(&expected);
-        judge_protected(context, &vetted, &expected, &before, &anew).await?;
+        let mut prospect = Prospect::of(docker, &vetted, &expected, &before, &anew).await?;
+        prospect.judge_protected(context, &anew)?;
         let services = expected.keys().map(String::as_str);
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
         vetted.judge_contents(&source, expected.keys().map(String::as_str))?;
         let unfinished = removal::unfinished(&vetted, &expected, &before);
         notes.extend(removal::note_of_unfinished(&unfinished));
-        let mut takeover = takeover(docker, &source, &vetted, &expected, &before, &anew).await?;
+        let takeover = takeover(&source, &before, &prospect);
         let one_offs = if self.remove_orphans {
             project::one_offs(docker, &self.project_name).await?
         } else {
@@ -165,9 +166,9 @@ impl Tool for DeployCompose {
             judge_protection(docker, "container", one_off.name(), &one_off.config.labels)?;
             judge_end(context, one_off)?;
         }
-        if let Some(takeover) = &mut takeover {
-            takeover.removed.extend(&one_offs);
-        }
+        prospect.removed.extend(&one_offs);
+        let doomed = losses::containers(context, prospect.going()).await;
+        let taken = takeover.as_deref().map(|folder| takeover::note(&source, folder));
         let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
         if !self.remove_orphans {
             notes.extend(removal::orphans_stay(&orphan_names));
@@ -176,34 +177,38 @@ impl Tool for DeployCompose {
             notes.extend(removal::forecast_of_one_offs(&one_offs));
         }
         if self.dry_run {
-            let services = planned(docker, &vetted, &expected, &before, &anew.recreated).await?;
-            notes.extend(removal::forecast(services.iter().flat_map(Planned::removed)));
-            notes.extend(takeover.iter().flat_map(|it| it.notes(&source)));
+            notes.extend(removal::forecast(prospect.services.iter().flat_map(Planned::removed)));
+            if let Some(taken) = taken {
+                notes.push(taken);
+                notes.extend(prospect.notes());
+            }
+            notes.extend(doomed.iter().filter(|it| it.loses_data).map(would_be_lost));
             return Ok(Reply::DryRun(Forecast {
                 dry_run: true,
                 project: self.project_name.to_string(),
-                services,
+                services: prospect.services,
                 warnings: notes,
                 command: up.to_string(),
                 files,
             }));
         }
-        if takeover.is_some() || self.confirm.is_some() {
-            let doomed = takeover.iter().flat_map(|it| it.doomed(self.project_name.as_str()));
+        if !doomed.is_empty() || self.confirm.is_some() {
             let decision = context.confirmations.decide(
-                crate::confirm::Asks::Always,
+                if taken.is_some() { Asks::Always } else { Asks::ForData },
                 Self::SPEC.name,
                 std::slice::from_ref(&up),
-                doomed.collect(),
+                doomed,
                 self.confirm.as_deref(),
             )?;
-            let told = takeover.iter().flat_map(|it| it.notes(&source)).collect();
-            match decision {
-                Decision::Ask(plan) => return Ok(Reply::Plan(plan.with_notes(told))),
-                Decision::Go => notes.extend(other_folder(&source, &before).map(|folder| {
-                    format!("the project of this name was the one of {folder} before")
-                })),
+            if let Decision::Ask(plan) = decision {
+                let told = taken.into_iter().chain(prospect.notes()).collect();
+                return Ok(Reply::Plan(plan.with_notes(told)));
             }
+            notes.extend(
+                takeover::other_folder(&source, &before).map(|folder| {
+                    format!("the project of this name was the one of {folder} before")
+                }),
+            );
         }
         removal::remove_unfinished(docker, &unfinished).await?;
         let (name, given) = (&self.project_name, &self.environment);
@@ -372,6 +377,10 @@ impl DeployCompose {
         }
         orphans.iter().map(|container| container.name().to_owned()).collect()
     }
+}
+
+fn would_be_lost(doomed: &Doomed) -> String {
+    format!("{} would go, and {}; deploy-compose shows a plan first", doomed.name, doomed.holds)
 }
 
 /// The ranges of addresses that the networks of a model ask for.
