@@ -10,7 +10,7 @@ use crate::command::{Invocation, Program};
 use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
-use crate::parameters::{Arguments, Brief, arguments, schema};
+use crate::parameters::{Arguments, Brief, CONSENT, arguments, schema};
 use crate::policy::Policy;
 use crate::reply::{Answer, IntoAnswer as _, Structured};
 use crate::tool::{Change, Context, Prepared, Spec, Tool};
@@ -102,8 +102,7 @@ struct Consent {
 impl Consent {
     /// Takes its parameters out of the arguments.
     fn take(arguments: &mut Arguments) -> Result<Self, Error> {
-        let own = ["dry_run", "confirm"];
-        let own = own.into_iter().filter_map(|name| arguments.shift_remove_entry(name));
+        let own = CONSENT.into_iter().filter_map(|name| arguments.shift_remove_entry(name));
         arguments::read(own.collect())
     }
 }

@@ -10,5 +10,8 @@ use serde_json::{Map, Value};
 pub use schema::Brief;
 pub use with::With;
 
+/// The parameters that are the same for all tools that change something.
+pub const CONSENT: [&str; 2] = ["dry_run", "confirm"];
+
 /// The arguments of a call, by name.
 pub type Arguments = Map<String, Value>;

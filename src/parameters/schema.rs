@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use super::CONSENT;
+
 /// The definition describes some of the parameters and only names the others, which another tool
 /// describes: every client pays for every word of every definition.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,8 @@ fn shorten(schema: &mut Map<String, Value>, brief: Brief) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
-    properties.retain(|name, _| brief.described.contains(&name.as_str()));
+    let is_described = |name: &str| brief.described.contains(&name) || CONSENT.contains(&name);
+    properties.retain(|name, _| is_described(name));
     // A name that is none of theirs is refused with the nearest that is.
     let named = json!({"^[a-z_]+$": {"description": brief.others}});
     schema.insert("patternProperties".to_owned(), named);

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Context;
 use super::confirm::token;
 use super::outcome::{self, SHOWN, is_dockers_own};
 use super::protect::{judge_changes, judge_protection, judge_target};
-use super::reply::{Change, DryRun};
+use super::{Context, Prepared};
 use crate::command::containers::{Container, InspectContainers, State, exit_meaning};
 use crate::command::values::{Bounded, CommandLine, ContainerPath, Environment, UserSpec};
 use crate::command::{Command, Effect, Invocation, Output};
@@ -42,9 +41,6 @@ pub(super) struct Execution {
     /// Do not wait.
     #[serde(default)]
     detach: bool,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -58,68 +54,27 @@ pub(super) struct Reply {
     /// What may still be going on.
     notes: Vec<String>,
     duration_ms: u64,
-    command: String,
 }
 
 impl Execution {
     /// # Errors
     /// DKR-010 for a container that does not run, and whatever docker says of the command.
-    pub(super) async fn run(
-        &self,
+    pub(super) async fn prepare(
+        self,
         context: &Context,
-        container: &Container,
-    ) -> Result<Change<Reply>, Error> {
+        container: Container,
+    ) -> Result<Prepared<Ready>, Error> {
         let docker = &context.docker;
-        judge_changes(docker, [container])?;
+        judge_changes(docker, [&container])?;
         judge_target(docker, &container.id).await?;
         // Any command can end its main program, and then docker removes it.
         if container.host_config.auto_remove {
             let name = container.name();
             judge_protection(docker, "container", name, &container.config.labels)?;
         }
-        demand_running(container)?;
-        let mark = token()?;
+        demand_running(&container)?;
         let shown = self.invocation(container.name(), None);
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown])));
-        }
-        let started = Instant::now();
-        let output = match docker.run(&Exec(self.invocation(&container.id, Some(&mark)))).await {
-            Ok(output) => output,
-            Err(error) if error.code == Code::Cancelled => {
-                let note = self.end(&docker.for_cleanup(), container, &mark).await;
-                return Err(error.hint(note));
-            }
-            Err(error) if error.code == Code::ClientKilled => {
-                let error = error.with("container", container.name()).command(shown.to_string());
-                return Err(self.orphaned(docker, container, &mark, error).await);
-            }
-            Err(error) => {
-                return Err(error.with("container", container.name()).command(shown.to_string()));
-            }
-        };
-        let mut reply = Reply {
-            container: container.name().to_owned(),
-            duration_ms: outcome::milliseconds(started.elapsed()),
-            command: shown.to_string(),
-            ..Reply::default()
-        };
-        if output.stopped {
-            reply.timed_out = Some(true);
-            reply.notes.push(self.end(&docker.for_cleanup(), container, &mark).await);
-        } else {
-            died_with_the_daemon(docker, container, &output).await?;
-            if CAUGHT.contains(&output.exit_code) && !self.detach {
-                self.demand_its_end(docker, container, &mark).await.map_err(|error| {
-                    error.with("container", container.name()).command(shown.to_string())
-                })?;
-            }
-            reply.exit_code = (!self.detach).then_some(output.exit_code);
-            reply.exit_meaning = exit_meaning(output.exit_code, false);
-        }
-        reply.stdout = without_mark(output.stdout, &mark);
-        reply.stderr = output.stderr;
-        Ok(Change::Done(reply))
+        Ok(Prepared::new([shown], Ready { execution: self, container, mark: token()? }))
     }
 
     pub(super) fn invocation(&self, container: &str, mark: Option<&str>) -> Invocation {
@@ -139,6 +94,54 @@ impl Execution {
             .follow(Duration::from_secs(seconds.into()))
             .operands([container])
             .operands(self.command.words())
+    }
+}
+
+/// What is run where, and by what it is found again.
+pub(super) struct Ready {
+    execution: Execution,
+    container: Container,
+    mark: String,
+}
+
+impl Ready {
+    /// # Errors
+    /// Whatever docker says of the command.
+    pub(super) async fn run(&self, docker: &Docker) -> Result<Reply, Error> {
+        let Self { execution, container, mark } = self;
+        let started = Instant::now();
+        let exec = Exec(execution.invocation(&container.id, Some(mark)));
+        let output = match docker.run(&exec).await {
+            Ok(output) => output,
+            Err(error) if error.code == Code::Cancelled => {
+                return Err(error.hint(self.end(&docker.for_cleanup()).await));
+            }
+            Err(error) if error.code == Code::ClientKilled => {
+                let error = error.with("container", container.name());
+                return Err(self.orphaned(docker, error).await);
+            }
+            Err(error) => return Err(error.with("container", container.name())),
+        };
+        let mut reply = Reply {
+            container: container.name().to_owned(),
+            duration_ms: outcome::milliseconds(started.elapsed()),
+            ..Reply::default()
+        };
+        if output.stopped {
+            reply.timed_out = Some(true);
+            reply.notes.push(self.end(&docker.for_cleanup()).await);
+        } else {
+            died_with_the_daemon(docker, container, &output).await?;
+            if CAUGHT.contains(&output.exit_code) && !execution.detach {
+                let ended = self.demand_its_end(docker).await;
+                ended.map_err(|error| error.with("container", container.name()))?;
+            }
+            reply.exit_code = (!execution.detach).then_some(output.exit_code);
+            reply.exit_meaning = exit_meaning(output.exit_code, false);
+        }
+        reply.stdout = without_mark(output.stdout, mark);
+        reply.stderr = output.stderr;
+        Ok(reply)
     }
 }
 
@@ -196,10 +199,10 @@ enum Found {
     Unknown,
 }
 
-impl Execution {
+impl Ready {
     /// Ends what runs in the container: to end the client leaves it running (moby#9098).
-    async fn end(&self, docker: &Docker, container: &Container, mark: &str) -> String {
-        match self.look(docker, container, mark, Some("kill -KILL ${p#/proc/}")).await {
+    async fn end(&self, docker: &Docker) -> String {
+        match self.look(docker, Some("kill -KILL ${p#/proc/}")).await {
             Found::Itself | Found::Others => "the command was killed in the container",
             Found::Nothing => "the command had ended by then",
             Found::Unknown => {
@@ -210,21 +213,15 @@ impl Execution {
     }
 
     /// The end of the client says nothing of the command: what became of that is looked up.
-    async fn orphaned(
-        &self,
-        docker: &Docker,
-        container: &Container,
-        mark: &str,
-        error: Error,
-    ) -> Error {
-        let over = match now(docker, container).await.map(|now| now.state.status).as_deref() {
+    async fn orphaned(&self, docker: &Docker, error: Error) -> Error {
+        let over = match now(docker, &self.container).await.map(|now| now.state.status).as_deref() {
             Ok(state @ ("exited" | "dead" | "removed")) => Some(state.to_owned()),
             _ => None,
         };
         if let Some(state) = over {
             return error.with("program", format!("ended with its container, which is {state}"));
         }
-        let (program, hint) = match self.look(docker, container, mark, None).await {
+        let (program, hint) = match self.look(docker, None).await {
             Found::Itself | Found::Others => (
                 "still running in the container",
                 "what it prints from now on is lost; to end it, kill it with exec-container or use restart-container",
@@ -242,31 +239,21 @@ impl Execution {
     }
 
     /// Docker 28 that is asked to end (SIGTERM, SIGINT) ends with 0 as if the command had.
-    async fn demand_its_end(
-        &self,
-        docker: &Docker,
-        container: &Container,
-        mark: &str,
-    ) -> Result<(), Error> {
-        let now = now(docker, container).await;
+    async fn demand_its_end(&self, docker: &Docker) -> Result<(), Error> {
+        let now = now(docker, &self.container).await;
         let is_over = now.is_ok_and(|now| now.exec_ids.is_empty());
-        if is_over || self.look(docker, container, mark, None).await != Found::Itself {
+        if is_over || self.look(docker, None).await != Found::Itself {
             return Ok(());
         }
         let message = "the docker client ended before the command that it was to wait for, as it does when it is asked to end (SIGTERM); this server did not ask";
         let error = Error::new(Code::ClientKilled, message);
-        Err(self.orphaned(docker, container, mark, error).await)
+        Err(self.orphaned(docker, error).await)
     }
 
     /// Looks for the processes of the command, and does that with each.
-    async fn look(
-        &self,
-        docker: &Docker,
-        container: &Container,
-        mark: &str,
-        act: Option<&str>,
-    ) -> Found {
-        let user = self.user.as_ref().map_or(container.config.user.as_str(), AsRef::as_ref);
+    async fn look(&self, docker: &Docker, act: Option<&str>) -> Found {
+        let Self { execution, container, mark } = self;
+        let user = execution.user.as_ref().map_or(container.config.user.as_str(), AsRef::as_ref);
         let mut all_were_seen = false;
         // Root without its capabilities does not see the processes of other users.
         for user in [user, "0"] {

@@ -11,9 +11,8 @@ use crate::command::values::{Bounded, ProjectName, ServiceName};
 use crate::error::{Code, Error};
 use crate::parameters::With;
 use crate::sort;
-use crate::tools::execution::{Execution, Reply};
-use crate::tools::reply::Change;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::execution::{Execution, Ready, Reply};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 pub(super) type ComposeExec = With<Target, Execution>;
 
@@ -28,7 +27,7 @@ pub(super) struct Target {
     index: Option<Bounded<1, 1000>>,
 }
 
-impl Tool for ComposeExec {
+impl Change for ComposeExec {
     const SPEC: Spec = Spec {
         name: "compose-exec",
         title: "Run in service",
@@ -38,17 +37,26 @@ impl Tool for ComposeExec {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    const REMOVES: bool = false;
+    type Ready = (Ready, ServiceName);
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
         let (docker, project, service) =
             (&context.docker, &self.own.project_name, &self.own.service);
         let containers = project::containers(docker, project).await?;
         if containers.is_empty() {
             return Err(project::no_such_project(docker, project).await);
         }
-        let container = self.own.container(&containers)?;
-        let done = self.shared.run(context, container).await;
+        let container = self.own.container(&containers)?.clone();
+        let prepared = self.shared.prepare(context, container).await;
+        let Prepared { commands, ready, .. } =
+            prepared.map_err(|error| error.with("service", service.as_str()))?;
+        Ok(Prepared::new(commands, (ready, self.own.service)))
+    }
+
+    async fn apply((ready, service): Self::Ready, context: &Context) -> Result<Reply, Error> {
+        let done = ready.run(&context.docker).await;
         done.map_err(|error| error.with("service", service.as_str()))
     }
 }

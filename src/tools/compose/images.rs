@@ -16,12 +16,11 @@ use super::view::Renewal;
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, Environment, ProjectName, ServiceName};
 use crate::command::{Command, Effect, Invocation, Output};
-use crate::docker::Line;
+use crate::docker::{Docker, Line};
 use crate::error::Error;
 use crate::sort;
 use crate::tools::build_log::BuildLog;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 /// Seconds when the caller does not say.
 const LIMIT: u32 = 1800;
@@ -49,9 +48,6 @@ pub(super) struct ComposeBuild {
     pull: bool,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -71,9 +67,6 @@ pub(super) struct ComposePull {
     services: Vec<ServiceName>,
     /// Default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,7 +76,6 @@ pub(super) struct Reply {
     services: Vec<Outcome>,
     duration_ms: u64,
     warnings: Vec<String>,
-    command: String,
     /// The compose files that it was read from.
     files: Vec<String>,
 }
@@ -98,7 +90,7 @@ struct Outcome {
     error: Option<String>,
 }
 
-impl Tool for ComposeBuild {
+impl Change for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build project",
@@ -108,30 +100,27 @@ impl Tool for ComposeBuild {
         idempotent: true,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let request = Request {
             project: &self.project_name,
             services: &self.services,
             limit: self.timeout_seconds,
         };
-        let text = self.compose_yaml.as_ref();
-        let (vetted, about) =
-            request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
-        let images = request.images(&vetted, true)?;
-        let (docker, services) = (&context.docker, images.keys().map(String::as_str));
-        let renewal = Renewal { builds: true, pulls: false };
-        judge_images(docker, vetted.model(), services, renewal).await?;
+        let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
+        let project = request.project(context, text, files, &self.environment, true).await?;
         let build = request
-            .command(&vetted, "build")
+            .command(&project.vetted, "build")
             .flag("--no-cache", self.no_cache)
             .flag("--pull", self.pull);
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([build])));
-        }
-        let started = Instant::now();
-        let before = images_by_name(docker, images.values().cloned().collect()).await?;
+        Ok(Prepared::new([build.clone()], Ready { project, command: build }))
+    }
+
+    async fn apply(Ready { project, command }: Ready, context: &Context) -> Result<Reply, Error> {
+        let (docker, started) = (&context.docker, Instant::now());
+        let before = project.images_now(docker).await?;
         let mut log = BuildLog::default();
         let listen = |line: Line<'_>| {
             log.hear(line);
@@ -141,16 +130,16 @@ impl Tool for ComposeBuild {
                 log.tell(context.docker.progress());
             }
         };
-        let is_service = |name: &str| vetted.model().services.contains_key(name);
-        let result = docker.watch(&Work(build.clone()), listen).await;
+        let is_service = |name: &str| project.vetted.model().services.contains_key(name);
+        let result = docker.watch(&Work(command), listen).await;
         result.map_err(|error| failure::of_build(&log, error, is_service))?;
-        let after = images_by_name(docker, images.values().cloned().collect()).await?;
-        let services = outcomes(&images, &before, &after, "built", &BTreeMap::new());
-        Ok(Change::Done(request.reply(&build, services, started, about)))
+        let after = project.images_now(docker).await?;
+        let services = outcomes(&project.images, &before, &after, "built", &BTreeMap::new());
+        Ok(project.reply(services, started))
     }
 }
 
-impl Tool for ComposePull {
+impl Change for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull project",
@@ -160,36 +149,33 @@ impl Tool for ComposePull {
         idempotent: true,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let request = Request {
             project: &self.project_name,
             services: &self.services,
             limit: self.timeout_seconds,
         };
-        let text = self.compose_yaml.as_ref();
-        let (vetted, about) =
-            request.vetted(context, text, self.compose_file.as_ref(), &self.environment).await?;
-        let images = request.images(&vetted, false)?;
-        let (docker, services) = (&context.docker, images.keys().map(String::as_str));
-        let renewal = Renewal { builds: false, pulls: true };
-        judge_images(docker, vetted.model(), services, renewal).await?;
+        let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
+        let project = request.project(context, text, files, &self.environment, false).await?;
         // One image that cannot be had must not keep the others from being told.
         let pull = request
-            .command(&vetted, "pull")
+            .command(&project.vetted, "pull")
             .flag("--ignore-pull-failures", true)
             .flag("--ignore-buildable", true)
             .killed_means_undone();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([pull])));
-        }
-        let started = Instant::now();
-        let before = images_by_name(docker, images.values().cloned().collect()).await?;
-        let failed = docker.watch(&Work(pull.clone()), |line| say(context, line)).await?;
-        let after = images_by_name(docker, images.values().cloned().collect()).await?;
-        let services = outcomes(&images, &before, &after, "downloaded", &failed);
-        Ok(Change::Done(request.reply(&pull, services, started, about)))
+        Ok(Prepared::new([pull.clone()], Ready { project, command: pull }))
+    }
+
+    async fn apply(Ready { project, command }: Ready, context: &Context) -> Result<Reply, Error> {
+        let (docker, started) = (&context.docker, Instant::now());
+        let before = project.images_now(docker).await?;
+        let failed = docker.watch(&Work(command), |line| say(context, line)).await?;
+        let after = project.images_now(docker).await?;
+        let services = outcomes(&project.images, &before, &after, "downloaded", &failed);
+        Ok(project.reply(services, started))
     }
 }
 
@@ -208,20 +194,50 @@ struct Request<'a> {
     limit: Option<Bounded<1, 7200>>,
 }
 
-/// What to tell about the files of a project.
-struct About {
+pub(super) struct Ready {
+    project: Project,
+    command: Invocation,
+}
+
+/// A project with those of its images that are meant.
+struct Project {
+    name: ProjectName,
+    vetted: Vetted,
+    /// By service.
+    images: BTreeMap<String, String>,
+    /// What to tell about its files.
     files: Vec<String>,
     warnings: Vec<String>,
 }
 
+impl Project {
+    /// The IDs that the names stand for.
+    async fn images_now(&self, docker: &Docker) -> Result<BTreeMap<String, String>, Error> {
+        images_by_name(docker, self.images.values().cloned().collect()).await
+    }
+
+    fn reply(self, services: Vec<Outcome>, started: Instant) -> Reply {
+        Reply {
+            project: self.name.to_string(),
+            ok: services.iter().all(|outcome| outcome.status != "failed"),
+            services,
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            warnings: self.warnings,
+            files: self.files,
+        }
+    }
+}
+
 impl Request<'_> {
-    async fn vetted(
+    /// With the images that are built, or those that are pulled.
+    async fn project(
         &self,
         context: &Context,
         text: Option<&ComposeText>,
         files: Option<&ComposeFiles>,
         environment: &Environment,
-    ) -> Result<(Vetted, About), Error> {
+        built: bool,
+    ) -> Result<Project, Error> {
         let docker = &context.docker;
         let running = match (text, files) {
             (None, None) => project::containers(docker, self.project).await?,
@@ -233,8 +249,12 @@ impl Request<'_> {
                 .await
                 .map_err(|error| error.with("file", source.name()))?;
         let warnings = [source.left_out(), resolved.warnings.clone()].concat();
-        let about = About { files: source.files(&context.workspace), warnings };
-        Ok((vet(docker, resolved).await?, about))
+        let (name, files) = (self.project.clone(), source.files(&context.workspace));
+        let vetted = vet(docker, resolved).await?;
+        let images = self.images(&vetted, built)?;
+        let renewal = Renewal { builds: built, pulls: !built };
+        judge_images(docker, vetted.model(), images.keys().map(String::as_str), renewal).await?;
+        Ok(Project { name, vetted, images, files, warnings })
     }
 
     /// The images that are built, or those that are pulled, by service.
@@ -264,24 +284,6 @@ impl Request<'_> {
             .invocation(Effect::Change, verb)
             .timeout(Duration::from_secs(seconds.into()))
             .operands(self.services)
-    }
-
-    fn reply(
-        &self,
-        command: &Invocation,
-        services: Vec<Outcome>,
-        started: Instant,
-        about: About,
-    ) -> Reply {
-        Reply {
-            project: self.project.to_string(),
-            ok: services.iter().all(|outcome| outcome.status != "failed"),
-            services,
-            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            warnings: about.warnings,
-            command: command.to_string(),
-            files: about.files,
-        }
     }
 }
 

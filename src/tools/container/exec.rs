@@ -6,9 +6,8 @@ use crate::command::Effect;
 use crate::command::values::ContainerRef;
 use crate::error::Error;
 use crate::parameters::With;
-use crate::tools::execution::{Execution, Reply};
-use crate::tools::reply::Change;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::execution::{Execution, Ready, Reply};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 pub(super) type ExecContainer = With<Target, Execution>;
 
@@ -19,7 +18,7 @@ pub(super) struct Target {
     container_name: ContainerRef,
 }
 
-impl Tool for ExecContainer {
+impl Change for ExecContainer {
     const SPEC: Spec = Spec {
         name: "exec-container",
         title: "Run in container",
@@ -29,10 +28,16 @@ impl Tool for ExecContainer {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let container = inspect(context, &self.own.container_name).await?;
-        self.shared.run(context, &container).await
+        self.shared.prepare(context, container).await
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.run(&context.docker).await
     }
 }

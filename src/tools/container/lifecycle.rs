@@ -1,7 +1,9 @@
 //! start, stop, restart, kill, pause, unpause: one shape, six verbs.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::{ContainerRef, Signal};
@@ -11,18 +13,14 @@ use crate::tools::joined;
 use crate::tools::protect::{
     judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
 };
-use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Target {
     /// Name or ID.
     container_name: ContainerRef,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 /// Where programs get time to end.
@@ -33,14 +31,11 @@ struct Graceful {
     container_name: ContainerRef,
     /// Seconds until docker kills what has not ended; default: the container's own stop time, or 10.
     timeout_seconds: Option<u16>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 /// The state after the action, read back from docker.
 #[derive(Debug, Serialize)]
-pub(super) struct Reply {
+pub struct Reply {
     id: String,
     name: String,
     state: String,
@@ -49,75 +44,264 @@ pub(super) struct Reply {
     exit_meaning: Option<&'static str>,
     /// False when it was so already.
     changed: bool,
-    command: String,
     warnings: Vec<String>,
 }
 
-/// Looks, acts unless it is so already, and looks again. Acts on the ID, so that a rename in
-/// between cannot hit another container.
-async fn act(
-    context: &Context,
-    container: &ContainerRef,
-    dry_run: bool,
-    is_so_already: fn(&Container) -> bool,
-    invocation: impl Fn(&Container, &str) -> Invocation + Send,
-) -> Result<Change<Reply>, Error> {
-    let before = inspect(context, container).await?;
-    judge_changes(&context.docker, [&before])?;
-    let shown = invocation(&before, before.name());
-    if matches!(shown.verb(), "start" | "restart") {
-        judge_start(&context.docker, std::slice::from_ref(&before)).await?;
-        judge_again(&context.docker, [&before]).await?;
+/// What is done to one container.
+pub trait Action: DeserializeOwned + JsonSchema + Send + 'static {
+    const SPEC: Spec;
+
+    fn container(&self) -> &ContainerRef;
+
+    /// Whether it is so already.
+    fn is_done(_: &Container) -> bool {
+        false
     }
-    let is_so = is_so_already(&before);
-    if matches!(shown.verb(), "start" | "restart") && !is_so {
-        joined::demand_network(&context.docker, &before).await?;
+
+    fn invocation(&self, container: &Container, operand: &str) -> Invocation;
+}
+
+/// A container, and what is to be done with it, by its ID: a rename in between cannot hit another
+/// container.
+pub struct Ready {
+    before: Container,
+    /// Nothing where it is so already.
+    act: Option<Act>,
+    /// Its network goes, and with it that of those who use it.
+    ends: bool,
+    runs_already: bool,
+}
+
+impl<T: Action> Change for T {
+    const SPEC: Spec = <T as Action>::SPEC;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Reply;
+
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
+        let docker = &context.docker;
+        let before = inspect(context, self.container()).await?;
+        let (shown, act) =
+            (self.invocation(&before, before.name()), self.invocation(&before, &before.id));
+        judge_changes(docker, [&before])?;
+        if matches!(shown.verb(), "start" | "restart") {
+            judge_start(docker, std::slice::from_ref(&before)).await?;
+            judge_again(docker, [&before]).await?;
+        }
+        let is_done = T::is_done(&before);
+        if matches!(shown.verb(), "start" | "restart") && !is_done {
+            joined::demand_network(docker, &before).await?;
+        }
+        // A signal can mean to read the files again, and docker restarts what ends by one.
+        let is_signal = |word: &String| word.starts_with("--signal=") && !word.ends_with("KILL");
+        if shown.argv().iter().any(is_signal) {
+            judge_again(docker, [&before]).await?;
+        }
+        if matches!(shown.verb(), "stop" | "kill") {
+            judge_end(context, &before)?;
+            judge_files_at_end(context, &before).await?;
+        }
+        let ends = matches!(shown.verb(), "stop" | "restart" | "kill") && before.state.running;
+        let runs_already = is_done && shown.verb() == "start";
+        let act = (!is_done).then_some(Act(act));
+        Ok(Prepared::new([shown], Ready { before, act, ends, runs_already }))
     }
-    // A signal can mean to read the files again, and docker restarts what ends by one.
-    let is_signal = |word: &String| word.starts_with("--signal=") && !word.ends_with("KILL");
-    if shown.argv().iter().any(is_signal) {
-        judge_again(&context.docker, [&before]).await?;
+
+    async fn forecast(ready: &Ready, context: &Context) -> Result<Map<String, Value>, Error> {
+        if !ready.ends {
+            return Ok(Map::new());
+        }
+        let notes = joined::would_be_left_behind(&context.docker, &ready.before).await;
+        Ok(Map::from_iter([("notes".to_owned(), notes.into())]))
     }
-    if matches!(shown.verb(), "stop" | "kill") {
-        judge_end(context, &before)?;
-        judge_files_at_end(context, &before).await?;
-    }
-    // With its network goes that of those who use it.
-    let ends = matches!(shown.verb(), "stop" | "restart" | "kill") && before.state.running;
-    if dry_run {
+
+    /// Acts, and looks again.
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let Ready { before, act, ends, runs_already } = ready;
+        if let Some(act) = &act {
+            let done = context.docker.run(act).await;
+            done.map_err(|error| error.with("container", before.name()))?;
+        }
+        let by_id = ContainerRef::try_from(before.id.clone())
+            .map_err(|problem| Error::new(Code::UnexpectedOutput, problem))?;
+        let after = match inspect(context, &by_id).await {
+            Err(error) if error.code == Code::ContainerNotFound => None,
+            after => Some(after?).filter(|after| !is_going(after)),
+        };
         let warnings = if ends {
-            joined::would_be_left_behind(&context.docker, &before).await
+            joined::left_behind(&context.docker, &[&before]).await
+        } else if runs_already {
+            joined::without_network(&context.docker, [&before]).await
         } else {
             vec![]
         };
-        return Ok(Change::DryRun(DryRun::new([shown]).with_notes(warnings)));
+        let gone =
+            || Reply { state: "removed".to_owned(), health: None, ..reply(&before, act.is_some()) };
+        let done = after.map_or_else(gone, |after| reply(&after, act.is_some()));
+        Ok(Reply { warnings, ..done })
     }
-    let changed = !is_so;
-    if changed {
-        context
-            .docker
-            .run(&Act(invocation(&before, &before.id)))
-            .await
-            .map_err(|error| error.with("container", before.name()).command(shown.to_string()))?;
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct StartContainer(Target);
+
+impl Action for StartContainer {
+    const SPEC: Spec = Spec {
+        name: "start-container",
+        title: "Start container",
+        description: "Start a stopped container. A new one: create-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+
+    fn container(&self) -> &ContainerRef {
+        &self.0.container_name
     }
-    let by_id = ContainerRef::try_from(before.id.clone())
-        .map_err(|problem| Error::new(Code::UnexpectedOutput, problem))?;
-    let after = match inspect(context, &by_id).await {
-        Err(error) if error.code == Code::ContainerNotFound => None,
-        after => Some(after?).filter(|after| !is_going(after)),
+
+    fn is_done(container: &Container) -> bool {
+        is_running(container)
+    }
+
+    fn invocation(&self, _: &Container, operand: &str) -> Invocation {
+        Invocation::docker(Effect::Change, ["container", "start"]).operands([operand])
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct StopContainer(Graceful);
+
+impl Action for StopContainer {
+    const SPEC: Spec = Spec {
+        name: "stop-container",
+        title: "Stop container",
+        description: "Stop a container: SIGTERM, then SIGKILL after timeout_seconds. Undo: start-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: true,
+        open_world: false,
     };
-    let warnings = if ends {
-        joined::left_behind(&context.docker, &[&before]).await
-    } else if is_so && shown.verb() == "start" {
-        joined::without_network(&context.docker, [&before]).await
-    } else {
-        vec![]
+
+    fn container(&self) -> &ContainerRef {
+        &self.0.container_name
+    }
+
+    fn is_done(container: &Container) -> bool {
+        is_stopped(container)
+    }
+
+    fn invocation(&self, container: &Container, operand: &str) -> Invocation {
+        self.0.invocation("stop", container, operand)
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct RestartContainer(Graceful);
+
+impl Action for RestartContainer {
+    const SPEC: Spec = Spec {
+        name: "restart-container",
+        title: "Restart container",
+        description: "Restart a container as it is. Other settings: recreate-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
     };
-    let gone =
-        || Reply { state: "removed".to_owned(), health: None, ..reply(&before, changed, &shown) };
-    let done = after.map_or_else(gone, |after| reply(&after, changed, &shown));
-    let done = Reply { warnings, ..done };
-    Ok(Change::Done(done))
+
+    fn container(&self) -> &ContainerRef {
+        &self.0.container_name
+    }
+
+    fn invocation(&self, container: &Container, operand: &str) -> Invocation {
+        self.0.invocation("restart", container, operand)
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KillContainer {
+    /// Name or ID.
+    container_name: ContainerRef,
+    /// Default SIGKILL.
+    signal: Option<Signal>,
+}
+
+impl Action for KillContainer {
+    const SPEC: Spec = Spec {
+        name: "kill-container",
+        title: "Signal container",
+        description: "Signal a container at once. Gently: stop-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Destroy,
+        idempotent: false,
+        open_world: false,
+    };
+
+    fn container(&self) -> &ContainerRef {
+        &self.container_name
+    }
+
+    fn invocation(&self, _: &Container, operand: &str) -> Invocation {
+        Invocation::docker(Effect::Destroy, ["container", "kill"])
+            .maybe("--signal", self.signal.as_ref())
+            .operands([operand])
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct PauseContainer(Target);
+
+impl Action for PauseContainer {
+    const SPEC: Spec = Spec {
+        name: "pause-container",
+        title: "Pause container",
+        description: "Freeze a container. Undo: unpause-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+
+    fn container(&self) -> &ContainerRef {
+        &self.0.container_name
+    }
+
+    fn is_done(container: &Container) -> bool {
+        is_paused(container)
+    }
+
+    fn invocation(&self, _: &Container, operand: &str) -> Invocation {
+        Invocation::docker(Effect::Change, ["container", "pause"]).operands([operand])
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct UnpauseContainer(Target);
+
+impl Action for UnpauseContainer {
+    const SPEC: Spec = Spec {
+        name: "unpause-container",
+        title: "Unpause container",
+        description: "Let a paused container go on. Undo: pause-container.",
+        toolset: Toolset::Containers,
+        effect: Effect::Change,
+        idempotent: true,
+        open_world: false,
+    };
+
+    fn container(&self) -> &ContainerRef {
+        &self.0.container_name
+    }
+
+    fn is_done(container: &Container) -> bool {
+        is_running(container)
+    }
+
+    fn invocation(&self, _: &Container, operand: &str) -> Invocation {
+        Invocation::docker(Effect::Change, ["container", "unpause"]).operands([operand])
+    }
 }
 
 pub(super) async fn inspect(
@@ -131,7 +315,7 @@ pub(super) async fn inspect(
     })
 }
 
-fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
+fn reply(container: &Container, changed: bool) -> Reply {
     let exit_code = container.exit_code();
     Reply {
         id: container.short_id().to_owned(),
@@ -141,7 +325,6 @@ fn reply(container: &Container, changed: bool, command: &Invocation) -> Reply {
         exit_code,
         exit_meaning: exit_code.and_then(|code| exit_meaning(code, container.state.oom_killed)),
         changed,
-        command: command.to_string(),
         warnings: vec![],
     }
 }
@@ -164,10 +347,6 @@ fn is_paused(container: &Container) -> bool {
     container.state.status == "paused"
 }
 
-fn never(_: &Container) -> bool {
-    false
-}
-
 impl Graceful {
     /// `-t`: its long form is `--time` up to 27 and `--timeout` from 28.
     fn invocation(&self, verb: &'static str, container: &Container, operand: &str) -> Invocation {
@@ -176,155 +355,6 @@ impl Graceful {
             .maybe("-t", seconds)
             .timeout(stop_limit([container], seconds))
             .operands([operand])
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct StartContainer(Target);
-
-impl Tool for StartContainer {
-    const SPEC: Spec = Spec {
-        name: "start-container",
-        title: "Start container",
-        description: "Start a stopped container. A new one: create-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Change,
-        idempotent: true,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_running, |_, id| {
-            Invocation::docker(Effect::Change, ["container", "start"]).operands([id])
-        })
-        .await
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct StopContainer(Graceful);
-
-impl Tool for StopContainer {
-    const SPEC: Spec = Spec {
-        name: "stop-container",
-        title: "Stop container",
-        description: "Stop a container: SIGTERM, then SIGKILL after timeout_seconds. Undo: start-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Destroy,
-        idempotent: true,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_stopped, |container, id| {
-            self.0.invocation("stop", container, id)
-        })
-        .await
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct RestartContainer(Graceful);
-
-impl Tool for RestartContainer {
-    const SPEC: Spec = Spec {
-        name: "restart-container",
-        title: "Restart container",
-        description: "Restart a container as it is. Other settings: recreate-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Destroy,
-        idempotent: false,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, never, |container, id| {
-            self.0.invocation("restart", container, id)
-        })
-        .await
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KillContainer {
-    /// Name or ID.
-    container_name: ContainerRef,
-    /// Default SIGKILL.
-    signal: Option<Signal>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-impl Tool for KillContainer {
-    const SPEC: Spec = Spec {
-        name: "kill-container",
-        title: "Signal container",
-        description: "Signal a container at once. Gently: stop-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Destroy,
-        idempotent: false,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.container_name, self.dry_run, never, |_, id| {
-            Invocation::docker(Effect::Destroy, ["container", "kill"])
-                .maybe("--signal", self.signal.as_ref())
-                .operands([id])
-        })
-        .await
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct PauseContainer(Target);
-
-impl Tool for PauseContainer {
-    const SPEC: Spec = Spec {
-        name: "pause-container",
-        title: "Pause container",
-        description: "Freeze a container. Undo: unpause-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Change,
-        idempotent: true,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_paused, |_, id| {
-            Invocation::docker(Effect::Change, ["container", "pause"]).operands([id])
-        })
-        .await
-    }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct UnpauseContainer(Target);
-
-impl Tool for UnpauseContainer {
-    const SPEC: Spec = Spec {
-        name: "unpause-container",
-        title: "Unpause container",
-        description: "Let a paused container go on. Undo: pause-container.",
-        toolset: Toolset::Containers,
-        effect: Effect::Change,
-        idempotent: true,
-        open_world: false,
-    };
-    type Reply = Change<Reply>;
-
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        act(context, &self.0.container_name, self.0.dry_run, is_running, |_, id| {
-            Invocation::docker(Effect::Change, ["container", "unpause"]).operands([id])
-        })
-        .await
     }
 }
 

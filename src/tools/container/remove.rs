@@ -13,12 +13,11 @@ use crate::command::volumes::{InspectVolumes, Volume, VolumeSizes};
 use crate::command::{Act, Effect, Invocation};
 use crate::error::{Code, Error};
 use crate::sort;
-use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::confirm::Doomed;
 use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 /// A removal that another one has begun may take so long.
 const REMOVAL: Duration = Duration::from_secs(10);
@@ -34,22 +33,16 @@ pub(super) struct RemoveContainer {
     /// With anonymous volumes.
     #[serde(default)]
     volumes: bool,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
     /// The container, then the volumes that went with it.
     removed: Vec<String>,
-    command: String,
     warnings: Vec<String>,
 }
 
-impl Tool for RemoveContainer {
+impl Change for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove container",
@@ -59,43 +52,40 @@ impl Tool for RemoveContainer {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let container = inspect(context, &self.container_name).await?;
         let (docker, labels) = (&context.docker, &container.config.labels);
         judge_removal(docker, "container", container.name(), labels)?;
         self.refuse_running(&container)?;
         let volumes =
             if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
-        let shown = self.removal(container.name()).0;
-        if self.dry_run {
-            let notes = joined::would_be_gone(docker, &[&container]).await;
-            return Ok(Change::DryRun(DryRun::new([shown]).with_notes(notes)));
-        }
         let mut doomed = losses::containers(context, [&container]).await;
         doomed.extend(lost_volumes(&container, &volumes, &sizes(context, &volumes).await));
-        let confirmations = &context.confirmations;
-        let decision = confirmations.decide(
-            crate::confirm::Asks::ForData,
-            Self::SPEC.name,
-            std::slice::from_ref(&shown),
-            doomed,
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            let notes = joined::would_be_gone(docker, &[&container]).await;
-            return Ok(Change::Plan(plan.with_notes(notes)));
-        }
+        let notes = joined::would_be_gone(docker, &[&container]).await;
         // By its ID: a new container may have got the name since.
-        remove(context, &self.removal(&container.id), &container.id).await.map_err(|error| {
-            error.with("container", container.name()).command(shown.to_string())
-        })?;
+        let (shown, removal) = (self.removal(container.name()).0, self.removal(&container.id));
+        let ready = Ready { container, volumes, removal };
+        Ok(Prepared::new([shown], ready).loses(doomed).notes(notes))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let Ready { container, volumes, removal } = ready;
+        let done = remove(context, &removal, &container.id).await;
+        done.map_err(|error| error.with("container", container.name()))?;
         let mut removed = vec![container.name().to_owned()];
         removed.extend(gone(context, volumes).await?);
-        let warnings = joined::left_behind(docker, &[&container]).await;
-        Ok(Change::Done(Reply { removed, command: shown.to_string(), warnings }))
+        let warnings = joined::left_behind(&context.docker, &[&container]).await;
+        Ok(Reply { removed, warnings })
     }
+}
+
+pub(super) struct Ready {
+    container: Container,
+    volumes: Vec<Volume>,
+    removal: Act,
 }
 
 impl RemoveContainer {
@@ -261,8 +251,6 @@ mod tests {
             container_name: "web".parse().unwrap(),
             force,
             volumes: false,
-            confirm: None,
-            dry_run: false,
         };
         let error = remove(false).refuse_running(&container("paused")).unwrap_err();
         assert_eq!(error.code, Code::WrongState);

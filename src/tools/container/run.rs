@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::create::{Order, Prepared, RemoveOwn, Settings, yes};
+use super::create::{Creation, Order, RemoveOwn, Settings, yes};
 use crate::command::containers::{Container, InspectContainers};
 use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef};
@@ -13,8 +13,7 @@ use crate::error::{Code, Error};
 use crate::parameters::With;
 use crate::tools::lines::Listener;
 use crate::tools::outcome::{Ended, SHOWN, both_ends};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Brief, Context, Spec, Tool, Toolset};
+use crate::tools::{Brief, Change, Context, Prepared, Spec, Toolset};
 
 pub(super) type RunContainer = With<Own, Settings>;
 
@@ -31,12 +30,9 @@ pub(super) struct Own {
     stdin: Option<String>,
     /// Default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
-impl Tool for RunContainer {
+impl Change for RunContainer {
     const SPEC: Spec = Spec {
         name: "run-container",
         title: "Run container",
@@ -58,49 +54,44 @@ impl Tool for RunContainer {
             "remove",
             "stdin",
             "timeout_seconds",
-            "dry_run",
         ],
         others: "All of create-container.",
     });
-    type Reply = Change<Ended>;
+    type Ready = (Self, Creation);
+    type Reply = Ended;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let order = self.order();
-        let prepared = order.prepare(context).await?;
-        let shown = |name: Option<&ContainerName>| {
-            let start = self.attach(name.map_or("<id>", ContainerName::as_str));
-            DryRun::new(prepared.shown(name).into_iter().chain([start]))
-        };
-        if self.own.dry_run {
-            return Ok(Change::DryRun(shown(order.name)));
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
+        let creation = self.order().prepare(context).await?;
+        let name = self.own.name.as_ref();
+        let mut commands = creation.shown(name);
+        commands.push(self.attach(name.map_or("<id>", ContainerName::as_str)));
+        Ok(Prepared::new(commands, (self, creation)))
+    }
+
+    async fn apply((tool, creation): Self::Ready, context: &Context) -> Result<Ended, Error> {
+        let created = creation.make(context).await?;
+        let name = tool.own.name.as_ref().map_or(short_id(&created.id), ContainerName::as_str);
+        if let Err(error) = creation.bring_up(context, &created, name).await {
+            return Err(creation.take_back(context, &created, error).await);
         }
-        let created = prepared.make(context).await?;
-        let name = order.name.map_or(short_id(&created.id), ContainerName::as_str);
-        if let Err(error) = prepared.bring_up(context, &created, name).await {
-            return Err(prepared.take_back(context, &created, error).await);
-        }
-        let mut reply = match self.to_its_end(context, &created.id).await {
+        let mut reply = match tool.to_its_end(context, &created.id).await {
             Ok(reply) => reply,
             Err(Ending::NotStarted(error)) => {
-                let error = error.with("container", name).command(self.attach(name).to_string());
-                return Err(prepared.take_back(context, &created, error).await);
+                let error = error.with("container", name).command(tool.attach(name).to_string());
+                return Err(creation.take_back(context, &created, error).await);
             }
             Err(Ending::Broken(error)) => {
-                let left = self.clean_up(context, &created.id).await;
+                let left = tool.clean_up(context, &created.id).await;
                 let left = left.unwrap_or_else(|| "nothing, the container was removed".to_owned());
                 return Err(error.with("left_behind", left));
             }
         };
-        reply.notes.extend(self.clean_up(context, &created.id).await);
-        reply.container = (!self.own.remove).then(|| name.to_owned());
-        reply.command = shown(order.name).into_command();
-        reply.warnings = warnings(prepared, created.warnings);
-        Ok(Change::Done(reply))
+        reply.notes.extend(tool.clean_up(context, &created.id).await);
+        reply.container = (!tool.own.remove).then(|| name.to_owned());
+        reply.warnings = creation.warnings;
+        reply.warnings.extend(created.warnings);
+        Ok(reply)
     }
-}
-
-fn warnings(prepared: Prepared, of_docker: Vec<String>) -> Vec<String> {
-    prepared.warnings.into_iter().chain(of_docker).collect()
 }
 
 /// Why there is no answer.

@@ -15,7 +15,7 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::of::<info::DockerInfo>(),
         Entry::of::<overview::ListAllResources>(),
         Entry::of::<usage::DiskUsage>(),
-        Entry::of::<prune::Prune>(),
+        Entry::change::<prune::Prune>(),
         Entry::of::<events::DockerEvents>(),
         Entry::of::<contexts::ListContexts>(),
         Entry::of::<users::FindUsers>(),

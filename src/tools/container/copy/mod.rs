@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::lifecycle::inspect;
 use crate::command::containers::Container;
@@ -17,12 +18,11 @@ use crate::command::feed::Feed;
 use crate::command::values::{ContainerPath, HostPath, Place};
 use crate::command::{Act, Effect, Hazard, Invocation};
 use crate::error::{Code, Error};
-use crate::tools::confirm::Decision;
+use crate::policy::Disk;
 use crate::tools::protect::{judge_changes, judge_target};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 use crate::workspace::Workspace;
-use disk::{Found, Staging};
+use disk::{Found, Move, Staging};
 
 /// A folder of some gigabytes.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -36,11 +36,6 @@ pub(super) struct CopyFiles {
     source: Place,
     /// Likewise.
     destination: Place,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -52,10 +47,9 @@ pub(super) struct Reply {
     /// What was there before and is not any more.
     overwritten: Vec<String>,
     notes: Vec<String>,
-    command: String,
 }
 
-impl Tool for CopyFiles {
+impl Change for CopyFiles {
     const SPEC: Spec = Spec {
         name: "copy-files",
         title: "Copy files",
@@ -65,21 +59,24 @@ impl Tool for CopyFiles {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        match (&self.source, &self.destination) {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
+        match (self.source, &self.destination) {
             (Place::Container(container, path), Place::Host(to)) => {
-                let container = inspect(context, container).await?;
+                let container = inspect(context, &container).await?;
                 judge_target(&context.docker, &container.id).await?;
-                let confirm = self.confirm.as_deref();
-                Out { context, container: &container, path, to, confirm }.copy(self.dry_run).await
+                let target = target(&context.workspace, &path, to)?;
+                let shown = outward(container.name(), &path, &target, &target);
+                let out = Out { container, path, target, fetched: None };
+                Ok(Prepared::new([shown], Ready::Out(out)))
             }
             (Place::Host(from), Place::Container(container, path)) => {
                 let container = inspect(context, container).await?;
                 judge_changes(&context.docker, [&container])?;
                 judge_target(&context.docker, &container.id).await?;
-                In { context, from, container: &container, path }.copy(self.dry_run).await
+                Inward { context, from: &from, container: &container, path }.prepare().await
             }
             (Place::Host(_), Place::Host(_)) => {
                 let message = "neither place is in a container: write it as container:/path";
@@ -92,66 +89,95 @@ impl Tool for CopyFiles {
             }
         }
     }
+
+    async fn forecast(ready: &Ready, context: &Context) -> Result<Map<String, Value>, Error> {
+        let destination = match ready {
+            Ready::In(inward) => inward.shown_destination(),
+            Ready::Out(out) => {
+                out.demand_source(context).await?;
+                out.target.display().to_string()
+            }
+        };
+        Ok(Map::from_iter([("destination".to_owned(), destination.into())]))
+    }
+
+    /// What comes out of a container is fetched first: only then it is known which files of the
+    /// project it would replace, and whether they are the same.
+    async fn complete(
+        prepared: Prepared<Ready>,
+        context: &Context,
+    ) -> Result<Prepared<Ready>, Error> {
+        let Prepared { commands, ready: Ready::Out(out), .. } = prepared else {
+            return Ok(prepared);
+        };
+        let fetched = out.fetch(context).await?;
+        let (losses, notes) = (disk::lost(&fetched.moves), fetched.notes.clone());
+        let out = Out { fetched: Some(fetched), ..out };
+        Ok(Prepared::new(commands, Ready::Out(out)).loses(losses).notes(notes))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        match ready {
+            Ready::In(inward) => inward.copy(context).await,
+            Ready::Out(out) => out.put_in_place().await,
+        }
+    }
+}
+
+pub(super) enum Ready {
+    In(In),
+    Out(Out),
 }
 
 /// From a container to this machine, through a folder beside the destination: so it is known what
 /// came and what it replaces, and a copy that breaks off leaves nothing.
-struct Out<'a> {
-    context: &'a Context,
-    container: &'a Container,
-    path: &'a ContainerPath,
-    to: &'a HostPath,
-    confirm: Option<&'a str>,
+pub(super) struct Out {
+    container: Container,
+    path: ContainerPath,
+    target: PathBuf,
+    fetched: Option<Fetched>,
 }
 
-impl Out<'_> {
-    async fn copy(&self, dry_run: bool) -> Result<Change<Reply>, Error> {
-        let target = target(&self.context.workspace, self.path, self.to)?;
-        let (name, id) = (self.container.name(), &self.container.id);
-        let shown = outward(name, self.path, &target, &target);
-        // Before the folder beside it is made.
-        self.context.docker.permit(&shown)?;
-        if dry_run {
-            inside::find(self.context, self.container, self.path).await?.ok_or_else(|| {
-                let message = format!("there is no {} in container {name}", self.path);
-                Error::new(Code::ResourceNotFound, message).with("container", name)
-            })?;
-            let dry_run = DryRun::new([shown]).to(target.display().to_string());
-            return Ok(Change::DryRun(dry_run));
-        }
-        let staging = Staging::beside(&target, |folder| self.context.docker.guard(folder))?;
-        let copy = Act(outward(id, self.path, &staging.place(&target), &target));
-        self.context.docker.progress().say(format!("copying {}", self.path));
-        self.context
-            .docker
-            .run(&copy)
-            .await
-            .map_err(|error| error.with("container", name).command(shown.to_string()))?;
-        let (to, policy) = (target.clone(), Arc::clone(&self.context.workspace.policy));
-        let planned = in_background(move || {
+/// What came out of the container.
+struct Fetched {
+    staging: Staging,
+    moves: Vec<Move>,
+    notes: Vec<String>,
+}
+
+impl Out {
+    async fn demand_source(&self, context: &Context) -> Result<(), Error> {
+        let Self { container, path, .. } = self;
+        inside::find(context, container, path).await?.map(|_| ()).ok_or_else(|| {
+            let message = format!("there is no {path} in container {}", container.name());
+            Error::new(Code::ResourceNotFound, message).with("container", container.name())
+        })
+    }
+
+    async fn fetch(&self, context: &Context) -> Result<Fetched, Error> {
+        let Self { container, path, target, .. } = self;
+        let staging = Staging::beside(target, |folder| context.docker.guard(folder))?;
+        let copy = Act(outward(&container.id, path, &staging.place(target), target));
+        context.docker.progress().say(format!("copying {path}"));
+        let copied = context.docker.run(&copy).await;
+        copied.map_err(|error| error.with("container", container.name()))?;
+        let (to, policy) = (target.clone(), Arc::clone(&context.workspace.policy));
+        in_background(move || {
             let mut notes: Vec<String> = staging.leave_out_others(&to)?.into_iter().collect();
             notes.extend(staging.harmless(&to, &policy)?);
-            Ok((notes, staging.moves(&to)?, staging))
-        });
-        let (notes, moves, staging) = planned.await?;
-        let lost = disk::lost(&moves);
-        if !lost.is_empty() || self.confirm.is_some() {
-            let (confirmations, commands) = (&self.context.confirmations, [shown.clone()]);
-            let tool = CopyFiles::SPEC.name;
-            if let Decision::Ask(plan) = confirmations.decide(
-                crate::confirm::Asks::ForData,
-                tool,
-                &commands,
-                lost,
-                self.confirm,
-            )? {
-                return Ok(Change::Plan(plan.with_notes(notes)));
-            }
-        }
-        let to = target.clone();
+            Ok(Fetched { moves: staging.moves(&to)?, notes, staging })
+        })
+        .await
+    }
+
+    async fn put_in_place(self) -> Result<Reply, Error> {
+        let Some(Fetched { staging, moves, notes }) = self.fetched else {
+            return Err(Error::new(Code::Internal, "nothing was fetched"));
+        };
+        let to = self.target.clone();
         let mut found = in_background(move || staging.put_in_place(&to, &moves)).await?;
         found.notes.extend(notes);
-        Ok(Change::Done(reply(found, target.display().to_string(), &shown)))
+        Ok(reply(found, self.target.display().to_string()))
     }
 }
 
@@ -181,35 +207,32 @@ fn target(workspace: &Workspace, path: &ContainerPath, to: &HostPath) -> Result<
 }
 
 /// From this machine into a container.
-struct In<'a> {
-    context: &'a Context,
-    from: &'a HostPath,
-    container: &'a Container,
-    path: &'a ContainerPath,
+pub(super) struct In {
+    from: PathBuf,
+    container: Container,
+    /// The path that it will have there.
+    destination: String,
+    found: Found,
 }
 
-impl In<'_> {
-    async fn copy(&self, dry_run: bool) -> Result<Change<Reply>, Error> {
-        let from = self.context.workspace.existing("source", self.from)?;
-        let (name, id) = (self.container.name(), &self.container.id);
-        let shown = inward(name, &from, self.path);
-        self.context.docker.permit(&shown)?;
-        let walked = from.clone();
-        let mut found = in_background(move || disk::count(&walked)).await?;
-        let destination = self.replaces(&from, &mut found).await?;
-        if dry_run {
-            let dry_run = DryRun::new([shown]).to(format!("{name}:{destination}"));
-            return Ok(Change::DryRun(dry_run));
-        }
-        self.context.docker.progress().say(format!("copying {} bytes", found.bytes));
+impl In {
+    fn shown_destination(&self) -> String {
+        format!("{}:{}", self.container.name(), self.destination)
+    }
+
+    async fn copy(self, context: &Context) -> Result<Reply, Error> {
+        let shown_destination = self.shown_destination();
+        let Self { from, container, destination, found } = self;
+        context.docker.progress().say(format!("copying {} bytes", found.bytes));
         let (folder, file) = destination.rsplit_once('/').unwrap_or(("", &destination));
         let (reader, writer) = std::io::pipe().map_err(|error| disk::failed(&from, &error))?;
-        let copy = Act(fed(id, &from, &format!("{folder}/")).feed(Feed::new(reader)));
+        let copy = fed(&container.id, &from, &format!("{folder}/")).feed(Feed::new(reader));
+        let copy = Act(copy);
         let (file, walked) = (std::ffi::OsString::from(file), from.clone());
         let written = tokio::task::spawn_blocking(move || {
             archive::write(&walked, &file, std::io::BufWriter::with_capacity(1 << 16, writer))
         });
-        let copied = self.context.docker.run(&copy).await;
+        let copied = context.docker.run(&copy).await;
         // With it goes the other end of the pipe, and nobody waits for a reader.
         drop(copy);
         match written.await {
@@ -218,8 +241,29 @@ impl In<'_> {
             Ok(written) => written.map_err(|error| disk::failed(&from, &error))?,
             Err(error) => return Err(Error::new(Code::Internal, error.to_string())),
         }
-        copied.map_err(|error| error.with("container", name).command(shown.to_string()))?;
-        Ok(Change::Done(reply(found, format!("{name}:{destination}"), &shown)))
+        copied.map_err(|error| error.with("container", container.name()))?;
+        Ok(reply(found, shown_destination))
+    }
+}
+
+/// A path of this machine that is to be copied to one in a container.
+struct Inward<'a> {
+    context: &'a Context,
+    from: &'a HostPath,
+    container: &'a Container,
+    path: &'a ContainerPath,
+}
+
+impl Inward<'_> {
+    async fn prepare(&self) -> Result<Prepared<Ready>, Error> {
+        let from = self.context.workspace.existing("source", self.from)?;
+        let shown = inward(self.container.name(), &from, self.path);
+        self.context.docker.policy().check(&shown, &Disk)?;
+        let walked = from.clone();
+        let mut found = in_background(move || disk::count(&walked)).await?;
+        let destination = self.replaces(&from, &mut found).await?;
+        let inward = In { from, container: self.container.clone(), destination, found };
+        Ok(Prepared::new([shown], Ready::In(inward)))
     }
 
     /// Where it will be, and what is there.
@@ -297,7 +341,7 @@ fn copying(hazard: Hazard) -> Invocation {
     Invocation::docker(Effect::Destroy, ["container", "cp"]).timeout(LIMIT).hazard(hazard)
 }
 
-fn reply(mut found: Found, destination: String, shown: &Invocation) -> Reply {
+fn reply(mut found: Found, destination: String) -> Reply {
     let more = found.overwritten.len().saturating_sub(NAMES);
     found.overwritten.truncate(NAMES);
     if more > 0 {
@@ -309,7 +353,6 @@ fn reply(mut found: Found, destination: String, shown: &Invocation) -> Reply {
         bytes: found.bytes,
         overwritten: found.overwritten,
         notes: found.notes,
-        command: shown.to_string(),
     }
 }
 

@@ -33,8 +33,9 @@ use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
 use crate::parameters::With;
 use crate::tools::protect::judge_names;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset, arguments, outcome, ports, provenance, schema};
+use crate::tools::{
+    Change, Context, Prepared, Spec, Toolset, arguments, outcome, ports, provenance, schema,
+};
 use crate::workspace::Workspace;
 use parameters::PullPolicy;
 use resolved::Resolved;
@@ -63,9 +64,6 @@ pub(super) struct Own {
     start: bool,
     /// Default 1.
     wait_seconds: Option<Bounded<0, 60>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 pub(super) fn yes() -> bool {
@@ -87,10 +85,9 @@ pub(super) struct Reply {
     /// The last lines of one that died at once.
     log_tail: String,
     warnings: Vec<String>,
-    command: String,
 }
 
-impl Tool for CreateContainer {
+impl Change for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
         title: "Create container",
@@ -100,26 +97,28 @@ impl Tool for CreateContainer {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Change<Reply>;
+    type Ready = (Self, Creation);
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        let order = self.order();
-        let prepared = order.prepare(context).await?;
-        if self.own.dry_run {
-            return Ok(Change::DryRun(DryRun::new(prepared.shown(order.name))));
-        }
-        let created = prepared.make(context).await?;
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
+        let creation = self.order().prepare(context).await?;
+        Ok(Prepared::new(creation.shown(self.own.name.as_ref()), (self, creation)))
+    }
+
+    async fn apply((tool, creation): Self::Ready, context: &Context) -> Result<Reply, Error> {
+        let order = tool.order();
+        let created = creation.make(context).await?;
         let name = order.name.map_or(short_id(&created.id), ContainerName::as_str);
-        let lost = match prepared.bring_up(context, &created, name).await {
+        let lost = match creation.bring_up(context, &created, name).await {
             Ok(lost) => lost,
-            Err(error) => return Err(prepared.take_back(context, &created, error).await),
+            Err(error) => return Err(creation.take_back(context, &created, error).await),
         };
-        let wait = Duration::from_secs(self.own.wait_seconds.map_or(1, Bounded::get).into());
+        let wait = Duration::from_secs(tool.own.wait_seconds.map_or(1, Bounded::get).into());
         let wait = if order.start { wait } else { Duration::ZERO };
         let container = match watch(context, &created.id, wait).await {
             Ok(container) => container,
             Err(error) if error.code == Code::Cancelled => {
-                return Err(undo(context, Some(&created.id), &prepared.request, error).await);
+                return Err(undo(context, Some(&created.id), &creation.request, error).await);
             }
             Err(error) => {
                 return Err(error.with("container", name).hint(
@@ -127,10 +126,10 @@ impl Tool for CreateContainer {
                 ));
             }
         };
-        let mut warnings = prepared.warnings;
+        let mut warnings = creation.warnings;
         warnings.extend(created.warnings);
         warnings.extend(lost);
-        Ok(Change::Done(reply(context, &container, warnings, &prepared.steps).await))
+        Ok(reply(context, &container, warnings).await)
     }
 }
 
@@ -178,7 +177,7 @@ pub(super) struct Order<'a> {
 
 /// Everything has been looked up and decided, nothing has been changed.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct Creation {
     steps: Steps,
     pub(super) warnings: Vec<String>,
     /// The mark of what this call makes.
@@ -188,7 +187,7 @@ pub(super) struct Prepared {
 impl Order<'_> {
     /// # Errors
     /// DKR-003, DKR-004, DKR-007 and DKR-008 for what cannot be made.
-    pub(super) async fn prepare(&self, context: &Context) -> Result<Prepared, Error> {
+    pub(super) async fn prepare(&self, context: &Context) -> Result<Creation, Error> {
         let resolved = Resolved::resolve(self.settings, &context.workspace)?;
         outcome::learn(&context.docker, &resolved.environment);
         let world = preflight::look(context, self, &resolved).await?;
@@ -205,13 +204,11 @@ impl Order<'_> {
         for hazard in world.hazards() {
             steps.create.0 = steps.create.0.hazard(hazard);
         }
-        // Before a pull: what is refused leaves nothing behind.
-        context.docker.permit(&steps.create.0)?;
-        Ok(Prepared { steps, warnings: resolved.warnings, request })
+        Ok(Creation { steps, warnings: resolved.warnings, request })
     }
 }
 
-impl Prepared {
+impl Creation {
     /// The command lines, for a container that may have no name yet.
     pub(super) fn shown(&self, name: Option<&ContainerName>) -> Vec<Invocation> {
         self.steps.shown(name.map_or("<id>", ContainerName::as_str))
@@ -295,12 +292,7 @@ pub(super) async fn watch(context: &Context, id: &str, wait: Duration) -> Result
     }
 }
 
-async fn reply(
-    context: &Context,
-    container: &Container,
-    warnings: Vec<String>,
-    steps: &Steps,
-) -> Reply {
+async fn reply(context: &Context, container: &Container, warnings: Vec<String>) -> Reply {
     let exit_code = container.exit_code();
     let restarts = container.restart_count;
     let log_tail = match exit_code {
@@ -319,7 +311,6 @@ async fn reply(
         ports: container.ports(),
         log_tail,
         warnings,
-        command: DryRun::new(steps.shown(container.name())).into_command(),
     }
 }
 

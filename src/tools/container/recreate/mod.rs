@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::create::{Order, Settings};
+use super::create::{Creation, Network, Order, Settings};
 use crate::command::containers::{Container, Written};
 use crate::command::documents::Documents;
 use crate::command::labels;
@@ -26,13 +26,11 @@ use crate::command::{Act, Effect, Invocation, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::parameters::With;
-use crate::tools::confirm::Decision;
 use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
-use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
-use crate::tools::{Brief, Context, Spec, Tool, Toolset};
+use crate::tools::{Brief, Change, Context, Prepared, Spec, Toolset};
 use document::Document;
 use swap::Swap;
 
@@ -48,11 +46,6 @@ pub(super) struct Own {
     restart: Option<RestartPolicy>,
     /// Default 3.
     wait_seconds: Option<Bounded<0, 60>>,
-    /// The token of the plan, after the person's yes; files of the old container are then given up.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,10 +60,9 @@ pub(super) struct Reply {
     replaced: String,
     notes: Vec<String>,
     warnings: Vec<String>,
-    command: String,
 }
 
-impl Tool for RecreateContainer {
+impl Change for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
         title: "Replace container",
@@ -81,21 +73,13 @@ impl Tool for RecreateContainer {
         open_world: true,
     };
     const BRIEF: Option<Brief> = Some(Brief {
-        described: &[
-            "container_name",
-            "image",
-            "environment",
-            "ports",
-            "pull",
-            "wait_seconds",
-            "confirm",
-            "dry_run",
-        ],
+        described: &["container_name", "image", "environment", "ports", "pull", "wait_seconds"],
         others: "As in create-container, merged into what is there.",
     });
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let docker = &context.docker;
         let old = Old::look(context, &self.own.container_name).await?;
         let has_another_network = |it: &String| matches!(it.as_str(), "network" | "networks");
@@ -114,78 +98,47 @@ impl Tool for RecreateContainer {
             settings: &self.shared,
             carried: Some(&carried),
         };
-        let prepared = order.prepare(context).await?;
-        let joins = |container: &str| {
-            carried
-                .networks
-                .iter()
-                .map(|network| {
-                    let options = network.options.iter();
-                    let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
-                    let connect = options.fold(connect, |connect, (option, value)| {
-                        connect.option(&format!("--{option}"), value)
-                    });
-                    connect.operands([network.name.as_str(), container])
-                })
-                .collect::<Vec<_>>()
-        };
-        let swap = Swap {
-            old: &old.container,
-            name: &name,
-            wait: self.wait(),
-            stop_limit: stop_limit([&old.container], None),
-        };
-        let shown = prepared.shown(Some(&name)).into_iter();
-        let shown = DryRun::new(shown.chain(joins(name.as_str())).chain(swap.shown()));
-        if self.own.dry_run {
-            let warnings = joined::would_be_left_behind(docker, &old.container).await;
-            return Ok(Change::DryRun(shown.with_notes(warnings)));
-        }
+        let creation = order.prepare(context).await?;
+        let notes = joined::would_be_left_behind(docker, &old.container).await;
+        let losses = losses::containers(context, [&old.container]).await;
+        let wait = Duration::from_secs(self.own.wait_seconds.map_or(3, Bounded::get).into());
+        let (networks, named) = (carried.networks, self.named);
+        let ready = Ready { old, name, creation, networks, named, wait };
+        Ok(Prepared::new(ready.shown(), ready).loses(losses).notes(notes))
+    }
 
-        let doomed = losses::containers(context, [&old.container]).await;
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let docker = &context.docker;
+        let Ready { old, name, creation, named, .. } = &ready;
         let written = docker.run(&Written(old.container.id.clone())).await.unwrap_or_default();
         let lost_files = old.container.own_files(&written, false);
-        let mut notes: Vec<String> = lost_files
-            .map(|files| format!("gone with the old container, outside of volumes: {files}"))
-            .into_iter()
-            .collect();
-        let commands: Vec<Invocation> =
-            prepared.shown(None).into_iter().chain([swap::remove(old.name())]).collect();
-        let confirm = self.own.confirm.as_deref();
-        let decision = context.confirmations.decide(
-            crate::confirm::Asks::ForData,
-            Self::SPEC.name,
-            &commands,
-            doomed,
-            confirm,
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan));
-        }
-        let created = prepared.make(context).await?;
+        let lost_files = lost_files
+            .map(|files| format!("gone with the old container, outside of volumes: {files}"));
+        let created = creation.make(context).await?;
         let made = async {
-            prepared.bring_up(context, &created, name.as_str()).await?;
-            for join in joins(&created.id) {
+            creation.bring_up(context, &created, name.as_str()).await?;
+            for join in ready.joins(&created.id) {
                 docker.run(&Act(join)).await?;
             }
             let new = Document::read(docker, &created.id).await?;
-            demand_nothing_lost(&old, &new, &self.named)
+            demand_nothing_lost(old, &new, named)
         };
         if let Err(error) = made.await {
-            return Err(prepared.take_back(context, &created, error).await);
+            return Err(creation.take_back(context, &created, error).await);
         }
+        let swap = ready.swap();
         let container = match swap.run(context, &created.id).await {
             Ok(container) => container,
-            Err(error) => return Err(swap.back(context, &created.id, &prepared, error).await),
+            Err(error) => return Err(swap.back(context, &created.id, creation, error).await),
         };
-        notes.extend(swap.remove_old(context).await);
-        let mut warnings = prepared.warnings;
+        let notes = lost_files.into_iter().chain(swap.remove_old(context).await).collect();
+        let mut warnings = creation.warnings.clone();
         warnings.extend(created.warnings);
         warnings.extend(joined::left_behind(docker, &[&old.container]).await);
         if container.label(labels::PROJECT).is_some() {
             warnings.push("it belongs to a compose project, whose file does not know of the change: deploy-compose may make it as it was".to_owned());
         }
-        Ok(Change::Done(Reply {
+        Ok(Reply {
             id: container.short_id().to_owned(),
             name: container.name().to_owned(),
             state: container.state.status.clone(),
@@ -195,14 +148,46 @@ impl Tool for RecreateContainer {
             replaced: old.container.short_id().to_owned(),
             notes,
             warnings,
-            command: shown.into_command(),
-        }))
+        })
     }
 }
 
-impl RecreateContainer {
-    fn wait(&self) -> Duration {
-        Duration::from_secs(self.own.wait_seconds.map_or(3, Bounded::get).into())
+/// The old container, and all that is needed to make the new one.
+pub(super) struct Ready {
+    old: Old,
+    /// Of the new one, until it gets the old one's.
+    name: ContainerName,
+    creation: Creation,
+    /// Those to join after the first one.
+    networks: Vec<Network>,
+    /// The settings that the caller has named.
+    named: Vec<String>,
+    wait: Duration,
+}
+
+impl Ready {
+    fn shown(&self) -> Vec<Invocation> {
+        let mut shown = self.creation.shown(Some(&self.name));
+        shown.extend(self.joins(self.name.as_str()));
+        shown.extend(self.swap().shown());
+        shown
+    }
+
+    fn joins(&self, container: &str) -> Vec<Invocation> {
+        let join = |network: &Network| {
+            let connect = Invocation::docker(Effect::Change, ["network", "connect"]);
+            let options = network.options.iter();
+            let connect = options.fold(connect, |connect, (option, value)| {
+                connect.option(&format!("--{option}"), value)
+            });
+            connect.operands([network.name.as_str(), container])
+        };
+        self.networks.iter().map(join).collect()
+    }
+
+    fn swap(&self) -> Swap<'_> {
+        let (old, name) = (&self.old.container, &self.name);
+        Swap { old, name, wait: self.wait, stop_limit: stop_limit([old], None) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::create::{Prepared, RemoveOwn, log_tail, watch};
+use super::super::create::{Creation, RemoveOwn, log_tail, watch};
 use crate::command::containers::{Container, InspectContainers, exit_meaning};
 use crate::command::values::ContainerName;
 use crate::command::{Act, Effect, Invocation};
@@ -82,10 +82,10 @@ impl Swap<'_> {
         &self,
         context: &Context,
         new: &str,
-        prepared: &Prepared,
+        creation: &Creation,
         error: Error,
     ) -> Error {
-        tracing::debug!(request = prepared.request, "a container is put back");
+        tracing::debug!(request = creation.request, "a container is put back");
         let name = self.old.name();
         let left_behind = match self.restore(&context.docker.for_cleanup(), new).await {
             Ok(now) if now.state.started_at == self.old.state.started_at => {
@@ -147,6 +147,6 @@ fn start(container: &str) -> Invocation {
     Invocation::docker(Effect::Change, ["container", "start"]).operands([container])
 }
 
-pub(super) fn remove(container: &str) -> Invocation {
+fn remove(container: &str) -> Invocation {
     Invocation::docker(Effect::Destroy, ["container", "rm"]).operands([container])
 }

@@ -48,8 +48,6 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// What stays, and why.
     pub(super) notes: Vec<String>,
-    /// All images, each layer counted once, before any of them goes.
-    pub(super) images_total: Option<u64>,
 }
 
 impl Prune {

@@ -14,13 +14,11 @@ use crate::command::text::short_id;
 use crate::command::volumes::{InspectVolumes, ListVolumes};
 use crate::docker::Docker;
 use crate::error::Error;
-use crate::sort;
 use crate::tools::Context;
 use crate::tools::batches::in_batches;
 use crate::tools::confirm::Doomed;
 use crate::tools::losses;
 use crate::tools::protect::stays;
-use crate::tools::system::usage::usage;
 
 /// The daemon walks through every file to measure.
 const MEASURING: Duration = Duration::from_secs(60);
@@ -103,14 +101,9 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
         in_batches(docker, &users, InspectContainers::listed),
         in_batches(docker, &ids, InspectImages::listed),
     )?;
-    // A preview names what would go; to measure it takes a while.
-    let usage = if wish.dry_run { None } else { usage(docker).await.ok() };
-    let (measured, images_total) = usage.unwrap_or_default();
-    let own: BTreeMap<String, u64> =
-        sort::map(measured.images.into_iter().map(|image| (image.id, image.own_bytes)));
     let used: BTreeSet<String> = users.into_iter().map(|container| container.image).collect();
 
-    let mut found = Found { images_total, ..Found::default() };
+    let mut found = Found::default();
     let (mut protected, mut named, mut in_use) = (vec![], vec![], vec![]);
     for image in images {
         let labels = &image.config.labels;
@@ -135,13 +128,9 @@ async fn images(docker: &Docker, wish: &Prune) -> Result<Found, Error> {
             found.candidates.push(Candidate {
                 // An ID with several tags would need force, which also removes what is used.
                 operands: if tags.len() > 1 { tags } else { vec![image.id.clone()] },
-                doomed: losses::image(&image, name, false).of_size(own.get(&image.id).copied()),
+                doomed: losses::image(&image, name, false).of_size(None),
             });
         }
-    }
-    if found.candidates.len() > 1 && images_total.is_some() {
-        let note = "the sizes are those of the layers that no other image has; what only these share with each other comes on top";
-        found.notes.push(note.to_owned());
     }
     found.keep_used(&in_use);
     found.keep_protected(&protected);

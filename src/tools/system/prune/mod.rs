@@ -5,7 +5,7 @@
 mod candidates;
 mod find;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,14 @@ use crate::command::text::human_bytes;
 use crate::command::values::{DockerDuration, ProjectName};
 use crate::command::volumes::InspectVolumes;
 use crate::command::{Command, Effect, Invocation, Output, disk};
+use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::sort;
 use crate::tools::batches::in_batches;
-use crate::tools::confirm::Decision;
+use crate::tools::confirm::Asks;
 use crate::tools::filters::Texts;
-use crate::tools::reply::{Change, DryRun};
 use crate::tools::system::usage;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 pub(super) use candidates::is_past;
 use candidates::{Candidate, Found};
 
@@ -43,11 +43,6 @@ pub(super) struct Prune {
     label: Option<Texts>,
     /// 168h; named images too.
     unused_for: Option<DockerDuration>,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -68,7 +63,6 @@ pub(super) struct Reply {
     /// What docker did not remove, and why.
     failed: Vec<Failed>,
     notes: Vec<String>,
-    command: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +71,7 @@ struct Failed {
     why: String,
 }
 
-impl Tool for Prune {
+impl Change for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
         title: "Prune",
@@ -87,39 +81,77 @@ impl Tool for Prune {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         self.refuse_what_makes_no_sense()?;
-        let Found { mut candidates, mut notes, images_total } = find::find(context, &self).await?;
+        let Found { mut candidates, mut notes } = find::find(context, &self).await?;
         sort::by(&mut candidates, |a, b| a.doomed.name.cmp(&b.doomed.name));
         let more = candidates.len().saturating_sub(MOST);
         if more > 0 {
             candidates.truncate(MOST);
             notes.push(format!("{more} more after these: repeat the call for them"));
         }
-        // A plan that is confirmed had objects: then this is another world.
-        if candidates.is_empty() && self.confirm.is_none() {
+        let commands = if candidates.is_empty() {
             notes.insert(0, "there is nothing to remove".to_owned());
-            return Ok(Change::Done(Reply { notes, ..Reply::default() }));
+            vec![]
+        } else {
+            vec![self.removal(candidates.iter().flat_map(Candidate::shown))]
+        };
+        let ready = Ready { wish: self, candidates, notes, images_total: None };
+        Ok(ready.prepared(commands))
+    }
+
+    /// A preview names the images that would go; to measure them takes a while.
+    async fn complete(
+        prepared: Prepared<Ready>,
+        context: &Context,
+    ) -> Result<Prepared<Ready>, Error> {
+        let Prepared { commands, mut ready, .. } = prepared;
+        if ready.wish.what == What::Images && !ready.candidates.is_empty() {
+            ready.measure_images(&context.docker).await;
         }
-        let shown = self.removal(candidates.iter().flat_map(Candidate::shown));
-        let doomed = candidates.iter().map(|candidate| candidate.doomed.clone()).collect();
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([shown]).removing(doomed).with_notes(notes)));
+        Ok(ready.prepared(commands))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        if ready.candidates.is_empty() {
+            return Ok(Reply { notes: ready.notes, ..Reply::default() });
         }
-        let decision = context.confirmations.decide(
-            crate::confirm::Asks::Always,
-            Self::SPEC.name,
-            std::slice::from_ref(&shown),
-            doomed,
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            return Ok(Change::Plan(plan.with_notes(notes)));
+        let reply = ready.wish.remove(context, &ready.candidates, ready.images_total).await?;
+        Ok(Reply { notes: ready.notes, ..reply })
+    }
+}
+
+pub(super) struct Ready {
+    wish: Prune,
+    candidates: Vec<Candidate>,
+    notes: Vec<String>,
+    /// All images, each layer counted once, before any of them goes.
+    images_total: Option<u64>,
+}
+
+impl Ready {
+    /// It chooses its objects itself, so they are seen first whatever they are.
+    fn prepared(self, commands: Vec<Invocation>) -> Prepared<Self> {
+        let doomed = self.candidates.iter().map(|candidate| candidate.doomed.clone());
+        let (doomed, notes) = (doomed.collect::<Vec<_>>(), self.notes.clone());
+        Prepared::new(commands, self).loses(doomed).asks(Asks::Always).notes(notes)
+    }
+
+    async fn measure_images(&mut self, docker: &Docker) {
+        let (measured, total) = usage::usage(docker).await.unwrap_or_default();
+        let own: BTreeMap<String, u64> =
+            sort::map(measured.images.into_iter().map(|image| (image.id, image.own_bytes)));
+        for Candidate { doomed, .. } in &mut self.candidates {
+            *doomed = doomed.clone().of_size(own.get(&doomed.id).copied());
         }
-        let reply = self.remove(context, &candidates, images_total).await?;
-        Ok(Change::Done(Reply { notes, command: shown.to_string(), ..reply }))
+        if self.candidates.len() > 1 && total.is_some() {
+            let note = "the sizes are those of the layers that no other image has; what only these share with each other comes on top";
+            self.notes.push(note.to_owned());
+        }
+        self.images_total = total;
     }
 }
 
