@@ -33,6 +33,7 @@ mod logs;
 mod losses;
 mod networks;
 mod person;
+mod previews;
 mod processes;
 mod progress;
 mod prune;
