@@ -39,8 +39,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    if matches!(cli.command, Some(Subcommands::Reap)) {
-        reap(io::stdin().lock());
+    if let Some(Subcommands::Reap { kill }) = &cli.command {
+        reap(io::stdin().lock(), kill);
         return Ok(ExitCode::SUCCESS);
     }
     raise_limit_of_descriptors();
@@ -68,7 +68,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 print(&serde_json::to_string_pretty(&definitions(&dispatcher))?)
             }
             Some(Subcommands::Doctor) => doctor(&dispatcher, stop).await,
-            Some(Subcommands::Reap) => Ok(ExitCode::SUCCESS),
+            Some(Subcommands::Reap { .. }) => Ok(ExitCode::SUCCESS),
         }
     });
     // Dropping a task kills what it runs; a read of standard input that blocks is not waited for.

@@ -1,23 +1,23 @@
-//! Standard input that is made while docker reads it.
+//! Standard input that is made while docker reads it, or output that is read while docker writes.
 
 use std::hash::{Hash, Hasher};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-/// The reading end of a pipe. It is equal only to itself.
+/// One end of a pipe, or a file. It is equal only to itself.
 #[derive(Clone)]
 pub struct Feed(Arc<OwnedFd>);
 
 impl Feed {
-    pub fn new(reader: impl Into<OwnedFd>) -> Self {
-        Self(Arc::new(reader.into()))
+    pub fn new(end: impl Into<OwnedFd>) -> Self {
+        Self(Arc::new(end.into()))
     }
 
-    /// For a process to read from.
+    /// For a process to read from, or to write to.
     ///
     /// # Errors
     /// When there are no more descriptors.
-    pub fn reader(&self) -> std::io::Result<OwnedFd> {
+    pub fn end(&self) -> std::io::Result<OwnedFd> {
         self.0.try_clone()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,12 +90,15 @@ pub struct Invocation {
     env: BTreeMap<String, Secret>,
     stdin: Option<Arc<[u8]>>,
     feed: Option<Feed>,
+    drain: Option<Feed>,
     streams: Streams,
     timeout: Option<Duration>,
     /// How long it is watched; see [`Self::follow`].
     follow: Option<Duration>,
     killed_means_undone: bool,
     in_background: bool,
+    only_here: bool,
+    needed_there: Vec<PathBuf>,
 }
 
 /// A client that is followed gets this much longer to start and to end.
@@ -118,11 +122,14 @@ impl Invocation {
             env: BTreeMap::new(),
             stdin: None,
             feed: None,
+            drain: None,
             streams: Streams::Split { stdout: WHOLE, stderr: LAST_WORDS },
             timeout: None,
             follow: None,
             killed_means_undone: false,
             in_background: false,
+            only_here: false,
+            needed_there: vec![],
         }
     }
 
@@ -239,6 +246,12 @@ impl Invocation {
         self
     }
 
+    /// Standard output goes there, and nothing of it is kept.
+    pub fn drain(mut self, drain: Feed) -> Self {
+        self.drain = Some(drain);
+        self
+    }
+
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
         self
@@ -260,6 +273,20 @@ impl Invocation {
     pub fn in_background(mut self) -> Self {
         self.in_background = true;
         self.timeout(NO_LIMIT)
+    }
+
+    /// It reads files of this machine and asks no daemon, so it is run here, as this user, whatever
+    /// stands before docker.
+    pub fn only_here(mut self) -> Self {
+        self.only_here = true;
+        self
+    }
+
+    /// A path of this machine that the engine, or the docker client before it, has to find where it
+    /// is.
+    pub fn needed_there(mut self, path: impl Into<PathBuf>) -> Self {
+        self.needed_there.push(path.into());
+        self
     }
 
     /// Ending the client also ends the work (true for a pull, which the daemon then drops).
@@ -306,6 +333,10 @@ impl Invocation {
         self.feed.as_ref()
     }
 
+    pub fn drained(&self) -> Option<&Feed> {
+        self.drain.as_ref()
+    }
+
     pub fn captures(&self) -> Streams {
         self.streams
     }
@@ -327,6 +358,14 @@ impl Invocation {
 
     pub fn is_in_background(&self) -> bool {
         self.in_background
+    }
+
+    pub fn reads_only_here(&self) -> bool {
+        self.only_here
+    }
+
+    pub fn paths_needed_there(&self) -> &[PathBuf] {
+        &self.needed_there
     }
 
     pub fn is_undone_when_killed(&self) -> bool {

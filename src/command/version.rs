@@ -64,8 +64,54 @@ impl Command for VersionQuery {
     }
 }
 
-/// `docker compose version`.
+/// `docker compose version`: of the one that deploys.
 pub struct ComposeVersionQuery;
+
+/// The same of the one that reads compose files, which is another one when something stands before
+/// docker.
+pub struct ComposeHereQuery;
+
+impl Command for ComposeHereQuery {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        ComposeVersionQuery.invocation().only_here()
+    }
+
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        ComposeVersionQuery.parse(output)
+    }
+}
+
+/// The name of the machine that the daemon is on.
+pub struct MachineQuery;
+
+impl Command for MachineQuery {
+    type Reply = String;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["system", "info"]).option("--format", "{{json .Name}}")
+    }
+
+    fn parse(&self, output: &Output) -> Result<String, Error> {
+        json::document(&output.stdout)
+    }
+}
+
+/// Whether values of our environment reach docker, asked by one that means nothing.
+pub struct PassedValuesQuery;
+
+impl Command for PassedValuesQuery {
+    type Reply = ();
+
+    fn invocation(&self) -> Invocation {
+        VersionQuery.invocation().client_env("BUILDX_GIT_INFO", "false")
+    }
+
+    fn parse(&self, _: &Output) -> Result<(), Error> {
+        Ok(())
+    }
+}
 
 #[derive(Deserialize)]
 struct ComposeVersion {

@@ -63,7 +63,11 @@ pub enum Subcommands {
     Doctor,
     /// End docker processes when the server is gone (the server starts this itself).
     #[command(hide = true, name = docker::REAPER_ARGUMENT)]
-    Reap,
+    Reap {
+        /// What ends processes of another user.
+        #[arg(last = true)]
+        kill: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

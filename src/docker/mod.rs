@@ -1,5 +1,7 @@
 //! The shell around the pure core: the one way to docker, and all its rules in their order.
 
+mod master;
+mod prefix;
 mod process;
 mod reaper;
 mod runner;
@@ -138,6 +140,23 @@ impl Docker {
         self.shared.runner.program()
     }
 
+    /// Whether docker is run as another user or on another machine, so that what it writes here is
+    /// not ours, or is not here.
+    pub fn leads_away(&self) -> bool {
+        self.shared.runner.leads_away()
+    }
+
+    /// What a command prints that is run where docker is, as the user that docker is run as. For
+    /// the report to people; nothing where it cannot be run, or when nothing stands before docker.
+    pub async fn beside(&self, command: &[&str]) -> Option<String> {
+        self.shared.runner.beside(command).await
+    }
+
+    /// The machine that the engine is on, when it is not this one.
+    pub fn host(&self) -> Option<&str> {
+        self.shared.runner.host()
+    }
+
     /// The variables that docker itself gets, and compose files with it.
     pub fn variables(&self) -> BTreeMap<String, String> {
         self.shared.runner.variables()
@@ -152,7 +171,8 @@ impl Docker {
     /// not the one that may be refused.
     ///
     /// # Errors
-    /// DKR-014 with every rule that it breaks; DKR-019 for a command that goes beyond what the tool
+    /// DKR-014 with every rule that it breaks; DKR-004 for a path that the engine would have to have
+    /// and that is on another machine; DKR-019 for a command that goes beyond what the tool
     /// has declared, which is our bug.
     pub fn permit(&self, invocation: &Invocation) -> Result<(), Error> {
         if invocation.effect() > self.ceiling {
@@ -165,7 +185,24 @@ impl Docker {
         }
         self.policy()
             .check(invocation, &Disk)
-            .map_err(|refusal| Error::from(refusal).command(invocation.told()))
+            .map_err(|refusal| Error::from(refusal).command(invocation.told()))?;
+        for path in invocation.paths_needed_there() {
+            self.demand_same_machine(path).map_err(|error| error.command(invocation.told()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the engine can have this path of ours.
+    ///
+    /// # Errors
+    /// DKR-004 when it is on another machine.
+    pub fn demand_same_machine(&self, path: &Path) -> Result<(), Error> {
+        let Some(host) = self.host() else { return Ok(()) };
+        let message =
+            format!("{} is a path of this machine, and the engine is on `{host}`", path.display());
+        Err(Error::new(Code::InvalidConfiguration, message).hint(
+            "put the files into an image (build-image sends its context there) or into a volume (copy-files sends them), or start this server on that machine",
+        ))
     }
 
     /// Runs one command.
@@ -267,7 +304,10 @@ impl Docker {
                     self.learn(invocation, &output.stdout);
                     return Ok(output);
                 }
-                Ok(output) => failure(invocation, &output),
+                Ok(output) => {
+                    let is_here = runner.leads_away() && invocation.reads_only_here();
+                    failure(invocation, &output, is_here)
+                }
                 Err(error) => error,
             };
             drop(slot);
@@ -305,7 +345,7 @@ impl Docker {
     }
 }
 
-fn failure(invocation: &Invocation, output: &Output) -> Error {
+fn failure(invocation: &Invocation, output: &Output, is_here: bool) -> Error {
     let program = invocation.program();
     let stderr = match invocation.captures() {
         Streams::Split { .. } => output.stderr.as_str(),
@@ -322,7 +362,9 @@ fn failure(invocation: &Invocation, output: &Output) -> Error {
     // Without the plugin `docker` reads compose's own options and stumbles over the first one.
     let plugin_missing = program == Program::Compose && error.code == Code::UnsupportedVersion;
     if plugin_missing && output.exit_code == 125 {
-        let message = format!("the compose plugin is missing: docker says {}", error.message);
+        let place = if is_here { " on this machine, where compose files are read" } else { "" };
+        let message =
+            format!("the compose plugin is missing{place}: docker says {}", error.message);
         return Error::new(Code::DockerMissing, message).hint("install the docker compose plugin (package docker-compose-plugin or docker-compose-v2)");
     }
     error

@@ -1,8 +1,12 @@
 //! A child in a process group of its own, of which nothing outlives its handle.
 
+use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
@@ -11,6 +15,43 @@ use super::reaper::{Reaper, Registration};
 /// How long a group may take to obey SIGTERM.
 #[derive(Clone, Copy)]
 pub(super) struct Grace(pub(super) Duration);
+
+/// The program between us and one of another user takes a moment to end and to be started.
+const GRACE_OF_ANOTHER: Duration = Duration::from_millis(500);
+/// For one of the calls below.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Ends process groups of the user that docker runs as: `sudo -n kill`. Nobody but that user, and
+/// least of all whoever has started sudo, may send them signals.
+pub(super) struct Kill {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: Vec<(OsString, OsString)>,
+}
+
+impl Kill {
+    /// As one line, for the reaper.
+    pub(super) fn words(self) -> Vec<String> {
+        let program = self.program.to_string_lossy().into_owned();
+        [program].into_iter().chain(self.arguments).collect()
+    }
+
+    /// Whether it could be sent.
+    async fn send(&self, signal: &str, group: Pid) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "it ends what the runner has started")]
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .args(["-s", signal, "--", &format!("-{}", group.as_raw_nonzero())])
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let sent = tokio::time::timeout(KILL_LIMIT, command.status()).await;
+        matches!(sent, Ok(Ok(status)) if status.success())
+    }
+}
 
 /// The process group of a child. `docker compose` is a client and a plugin: signalling the client
 /// alone leaves the plugin running on clients before 25.0, so signals always go to the group.
@@ -31,14 +72,29 @@ pub(super) fn spawn(command: &mut Command, reaper: Option<&Reaper>) -> io::Resul
 }
 
 impl Group {
-    /// SIGTERM, then SIGKILL for whoever is still there after the grace.
-    pub(super) async fn end(&mut self, child: &mut Child, grace: Grace) {
-        self.signal(Signal::TERM);
-        // The plugin may live on in the group after the client has obeyed, so the kill is sent
-        // in any case; without members it does nothing.
-        let _reaped = tokio::time::timeout(grace.0, child.wait()).await;
-        self.kill();
-        let _reaped = child.wait().await;
+    /// SIGTERM, then SIGKILL for whoever is still there after the grace. False when it goes on,
+    /// because it belongs to another user.
+    pub(super) async fn end(
+        &mut self,
+        child: &mut Child,
+        grace: Grace,
+        as_other_user: Option<&Kill>,
+    ) -> bool {
+        if self.signal(Signal::TERM) {
+            // The plugin may live on in the group after the client has obeyed, so the kill is sent
+            // in any case; without members it does nothing.
+            let _reaped = tokio::time::timeout(grace.0, child.wait()).await;
+            self.kill();
+            let _reaped = child.wait().await;
+            return true;
+        }
+        let (Some(pid), Some(kill)) = (self.pid.take(), as_other_user) else { return false };
+        let told = kill.send("TERM", pid).await;
+        let ended = tokio::time::timeout(grace.0.max(GRACE_OF_ANOTHER), child.wait()).await;
+        if told {
+            kill.send("KILL", pid).await;
+        }
+        ended.is_ok() || tokio::time::timeout(GRACE_OF_ANOTHER, child.wait()).await.is_ok()
     }
 
     /// SIGKILL to whatever is left. A group id is not given away while a member lives.
@@ -52,11 +108,10 @@ impl Group {
         self.pid = None;
     }
 
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.pid {
-            // ESRCH: the group is gone already.
-            let _gone = kill_process_group(pid, signal);
-        }
+    /// False when none of its members may be signalled.
+    fn signal(&self, signal: Signal) -> bool {
+        // ESRCH: the group is gone already.
+        self.pid.is_none_or(|pid| kill_process_group(pid, signal) != Err(Errno::PERM))
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::{ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The hidden argument that makes this program a reaper.
@@ -22,6 +23,8 @@ pub(super) struct Reaper {
     pipe: Arc<Mutex<ChildStdin>>,
 }
 
+/// Before a program of another user is killed, so that what it has started ends with it.
+const GRACE_OF_ANOTHER: Duration = Duration::from_millis(300);
 /// The folders that may be registered have names that begin so.
 const FOLDERS: &str = ".docker-mcp-";
 
@@ -36,13 +39,17 @@ pub struct Registration {
 impl Reaper {
     /// Starts `program reap`. Without it everything works but the clean-up after a SIGKILL, so a
     /// failure is only logged.
-    pub(super) fn start(program: &Path) -> Option<Self> {
+    ///
+    /// `kill` ends processes of another user, whom docker runs as.
+    pub(super) fn start(program: &Path, kill: &[String]) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "it is this program, not docker")]
         let mut command = std::process::Command::new(program);
         // Its own group: a terminal's ^C must not end it before the server.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let spawned = command
             .arg(ARGUMENT)
+            .arg("--")
+            .args(kill)
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -89,8 +96,8 @@ fn tell(pipe: &Mutex<ChildStdin>, sign: char, what: &str) {
 }
 
 /// The reaper itself: reads `+PID` or `+PATH`, and the same with `-`, until the pipe closes; then it
-/// ends what is left.
-pub fn reap(input: impl BufRead) {
+/// ends what is left, with `kill` where it may not itself.
+pub fn reap(input: impl BufRead, kill: &[String]) {
     let mut left = BTreeSet::new();
     for line in input.lines().map_while(Result::ok) {
         match line.split_at_checked(1) {
@@ -100,8 +107,12 @@ pub fn reap(input: impl BufRead) {
         };
     }
     let groups = left.iter().filter_map(|what| Pid::from_raw(what.parse().ok()?));
-    for group in groups {
-        let _gone = kill_process_group(group, Signal::KILL);
+    let is_of_another = |group: &Pid| kill_process_group(*group, Signal::KILL) == Err(Errno::PERM);
+    let of_another: Vec<Pid> = groups.filter(is_of_another).collect();
+    if !of_another.is_empty() {
+        send(kill, "TERM", &of_another);
+        std::thread::sleep(GRACE_OF_ANOTHER);
+        send(kill, "KILL", &of_another);
     }
     for folder in left.iter().map(Path::new).filter(|folder| is_ours(folder)) {
         // Who writes into it may need a moment to be gone.
@@ -112,6 +123,16 @@ pub fn reap(input: impl BufRead) {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn send(kill: &[String], signal: &str, groups: &[Pid]) {
+    let Some((program, arguments)) = kill.split_first() else { return };
+    #[expect(clippy::disallowed_methods, reason = "it ends docker, and starts none")]
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).args(["-s", signal, "--"]);
+    command.args(groups.iter().map(|group| format!("-{}", group.as_raw_nonzero())));
+    // Whoever may not do it cannot do more.
+    let _status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 fn is_ours(folder: &Path) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -17,10 +17,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::process::{self, Grace, Group};
+use super::master::Master;
+use super::prefix::{Line as CommandLine, Prefix};
+use super::process::{self, Grace, Group, Kill};
 use super::reaper::Reaper;
 use super::streams::{Kept, TooMuch, drain};
-use crate::command::invocation::quote;
+use crate::command::feed::Feed;
 use crate::command::{Effect, Invocation, Output, Streams, text};
 use crate::error::{Code, Error};
 
@@ -37,6 +39,9 @@ const DRAIN_AFTER_STOP: Duration = Duration::from_millis(50);
 const WAIT_FOR_A_SLOT: Duration = Duration::from_secs(45);
 /// The pause before it is started again where the system was short of descriptors or processes.
 const START_AGAIN: Duration = Duration::from_millis(50);
+
+/// For a question to the other side of what stands before docker.
+const BESIDE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How docker is started.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct Settings {
 /// Starts docker processes, a bounded number at once.
 pub struct Runner {
     settings: Settings,
+    prefix: Prefix,
+    master: Option<Master>,
     slots: Semaphore,
     /// For what may take long, so that short commands always get through.
     long_slots: Semaphore,
@@ -95,17 +102,33 @@ impl Runner {
 
     pub fn new(settings: Settings) -> Self {
         let [slots, long_slots] = [settings.slots; 2].map(Semaphore::new);
-        Self { settings, slots, long_slots, reaper: OnceLock::new() }
+        let prefix = Prefix::new(settings.docker.clone());
+        let master = prefix.ssh().zip(prefix.host());
+        let master = master.and_then(|(words, host)| Master::new(words, host));
+        Self { settings, prefix, master, slots, long_slots, reaper: OnceLock::new() }
     }
 
     /// The docker command as it was configured.
     pub fn program(&self) -> String {
-        self.settings.docker.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+        self.prefix.shown()
+    }
+
+    /// The machine that docker runs on, when it is not this one.
+    pub fn host(&self) -> Option<&str> {
+        self.prefix.host()
+    }
+
+    /// Whether something stands before docker.
+    pub fn leads_away(&self) -> bool {
+        self.prefix.leads_away()
     }
 
     /// What cleans up when this server is killed; it is started when it is first needed.
     pub(super) fn reaper(&self) -> Option<&Reaper> {
-        let start = || self.settings.reaper.as_deref().and_then(Reaper::start);
+        let start = || {
+            let kill = self.kill().map(|kill| kill.words()).unwrap_or_default();
+            Reaper::start(self.settings.reaper.as_deref()?, &kill)
+        };
         self.reaper.get_or_init(start).as_ref()
     }
 
@@ -154,9 +177,16 @@ impl Runner {
         is_enough: &mut (dyn FnMut(Line<'_>) -> bool + Send),
     ) -> Result<Output, Error> {
         let asked = Instant::now();
-        let mut command = self.command(invocation)?;
+        let is_here = invocation.reads_only_here();
+        let options = tokio::select! {
+            () = cancel.cancelled() => return Err(cancelled(None)),
+            options = async { if is_here { vec![] } else { self.ssh_options().await } } => options,
+        };
+        let line = self.prefix.line(invocation, &options)?;
+        let mut command = self.command(&line, invocation)?;
+        let kill = self.kill();
         let started = loop {
-            match self.start(&mut command, invocation) {
+            match self.start(&mut command, &line, invocation) {
                 Err(error) if is_passing(&error) && asked.elapsed() < WAIT_FOR_A_SLOT => {
                     tokio::select! {
                         () = cancel.cancelled() => return Err(cancelled(None)),
@@ -173,14 +203,14 @@ impl Runner {
         let started = Instant::now();
         let deadline = started + limit;
 
-        let (stdin, stdout, stderr) =
+        let (mut stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (out_kind, err_kind) = match invocation.captures() {
             Streams::Split { stdout, stderr } => (stdout, stderr),
             Streams::Merged(both) => (both, both),
         };
         let (mut kept_out, mut kept_err) = (Kept::new(out_kind), Kept::new(err_kind));
-        let ending = {
+        let ended = {
             let enough = CancellationToken::new();
             let is_enough = std::sync::Mutex::new(is_enough);
             let tell = |line: Line<'_>| {
@@ -199,9 +229,15 @@ impl Runner {
                 }
             };
             let feed = async {
-                if let (Some(mut stdin), Some(bytes)) = (stdin, invocation.stdin_bytes()) {
+                if let Some(stdin) = &mut stdin {
                     // A client that does not read its input says why on standard error.
-                    let _broken = stdin.write_all(bytes).await;
+                    let _broken = stdin.write_all(&line.values).await;
+                    if let Some(bytes) = invocation.stdin_bytes() {
+                        let _broken = stdin.write_all(bytes).await;
+                    }
+                }
+                if !line.held {
+                    stdin = None;
                 }
                 Ok(())
             };
@@ -218,10 +254,11 @@ impl Runner {
             };
             let transfer = async { tokio::try_join!(feed, read).map(|_| ()) };
             tokio::pin!(transfer, seen_enough);
-            let until = Until { deadline, cancel, enough: seen_enough };
+            let until = Until { deadline, cancel, enough: seen_enough, kill: kill.as_ref() };
             supervise(&mut child, &mut group, &mut transfer, until).await
         };
-        let ending = ending.map_err(|error| exhausted(&error))?;
+        let (ending, is_over) = ended.map_err(|error| exhausted(&error))?;
+        let goes_on = !is_over || self.prefix.may_outlive_us(invocation);
         tracing::debug!(command = %invocation, milliseconds = started.elapsed().as_millis(), "docker ended");
 
         let full = if kept_out.overflowed() { kept_out.limit() } else { kept_err.limit() };
@@ -240,8 +277,15 @@ impl Runner {
             Ending::TooMuch => return Err(too_much(invocation, full)),
             Ending::TimedOut => {
                 let mut error = timed_out(invocation, limit, &stdout);
+                if goes_on {
+                    error.message += &self.going_on(invocation);
+                }
                 error.stderr = last_words(&stderr);
                 return Err(error);
+            }
+            Ending::Cancelled if goes_on => {
+                let message = "the call was cancelled".to_owned() + &self.going_on(invocation);
+                return Err(Error::new(Code::Cancelled, message));
             }
             Ending::Cancelled => return Err(cancelled(Some(invocation))),
         };
@@ -249,7 +293,12 @@ impl Runner {
     }
 
     /// Starts the process with its streams as the invocation wants them.
-    fn start(&self, command: &mut Command, invocation: &Invocation) -> io::Result<Started> {
+    fn start(
+        &self,
+        command: &mut Command,
+        line: &CommandLine,
+        invocation: &Invocation,
+    ) -> io::Result<Started> {
         let merged = match invocation.captures() {
             Streams::Split { .. } => {
                 command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -257,45 +306,74 @@ impl Runner {
             }
             Streams::Merged(_) => Some(merge(command)?),
         };
+        if let Some(drain) = invocation.drained() {
+            command.stdout(drain.end()?);
+        }
         command.stdin(match (invocation.fed(), invocation.stdin_bytes()) {
-            (Some(feed), _) => feed.reader()?.into(),
-            (None, Some(_)) => Stdio::piped(),
-            (None, None) => Stdio::null(),
+            (Some(feed), _) if !line.values.is_empty() => preceded(&line.values, feed)?.into(),
+            (Some(feed), _) => feed.end()?.into(),
+            (None, None) if !line.held => Stdio::null(),
+            _ => Stdio::piped(),
         });
         let (child, group) = process::spawn(command, self.reaper())?;
         Ok(Started { child, group, merged })
     }
 
     /// The process to start: absolute program, words before docker's own, cleared environment.
-    fn command(&self, invocation: &Invocation) -> Result<Command, Error> {
-        let words = &self.settings.docker;
-        let program = words.first().map_or("docker", String::as_str);
-        let path = which::which_in(program, Some(&self.settings.path), "/")
-            .map_err(|_| self.not_found(program))?;
-        let wrapper = words.get(1..).unwrap_or_default();
-        if !wrapper.is_empty() && !invocation.env().is_empty() {
-            let names: Vec<_> = invocation.env().keys().map(String::as_str).collect();
-            let message = format!(
-                "values cannot be passed through `{}`: {}",
-                self.program(),
-                names.join(", ")
-            );
-            return Err(Error::new(Code::InvalidConfiguration, message)
-                .hint("use values of one line, or an env_file"));
-        }
+    fn command(&self, line: &CommandLine, invocation: &Invocation) -> Result<Command, Error> {
+        let path = self.find(&line.program).map_err(|error| {
+            let is_here = self.leads_away() && invocation.reads_only_here();
+            let why = "compose files are read on this machine: install the docker CLI and its compose plugin here; no daemon is needed";
+            if is_here { error.hint(why) } else { error }
+        })?;
         #[expect(clippy::disallowed_methods, reason = "this is the one place that starts docker")]
-        let mut command = Command::new(&path);
-        // ssh hands its words to a shell on the other side, joined by blanks.
-        let remote_shell = path.file_name().is_some_and(|name| name == "ssh");
-        let argv = invocation.argv();
-        command.args(wrapper);
-        command.args(argv.iter().map(|word| if remote_shell { quote(word) } else { word.clone() }));
+        let mut command = Command::new(path);
+        command.args(&line.arguments);
         command.env_clear().envs(self.settings.environment.iter().cloned());
         command.envs(invocation.env().iter().map(|(key, value)| (key, value.expose())));
         // Compose looks for its files in the working folder unless it is told which; there are
         // none here.
         command.current_dir("/");
         Ok(command)
+    }
+
+    fn find(&self, program: &str) -> Result<PathBuf, Error> {
+        which::which_in(program, Some(&self.settings.path), "/")
+            .map_err(|_| self.not_found(program))
+    }
+
+    /// The options by which ssh takes the connection that all calls share.
+    async fn ssh_options(&self) -> Vec<String> {
+        let Some(master) = &self.master else { return vec![] };
+        let program = self.settings.docker.first().map_or("ssh", String::as_str);
+        let Ok(ssh) = self.find(program) else { return vec![] };
+        master.options(&ssh, &self.settings.environment, self.reaper()).await
+    }
+
+    /// What a command prints that is run where docker is, as the user that docker is run as. Nothing
+    /// where it cannot be run, or when nothing stands before docker.
+    pub(super) async fn beside(&self, command: &[&str]) -> Option<String> {
+        let words = self.prefix.beside(command, &self.ssh_options().await)?;
+        let (program, arguments) = words.split_first()?;
+        #[expect(clippy::disallowed_methods, reason = "it is what stands before docker")]
+        let mut command = Command::new(self.find(program).ok()?);
+        command.args(arguments).env_clear().envs(self.settings.environment.iter().cloned());
+        command.stdin(Stdio::null()).kill_on_drop(true).current_dir("/");
+        let output = tokio::time::timeout(BESIDE_LIMIT, command.output()).await.ok()?.ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    fn kill(&self) -> Option<Kill> {
+        let words = self.prefix.kill()?;
+        let (program, arguments) = words.split_first()?;
+        let program = self.find(program).ok()?;
+        let environment = self.settings.environment.clone();
+        Some(Kill { program, arguments: arguments.to_vec(), environment })
+    }
+
+    fn going_on(&self, invocation: &Invocation) -> String {
+        let (verb, program) = (invocation.verb(), self.program());
+        format!("; docker {verb} may go on: nothing certain ends what `{program}` has started")
     }
 
     fn no_slot(&self, invocation: &Invocation) -> Error {
@@ -341,41 +419,43 @@ struct Until<'a, E> {
     deadline: Instant,
     cancel: &'a CancellationToken,
     enough: E,
+    kill: Option<&'a Kill>,
 }
 
-/// Waits for the child and for the end of its output, and ends the group when it has to.
+/// Waits for the child and for the end of its output, and ends the group when it has to. False when
+/// that was not possible.
 async fn supervise(
     child: &mut Child,
     group: &mut Group,
     transfer: &mut (impl Future<Output = Result<(), TooMuch>> + Unpin),
-    Until { deadline, cancel, mut enough }: Until<'_, impl Future + Unpin>,
-) -> io::Result<Ending> {
+    Until { deadline, cancel, mut enough, kill }: Until<'_, impl Future + Unpin>,
+) -> io::Result<(Ending, bool)> {
     let mut transferred = false;
     loop {
         tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                group.end(child, GRACE_AFTER_CANCEL).await;
-                return Ok(Ending::Cancelled);
+                let is_over = group.end(child, GRACE_AFTER_CANCEL, kill).await;
+                return Ok((Ending::Cancelled, is_over));
             }
             () = tokio::time::sleep_until(deadline) => {
-                group.end(child, GRACE_AFTER_TIMEOUT).await;
+                let is_over = group.end(child, GRACE_AFTER_TIMEOUT, kill).await;
                 if !transferred {
                     let _drained = tokio::time::timeout(DRAIN_AFTER_STOP, transfer).await;
                 }
-                return Ok(Ending::TimedOut);
+                return Ok((Ending::TimedOut, is_over));
             }
             _ = &mut enough => {
-                group.end(child, GRACE_AFTER_CANCEL).await;
+                let is_over = group.end(child, GRACE_AFTER_CANCEL, kill).await;
                 if !transferred {
                     let _drained = tokio::time::timeout(DRAIN_AFTER_STOP, transfer).await;
                 }
-                return Ok(Ending::Enough);
+                return Ok((Ending::Enough, is_over));
             }
             done = &mut *transfer, if !transferred => {
                 if done == Err(TooMuch) {
-                    group.end(child, GRACE_AFTER_CANCEL).await;
-                    return Ok(Ending::TooMuch);
+                    let is_over = group.end(child, GRACE_AFTER_CANCEL, kill).await;
+                    return Ok((Ending::TooMuch, is_over));
                 }
                 transferred = true;
             }
@@ -383,15 +463,15 @@ async fn supervise(
                 if !transferred {
                     match tokio::time::timeout(DRAIN_AFTER_EXIT, transfer).await {
                         Ok(Ok(())) => {}
-                        Ok(Err(TooMuch)) => return Ok(Ending::TooMuch),
+                        Ok(Err(TooMuch)) => return Ok((Ending::TooMuch, true)),
                         Err(_) => {
                             group.kill();
-                            return status.map(Ending::Exited);
+                            return status.map(|status| (Ending::Exited(status), true));
                         }
                     }
                 }
                 group.disarm();
-                return status.map(Ending::Exited);
+                return status.map(|status| (Ending::Exited(status), true));
             }
         }
     }
@@ -402,6 +482,17 @@ fn merge(command: &mut Command) -> io::Result<pipe::Receiver> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     pipe::Receiver::from_owned_fd(reader.into())
+}
+
+/// The feed with something before it.
+fn preceded(first: &[u8], feed: &Feed) -> io::Result<io::PipeReader> {
+    let (reader, mut writer) = io::pipe()?;
+    let (first, mut rest) = (first.to_vec(), std::fs::File::from(feed.end()?));
+    tokio::task::spawn_blocking(move || {
+        // Whoever does not read it says why.
+        let _broken = writer.write_all(&first).and_then(|()| io::copy(&mut rest, &mut writer));
+    });
+    Ok(reader)
 }
 
 /// Whether it may be started when others have ended: the system is short of descriptors or

@@ -1,5 +1,6 @@
 //! The tools: what a client sees, each with its parameters, its words and its reply.
 
+mod archive;
 mod batches;
 mod build_log;
 mod compose;

@@ -65,6 +65,9 @@ fn was_written(mount: &Mount, after: SystemTime) -> bool {
 
 /// Whether docker's machine is this one.
 pub(super) async fn is_local(docker: &Docker) -> bool {
+    if docker.host().is_some() {
+        return false;
+    }
     let endpoint = docker.run(&EndpointQuery).await;
     endpoint.is_ok_and(|endpoint| endpoint.starts_with("unix:") || endpoint.starts_with("npipe:"))
 }

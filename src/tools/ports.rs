@@ -21,8 +21,8 @@ pub(super) async fn with_holder(docker: &Docker, error: Error, project: Option<&
     let Ok(rows) = docker.run(&ListContainers::default()).await else { return error };
     let protocol = if error.message.contains("udp") { "udp" } else { "tcp" };
     let holder = holder(&rows, port, protocol);
-    let programs = if protocol == "tcp" { programs(port) } else { vec![] };
-    error.hint(advice(port, free_after(&rows, port), holder, &programs, project))
+    let programs = if protocol == "tcp" { programs(docker, port) } else { vec![] };
+    error.hint(advice(port, free_after(docker, &rows, port), holder, &programs, project))
 }
 
 /// What to do about a port that is taken: another one first. To stop what holds it is only for
@@ -66,8 +66,13 @@ pub(super) fn described(row: &Row) -> String {
     }
 }
 
-/// The next port that no running container publishes and nothing on this machine listens on.
-pub(super) fn free_after(rows: &[Row], port: u16) -> Option<u16> {
+/// The next port that no running container publishes and nothing on this machine listens on. What
+/// listens on another machine nobody tells.
+pub(super) fn free_after(docker: &Docker, rows: &[Row], port: u16) -> Option<u16> {
+    if docker.host().is_some() { None } else { free_here(rows, port) }
+}
+
+fn free_here(rows: &[Row], port: u16) -> Option<u16> {
     let is_free = |port: &u16| {
         let is_published = |protocol| holder(rows, *port, protocol).is_some();
         !is_published("tcp")
@@ -98,8 +103,11 @@ fn is_published(entry: &str, port: u16, protocol: &str) -> bool {
 }
 
 /// The programs of this machine that listen on this TCP port, as far as this user may see them:
-/// `nginx (process 4711)`. Only Linux tells.
-pub(super) fn programs(port: u16) -> Vec<String> {
+/// `nginx (process 4711)`. Only Linux tells, and nobody of another machine.
+pub(super) fn programs(docker: &Docker, port: u16) -> Vec<String> {
+    if docker.host().is_some() {
+        return vec![];
+    }
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let sockets: Vec<String> = tables
         .iter()
@@ -188,11 +196,11 @@ mod tests {
     fn a_port_that_is_listened_on_is_not_free() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert_ne!(free_after(&[], port - 1), Some(port));
+        assert_ne!(free_here(&[], port - 1), Some(port));
         let published = format!("0.0.0.0:{}->80/tcp", port + 1);
         let row = Row { ports: vec![published], ..Row::default() };
-        assert_ne!(free_after(&[row], port), Some(port + 1));
-        assert_eq!(free_after(&[], u16::MAX), None);
+        assert_ne!(free_here(&[row], port), Some(port + 1));
+        assert_eq!(free_here(&[], u16::MAX), None);
     }
 
     #[test]

@@ -477,7 +477,7 @@ async fn words_survive_the_shell_at_the_other_end_of_ssh() {
         settings.docker = ["ssh", "host", "docker"].map(str::to_owned).to_vec();
     });
     // ssh joins its words with blanks, and a shell there splits them.
-    stage.program("ssh", r#"shift; exec sh -c "$*""#);
+    stage.program("ssh", r#"while [ "${1#-}" != "$1" ]; do shift; done; shift; exec sh -c "$*""#);
     let operands = ["it's", "a  b", "$HOME `id`", "x\ny", "", "\"", "--flag", "*"];
     let output = stage.run(read().option("--filter", "name=a;b").operands(operands)).await.unwrap();
     let words: Vec<&str> = output.stdout.split_terminator('\0').collect();
@@ -566,7 +566,7 @@ async fn the_reaper_kills_only_what_was_not_taken_back() {
     let [unfinished, finished, strange] = [".docker-mcp-a", ".docker-mcp-b", "strange"].map(folder);
     let [a, b, c] = [&unfinished, &finished, &strange].map(|path| path.to_str().unwrap());
     let told = format!("{told}+{a}\n+{b}\n+{c}\n-{b}\n");
-    docker_mcp_server::docker::reap(told.as_bytes());
+    docker_mcp_server::docker::reap(told.as_bytes(), &[]);
     assert_eq!(
         [&unfinished, &finished, &strange].map(|folder| folder.exists()),
         [false, true, true]

@@ -71,6 +71,36 @@ const CONNECTION_LOST: &str =
     "the connection broke off and the change may have happened; look before trying again";
 
 static RULES: &[Rule] = &[
+    // ---- What stands before docker did not get to it.
+    rule(Code::PermissionDenied, &[r"^sudo: .*not allowed to set the following environment"]).hint(
+        "the rule of sudo has to pass values on: the person writes SETENV: into it, as in `NOPASSWD: SETENV: /usr/bin/docker, /usr/bin/kill`",
+    ),
+    rule(
+        Code::PermissionDenied,
+        &[r"^sudo: (a password|a terminal|sorry)", r"is not (in the sudoers file|allowed to (run sudo|execute))"],
+    )
+    .hint("sudo asks nobody here: the person allows docker in a rule with NOPASSWD:"),
+    rule(
+        Code::DockerMissing,
+        &[r"^sudo: \S*docker\S*: command not found", r"^\S*sh: (line )?\d+: \S*docker\S*: (command )?not found"],
+    )
+    .hint("docker is not on the PATH of the other side of --docker: name it there with its path"),
+    rule(
+        Code::DaemonNotAccessible,
+        &[r": permission denied \((publickey|password|keyboard)", r"^host key verification failed"],
+    )
+    .repeat(Repeat::Never)
+    .hint("ssh cannot log in without asking: the person tries the ssh command of --docker in a terminal once"),
+    rule(
+        Code::DaemonNotAccessible,
+        &[
+            r"^ssh: (connect to host|could not resolve hostname)",
+            r"^kex_exchange_identification: ",
+            r"^connection (closed|reset|timed out).* port \d+",
+        ],
+    )
+    .repeat(Repeat::Reads)
+    .hint("ssh does not reach the machine that --docker names"),
     // ---- The client did not get to the daemon, or lost it.
     rule(
         Code::PermissionDenied,

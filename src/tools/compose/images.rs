@@ -104,6 +104,7 @@ impl Change for ComposeBuild {
     type Reply = Reply;
 
     async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
+        context.docker.demand_same_machine(&context.workspace.folder)?;
         let request = Request {
             project: &self.project_name,
             services: &self.services,

@@ -6,6 +6,7 @@ mod definitions;
 mod deploy;
 mod deployment;
 mod down;
+mod elsewhere;
 mod exec;
 mod failure;
 mod forecast;

@@ -10,6 +10,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use super::defaults::Settings;
+use super::elsewhere::for_another_machine;
 use super::place::{Places, placed};
 use super::source::{From, Source};
 use super::values::{self, Missing};
@@ -56,7 +57,8 @@ pub(super) struct Vetted(Resolved);
 /// names, docker is asked about: a volume that exists can be a folder of the host.
 ///
 /// # Errors
-/// DKR-014 that lists every violation; DKR-004 for a pipe that a build would wait for.
+/// DKR-014 that lists every violation; DKR-004 for a pipe that a build would wait for, and for paths
+/// of this machine when the engine is on another one.
 pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, Error> {
     let policy = docker.policy();
     let in_model = judge(policy, &resolved)?;
@@ -75,7 +77,10 @@ pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, E
         let no_pipe = demand_no_pipe(context, service.dockerfile().map(Path::new));
         no_pipe.map_err(|error| error.with("service", name.as_str()))?;
     }
-    Ok(Vetted(resolved))
+    match docker.host() {
+        Some(_) => Ok(Vetted(for_another_machine(docker, resolved).await?)),
+        None => Ok(Vetted(resolved)),
+    }
 }
 
 /// What the policy says of the model alone.
@@ -254,6 +259,15 @@ impl Resolved {
         self
     }
 
+    /// The same project with another model.
+    ///
+    /// # Errors
+    /// DKR-016 when it is none.
+    pub(super) fn with_document(self, document: &Value) -> Result<Self, Error> {
+        let model = json::part(document)?;
+        Ok(Self { model, model_text: Arc::from(document.to_string().into_bytes()), ..self })
+    }
+
     /// The whole model, as compose printed it.
     ///
     /// # Errors
@@ -378,7 +392,8 @@ impl Config {
 
     /// The same question with another way to answer it: `--services`, `--hash=*`.
     pub(super) fn question(&self) -> Invocation {
-        let invocation = self.project.invocation(Effect::Read, "config").timeout(TIME_LIMIT);
+        let invocation = self.project.invocation(Effect::Read, "config");
+        let invocation = invocation.timeout(TIME_LIMIT).only_here();
         let invocation = match &self.text {
             Some(text) => invocation.stdin(Arc::clone(text)),
             None => invocation,

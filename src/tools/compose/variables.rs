@@ -76,6 +76,7 @@ impl Command for Variables<'_> {
             .invocation(Effect::Read, "config")
             .option("--format", "json")
             .timeout(TIME_LIMIT)
+            .only_here()
             .client_env("PWD", directory.unwrap_or_default())
             .stdin(question.to_string().into_bytes());
         self.environment.iter().fold(invocation, |invocation, (name, value)| {

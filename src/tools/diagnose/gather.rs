@@ -216,8 +216,10 @@ async fn look_at_the_host(docker: &Docker, facts: &mut Facts) {
         !held("tcp") && !held("udp")
     };
     // Seldom, and a few milliseconds: not worth a thread.
-    let programs = wanted().filter(free).map(|port| (port, ports::programs(port))).collect();
-    let free_ports = wanted().map(|port| (port, ports::free_after(&facts.rows, port))).collect();
+    let programs =
+        wanted().filter(free).map(|port| (port, ports::programs(docker, port))).collect();
+    let free_ports =
+        wanted().map(|port| (port, ports::free_after(docker, &facts.rows, port))).collect();
     (facts.programs, facts.free_ports) = (programs, free_ports);
 }
 

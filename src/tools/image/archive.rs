@@ -1,6 +1,8 @@
 //! save-image and load-image: images as files.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inspect_one;
 use super::tag::Tagging;
+use crate::command::feed::Feed;
 use crate::command::images::{Image, InspectImages, ListImages};
 use crate::command::text::{human_bytes, short_id};
 use crate::command::values::{Bounded, HostPath, ImageRef};
@@ -82,7 +85,7 @@ impl Change for SaveImage {
         let path = context.workspace.absent("path", &self.path)?;
         let found = inspect_one(context, &self.image).await?;
         let timeout = limit(self.timeout_seconds);
-        let save = Save { image: self.image.to_string(), path, timeout };
+        let save = Save { image: self.image.to_string(), path, timeout, into: None };
         Ok(Prepared::new([save.invocation()], (save, found)))
     }
 
@@ -90,7 +93,11 @@ impl Change for SaveImage {
         let size = human_bytes(found.size);
         context.docker.progress().say(format!("saving {} ({size})", save.image));
         let place = Place::beside(save.path, &context.docker)?;
-        let save = Save { path: place.unfinished(), ..save };
+        let into = match context.docker.leads_away() {
+            true => Some(place.open()?),
+            false => None,
+        };
+        let save = Save { path: place.unfinished(), into, ..save };
         context.docker.run(&save).await.map_err(explained)?;
         let (path, size) = place.fill()?;
         Ok(Saved {
@@ -123,13 +130,18 @@ impl Change for LoadImage {
             let message = format!("{} is not a regular file", path.display());
             return Err(Error::invalid("path", message));
         }
-        let load = Load { path, timeout: limit(self.timeout_seconds) };
+        let load = Load { path, timeout: limit(self.timeout_seconds), from: None };
         Ok(Prepared::new([load.invocation()], load))
     }
 
-    async fn apply(load: Load, context: &Context) -> Result<Loaded, Error> {
+    async fn apply(mut load: Load, context: &Context) -> Result<Loaded, Error> {
         context.docker.progress().say(format!("loading {}", load.path.display()));
         let before = Names::look(&context.docker).await?;
+        if context.docker.leads_away() {
+            let file = File::open(&load.path);
+            let file = file.map_err(|error| Error::invalid("path", error.to_string()))?;
+            load.from = Some(Feed::new(file));
+        }
         let loaded = context.docker.run(&load).await;
         before.give_back(&context.docker).await?;
         let (names, warnings) = loaded
@@ -219,6 +231,13 @@ impl Place {
         Ok(Self { path, folder, _guard: guard })
     }
 
+    /// The file, for docker to write into when it is another user or on another machine.
+    fn open(&self) -> Result<Feed, Error> {
+        let path = self.unfinished();
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        Ok(Feed::new(file.map_err(|error| not_written(&path, &error))?))
+    }
+
     fn unfinished(&self) -> PathBuf {
         self.folder.join("image.tar")
     }
@@ -252,6 +271,8 @@ pub(super) struct Save {
     image: String,
     path: PathBuf,
     timeout: Duration,
+    /// The open file, in place of its path.
+    into: Option<Feed>,
 }
 
 impl Command for Save {
@@ -259,12 +280,15 @@ impl Command for Save {
 
     fn invocation(&self) -> Invocation {
         // It changes nothing at the daemon, but writes to this machine.
-        Invocation::docker(Effect::Change, ["image", "save"])
-            .option("--output", self.path.display())
+        let save = Invocation::docker(Effect::Change, ["image", "save"])
             .hazard(Hazard::HostPath { path: self.path.clone(), read_only: false })
             .operands([&self.image])
             .timeout(self.timeout)
-            .killed_means_undone()
+            .killed_means_undone();
+        match &self.into {
+            Some(file) => save.drain(file.clone()),
+            None => save.option("--output", self.path.display()),
+        }
     }
 
     fn parse(&self, _: &Output) -> Result<(), Error> {
@@ -276,16 +300,21 @@ impl Command for Save {
 pub(super) struct Load {
     path: PathBuf,
     timeout: Duration,
+    /// The open file, in place of its path.
+    from: Option<Feed>,
 }
 
 impl Command for Load {
     type Reply = (Vec<String>, Vec<String>);
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Change, ["image", "load"])
-            .option("--input", self.path.display())
+        let load = Invocation::docker(Effect::Change, ["image", "load"])
             .hazard(Hazard::HostPath { path: self.path.clone(), read_only: true })
-            .timeout(self.timeout)
+            .timeout(self.timeout);
+        match &self.from {
+            Some(file) => load.feed(file.clone()),
+            None => load.option("--input", self.path.display()),
+        }
     }
 
     /// `Loaded image: shop/app:1`, `Loaded image ID: sha256:…`.
@@ -314,17 +343,22 @@ mod tests {
 
     #[test]
     fn argv_of_save_and_load() {
-        let save = Save { image: "a:1".into(), path: "/shop/a b.tar".into(), timeout: TIMEOUT };
+        let save = Save {
+            image: "a:1".into(),
+            path: "/shop/a b.tar".into(),
+            timeout: TIMEOUT,
+            into: None,
+        };
         assert_snapshot!(save.invocation(), @"docker image save '--output=/shop/a b.tar' -- a:1");
         assert!(matches!(save.invocation().hazards(), [Hazard::HostPath { read_only: false, .. }]));
-        let load = Load { path: "/shop/a.tar".into(), timeout: TIMEOUT };
+        let load = Load { path: "/shop/a.tar".into(), timeout: TIMEOUT, from: None };
         assert_snapshot!(load.invocation(), @"docker image load --input=/shop/a.tar");
     }
 
     #[test]
     fn what_was_loaded_is_read() {
         let stdout = "The image a:1 already exists, renaming the old one with ID sha256:ab to empty string\nLoaded image: a:1\nLoaded image ID: sha256:cd\n";
-        let load = Load { path: "/a.tar".into(), timeout: TIMEOUT };
+        let load = Load { path: "/a.tar".into(), timeout: TIMEOUT, from: None };
         let output = Output { stdout: stdout.into(), ..Output::default() };
         let (names, warnings) = load.parse(&output).unwrap();
         assert_eq!(names, ["a:1", "sha256:cd"]);

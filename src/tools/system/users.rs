@@ -141,7 +141,7 @@ async fn port(context: &Context, name: &str) -> Result<Reply, Error> {
     let users = Users::find(context, vec![]).await?;
     let users = users.only(|row| ports::publishes(row, number, protocol));
     let programs = match (users.is_empty(), protocol) {
-        (true, "tcp") => ports::programs(number),
+        (true, "tcp") => ports::programs(&context.docker, number),
         _ => vec![],
     };
     Ok(Reply {

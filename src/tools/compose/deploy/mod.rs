@@ -135,6 +135,9 @@ impl Tool for DeployCompose {
 
     async fn call(self, context: &Context) -> Result<Reply, Error> {
         let docker = &context.docker;
+        if self.build {
+            docker.demand_same_machine(&context.workspace.folder)?;
+        }
         let before = project::containers(docker, &self.project_name).await?;
         let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
         let source =

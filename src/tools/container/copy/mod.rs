@@ -1,7 +1,7 @@
 //! copy-files: between this machine and a container.
 
-mod archive;
 mod disk;
+mod extract;
 mod inside;
 
 use std::path::{Path, PathBuf};
@@ -17,8 +17,10 @@ use crate::command::containers::Container;
 use crate::command::feed::Feed;
 use crate::command::values::{ContainerPath, HostPath, Place};
 use crate::command::{Act, Effect, Hazard, Invocation};
+use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::policy::Disk;
+use crate::tools::archive;
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 use crate::workspace::Workspace;
@@ -157,9 +159,8 @@ impl Out {
     async fn fetch(&self, context: &Context) -> Result<Fetched, Error> {
         let Self { container, path, target, .. } = self;
         let staging = Staging::beside(target, |folder| context.docker.guard(folder))?;
-        let copy = Act(outward(&container.id, path, &staging.place(target), target));
         context.docker.progress().say(format!("copying {path}"));
-        let copied = context.docker.run(&copy).await;
+        let copied = self.bring(&context.docker, &staging.place(target)).await;
         copied.map_err(|error| error.with("container", container.name()))?;
         let (to, policy) = (target.clone(), Arc::clone(&context.workspace.policy));
         in_background(move || {
@@ -168,6 +169,27 @@ impl Out {
             Ok(Fetched { moves: staging.moves(&to)?, notes, staging })
         })
         .await
+    }
+
+    /// Puts it there: docker by itself; or, when docker is another user or on another machine, we
+    /// from the archive that it prints.
+    async fn bring(&self, docker: &Docker, place: &Path) -> Result<(), Error> {
+        let Self { container: Container { id, .. }, path, target, .. } = self;
+        if !docker.leads_away() {
+            return docker.run(&Act(outward(id, path, place, target))).await.map(drop);
+        }
+        let (reader, writer) = std::io::pipe().map_err(|error| disk::failed(place, &error))?;
+        let copy = Act(printed(id, path, target).drain(Feed::new(writer)));
+        let (to, is_content) = (place.to_owned(), path.is_content());
+        let unpacked =
+            tokio::task::spawn_blocking(move || extract::unpack(reader, &to, is_content));
+        let copied = docker.run(&copy).await;
+        // With it goes the other end of the pipe, and nobody waits for a writer.
+        drop(copy);
+        let unpacked =
+            unpacked.await.map_err(|error| Error::new(Code::Internal, error.to_string()));
+        copied?;
+        unpacked?.map_err(|error| disk::failed(place, &error))
     }
 
     async fn put_in_place(self) -> Result<Reply, Error> {
@@ -335,6 +357,12 @@ fn fed(container: &str, from: &Path, folder: &str) -> Invocation {
 fn outward(container: &str, path: &ContainerPath, to: &Path, judged: &Path) -> Invocation {
     copying(Hazard::HostPath { path: judged.to_owned(), read_only: false })
         .operands([format!("{container}:{path}"), to.display().to_string()])
+}
+
+/// The same as an archive on standard output.
+fn printed(container: &str, path: &ContainerPath, judged: &Path) -> Invocation {
+    copying(Hazard::HostPath { path: judged.to_owned(), read_only: false })
+        .operands([format!("{container}:{path}"), "-".to_owned()])
 }
 
 fn copying(hazard: Hazard) -> Invocation {

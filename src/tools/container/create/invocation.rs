@@ -64,6 +64,7 @@ impl Settings {
             invocation = invocation.option("--mount", format!("{}{label}", mount.argument));
             if let Some((path, read_only)) = &mount.host_path {
                 let (path, read_only) = (path.clone(), *read_only);
+                invocation = invocation.needed_there(&path);
                 invocation = invocation.hazard(Hazard::HostPath { path, read_only });
             }
         }
@@ -135,6 +136,7 @@ impl Settings {
                 invocation = invocation.hazard(Hazard::SecurityOption(argument.clone()));
             }
             if let Some(path) = file.clone() {
+                invocation = invocation.needed_there(&path);
                 invocation = invocation.hazard(Hazard::HostPath { path, read_only: true });
             }
         }

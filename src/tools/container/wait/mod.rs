@@ -247,7 +247,10 @@ impl Watch<'_> {
     }
 
     async fn port(&mut self, port: u32) -> Result<Stand, Error> {
-        if let Some(address) = port::answering(&self.container, port).await {
+        // An address of another machine is not one of this machine's.
+        if self.context.docker.host().is_none()
+            && let Some(address) = port::answering(&self.container, port).await
+        {
             return Ok(Stand::Met(Some(format!("{address} answers"))));
         }
         let too_soon = self.looked_inside.is_some_and(|last| last.elapsed() < BETWEEN_LOOKS_INSIDE);

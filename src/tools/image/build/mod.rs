@@ -1,5 +1,6 @@
 //! build-image.
 
+mod sent;
 mod source;
 
 use std::time::{Duration, Instant};
@@ -92,23 +93,28 @@ impl Change for BuildImage {
         self.check()?;
         let source = Source::find(&self, context)?;
         let builder = Builder::find(context).await?;
-        let mut build = self.invocation(&source, builder);
+        let is_sent = source.is_local() && context.docker.host().is_some();
+        let mut build = self.invocation(&source, builder, is_sent);
         judge_names(&context.docker, self.names(), None).await?;
         if context.docker.policy().only_ours {
             let names = self.names().collect::<Vec<_>>().join(" ");
             build = build.option("--label", format!("{BUILT}={names}"));
         }
-        Ok(Prepared::new([build.clone()], Ready { tool: self, source, build }))
+        Ok(Prepared::new([build.clone()], Ready { tool: self, source, build, is_sent }))
     }
 
     async fn apply(
-        Ready { tool, source, build }: Ready,
+        Ready { tool, source, build, is_sent }: Ready,
         context: &Context,
     ) -> Result<Reply, Error> {
         // What it said is in the log, sorted, so a failure is not looked for in the streams.
-        let build = Attempt(build);
+        let mut build = Attempt(build);
         let (started, mut log) = (Instant::now(), BuildLog::default());
         context.docker.progress().say("sending the context");
+        let sending = if is_sent { Some(source.send()?) } else { None };
+        if let Some(sending) = &sending {
+            build.0 = build.0.feed(sending.feed.clone());
+        }
         let ended = context.docker.watch(&build, |line| {
             log.hear(line);
             log.tell(context.docker.progress());
@@ -119,6 +125,15 @@ impl Change for BuildImage {
             Ok(output) => Some(failure(&output, &log).command(build.0.to_string())),
             Err(error) => Some(error),
         };
+        // With it goes the other end of the pipe, and nobody waits for a reader.
+        drop(build);
+        let not_sent = match sending {
+            Some(sending) => sending.problem().await,
+            None => None,
+        };
+        if let Some(error) = not_sent {
+            return Err(error);
+        }
         if let Some(error) = failed {
             return Err(explained(log.explain(error, source.dockerfile().as_ref())));
         }
@@ -142,6 +157,8 @@ pub(super) struct Ready {
     tool: BuildImage,
     source: Source,
     build: Invocation,
+    /// The context goes to docker on standard input.
+    is_sent: bool,
 }
 
 impl BuildImage {
@@ -171,7 +188,7 @@ impl BuildImage {
         self.tags.iter().map(|tag| full_name(tag.as_str()))
     }
 
-    fn invocation(&self, source: &Source, builder: Builder) -> Invocation {
+    fn invocation(&self, source: &Source, builder: Builder, is_sent: bool) -> Invocation {
         let mut build = match builder {
             Builder::RawJson | Builder::Plain => {
                 let progress = if builder == Builder::RawJson { "rawjson" } else { "plain" };
@@ -186,7 +203,7 @@ impl BuildImage {
         };
         build = build
             .each("--tag", self.names())
-            .maybe("--file", source.file())
+            .maybe("--file", if is_sent { source.file_in_archive() } else { source.file() })
             .maybe("--target", self.target.as_ref())
             .maybe("--platform", self.platform.as_ref())
             .flag("--no-cache", self.no_cache)
@@ -201,12 +218,12 @@ impl BuildImage {
         for path in source.paths() {
             build = build.hazard(Hazard::HostPath { path, read_only: true });
         }
-        if let Some(text) = &self.dockerfile_inline {
+        if let Some(text) = self.dockerfile_inline.as_ref().filter(|_| !is_sent) {
             build = build.stdin(text.clone().into_bytes());
         }
         let seconds = self.timeout_seconds.map_or(TIMEOUT_SECONDS, |seconds| seconds.get().into());
         build
-            .operands([source.context()])
+            .operands([if is_sent { "-" } else { source.context() }])
             .timeout(Duration::from_secs(seconds))
             .streams(Streams::Split { stdout: LAST_WORDS, stderr: LAST_WORDS })
     }
@@ -282,7 +299,7 @@ mod tests {
     fn build(arguments: Value, builder: Builder) -> Invocation {
         let tool = tool(arguments);
         let source = Source::for_tests(&tool);
-        tool.invocation(&source, builder)
+        tool.invocation(&source, builder, false)
     }
 
     #[test]

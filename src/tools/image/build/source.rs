@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::BuildImage;
+use super::sent::{DOCKERFILE, Sending};
 use crate::error::Error;
 use crate::policy::Disk;
 use crate::tools::Context;
@@ -77,6 +78,41 @@ impl Source {
             return Some("-".to_owned());
         }
         self.file.as_ref().map(|path| path.display().to_string())
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// The value of `--file` when the context is sent.
+    pub(super) fn file_in_archive(&self) -> Option<String> {
+        match self.in_context() {
+            Some(name) => Some(name.to_owned()),
+            None if self.file.is_some() || self.from_stdin => Some(DOCKERFILE.to_owned()),
+            None => None,
+        }
+    }
+
+    /// Begins to send the context, for docker to read from its standard input.
+    ///
+    /// # Errors
+    /// As [`Sending::begin`]; DKR-004 for a Dockerfile that cannot be read.
+    pub(super) fn send(&self) -> Result<Sending, Error> {
+        let beside = match (&self.file, &self.dockerfile) {
+            (None, Some((_, text))) if self.from_stdin => Some(text.clone()),
+            (Some(file), _) if self.in_context().is_none() => {
+                Some(std::fs::read_to_string(file).map_err(|error| {
+                    Error::invalid("dockerfile", format!("{}: {error}", file.display()))
+                })?)
+            }
+            _ => None,
+        };
+        Sending::begin(PathBuf::from(&self.context), self.in_context(), beside)
+    }
+
+    /// The Dockerfile that was asked for, by its name in the context.
+    fn in_context(&self) -> Option<&str> {
+        self.file.as_ref()?.strip_prefix(&self.context).ok()?.to_str()
     }
 
     /// The paths of this machine that docker reads.

@@ -1,4 +1,4 @@
-//! What goes into a container, as the archive that docker takes from its standard input.
+//! What goes into a container or a build, as the archive that docker takes from its standard input.
 //!
 //! Docker itself would read the files by their path, some moments after that path was judged, and a
 //! container that has the project folder can put a link in the place of a folder in between. So the
@@ -27,10 +27,33 @@ const PASSED: OFlags = OFlags::RDONLY;
 /// # Errors
 /// For a link where none was, when it is neither file, folder nor link, for a file that shrinks
 /// meanwhile, and whatever the disk or `out` says.
-pub(super) fn write(from: &Path, name: &OsStr, out: impl Write) -> io::Result<()> {
+pub(in crate::tools) fn write(from: &Path, name: &OsStr, out: impl Write) -> io::Result<()> {
+    write_some(from, name, &|_| Kept::Whole, &[], out)
+}
+
+/// What is taken of a file or a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) enum Kept {
+    Whole,
+    /// Not the folder, but perhaps something in it.
+    Inside,
+    Nothing,
+}
+
+/// As [`write`], with what `kept` says of the names in the archive, and with further files.
+///
+/// # Errors
+/// As [`write`].
+pub(in crate::tools) fn write_some(
+    from: &Path,
+    name: &OsStr,
+    kept: &dyn Fn(&[u8]) -> Kept,
+    further: &[(&str, &str)],
+    out: impl Write,
+) -> io::Result<()> {
     let mut folder = rustix::fs::open("/", PASSED | FOLDER, Mode::empty())?;
     let mut parts = from.components().peekable();
-    let mut archive = Archive { out };
+    let mut archive = Archive { out, kept };
     while let Some(part) = parts.next() {
         match part {
             Component::RootDir => {}
@@ -39,6 +62,9 @@ pub(super) fn write(from: &Path, name: &OsStr, out: impl Write) -> io::Result<()
             }
             Component::Normal(part) => {
                 archive.entry(folder.as_fd(), part, name.as_bytes(), LEVELS)?;
+                for (name, text) in further {
+                    archive.text(name.as_bytes(), text.as_bytes())?;
+                }
                 return archive.end();
             }
             _ => break,
@@ -52,11 +78,12 @@ const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::C
 const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
-struct Archive<W> {
+struct Archive<'a, W> {
     out: W,
+    kept: &'a dyn Fn(&[u8]) -> Kept,
 }
 
-impl<W: Write> Archive<W> {
+impl<W: Write> Archive<'_, W> {
     fn entry(
         &mut self,
         folder: BorrowedFd<'_>,
@@ -65,7 +92,11 @@ impl<W: Write> Archive<W> {
         levels: usize,
     ) -> io::Result<()> {
         let told = rustix::fs::statat(folder, file, AtFlags::SYMLINK_NOFOLLOW)?;
-        match FileType::from_raw_mode(told.st_mode) {
+        let kind = FileType::from_raw_mode(told.st_mode);
+        if kind != FileType::Directory && (self.kept)(name) != Kept::Whole {
+            return Ok(());
+        }
+        match kind {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(folder, file, Vec::<u8>::new())?;
                 self.header(name, target.to_bytes(), b'2', 0, &told)
@@ -73,10 +104,16 @@ impl<W: Write> Archive<W> {
             FileType::Directory if levels > 0 => {
                 let opened =
                     rustix::fs::openat(folder, file, OFlags::RDONLY | FOLDER, Mode::empty())?;
+                let kept = (self.kept)(name);
                 let name = [name, b"/"].concat();
-                self.header(&name, b"", b'5', 0, &rustix::fs::fstat(&opened)?)?;
+                if kept == Kept::Whole {
+                    self.header(&name, b"", b'5', 0, &rustix::fs::fstat(&opened)?)?;
+                }
                 for inner in names(&opened)? {
                     let inner_name = [&name[..], inner.as_bytes()].concat();
+                    if (self.kept)(&inner_name) == Kept::Nothing {
+                        continue;
+                    }
                     self.entry(opened.as_fd(), &inner, &inner_name, levels - 1)?;
                 }
                 Ok(())
@@ -99,6 +136,13 @@ impl<W: Write> Archive<W> {
             _ if levels < LEVELS => Ok(()),
             _ => Err(other(name, "is neither a file nor a folder")),
         }
+    }
+
+    fn text(&mut self, name: &[u8], text: &[u8]) -> io::Result<()> {
+        let size = text.len() as u64;
+        self.out.write_all(&block(name, b"", b'0', size, [0o644, 0, 0, 0]))?;
+        self.out.write_all(text)?;
+        self.pad(size)
     }
 
     /// As GNU tar has it, with the long names and large numbers of its own. Without the bits that
