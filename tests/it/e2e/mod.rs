@@ -46,6 +46,7 @@ mod secrets;
 mod session;
 mod stranded;
 mod system;
+mod through;
 mod volumes;
 mod wait;
 mod world;

@@ -14,7 +14,34 @@ use crate::processes::program;
 
 /// What the server and the plain client need to find the engine.
 const PASSED: &[&str] =
-    &["PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH"];
+    &["PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", DOCKER];
+/// The docker command of the servers, when it is not plain docker: `tests/remote` sets it.
+const DOCKER: &str = "DOCKER_MCP_DOCKER";
+/// What the plain client is then, as this user.
+const CLIENT: &str = "DOCKER_MCP_TEST_CLIENT";
+
+/// What is between a server and the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Direct,
+    Sudo,
+    Ssh,
+    Context,
+}
+
+impl Way {
+    /// As `tests/remote` has set it up.
+    pub(super) fn of_this_run() -> Self {
+        let way = variable("DOCKER_MCP_TEST_PREFIX").unwrap_or_default();
+        match way.to_str().unwrap() {
+            "" => Self::Direct,
+            "sudo" => Self::Sudo,
+            "ssh" => Self::Ssh,
+            "context" => Self::Context,
+            other => panic!("there is no way {other}"),
+        }
+    }
+}
 
 pub(super) struct World {
     /// What the names of all its objects begin with.
@@ -44,6 +71,16 @@ impl World {
         let world = Self { prefix, folder, label };
         std::fs::create_dir(world.workspace()).unwrap();
         Some(world)
+    }
+
+    /// As [`Self::enter`], for what makes no sense when something stands between us and the engine.
+    pub(super) fn enter_without(test: &str, ways: &[Way], reason: &str) -> Option<Self> {
+        let way = Way::of_this_run();
+        if ways.contains(&way) {
+            say(&format!("skipped through {way:?}: {reason}"));
+            return None;
+        }
+        Self::enter(test)
     }
 
     /// The name of one of its objects.
@@ -267,8 +304,11 @@ fn printed(arguments: &[&str]) -> Vec<String> {
 }
 
 fn docker(arguments: &[&str]) -> Output {
+    let client = variable(CLIENT).map_or_else(|| "docker".into(), |it| it.into_string().unwrap());
+    let mut words = client.split(' ');
     #[expect(clippy::disallowed_methods, reason = "the plain client, to compare with")]
-    std::process::Command::new("docker").args(arguments).output().unwrap()
+    let mut client = std::process::Command::new(words.next().unwrap());
+    client.args(words).args(arguments).output().unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "what tests/run has set for these tests")]
