@@ -42,8 +42,8 @@ pub use disk::Disk;
 pub use paths::{Access, FileKind, Located, Paths, Root, Use};
 pub use pattern::Pattern;
 pub use prescan::{
-    Files, Inclusion, Lines, PortList, Prescanned, Reference, ReferenceKind, Scan, ScanError,
-    Source, Unscanned, scan,
+    Absent, Files, Inclusion, Lines, PortList, Prescanned, Reference, ReferenceKind, Scan,
+    ScanError, Source, Unscanned, scan,
 };
 pub use refusal::{Refusal, Violation};
 pub use rule::{ALL as RULES, Rule, Switch};

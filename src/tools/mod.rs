@@ -24,6 +24,9 @@ mod system;
 mod users;
 mod volume;
 
+// Whoever starts a container of a project asks this.
+use compose::contents::demand_contents;
+
 use crate::command::Invocation;
 use crate::error::Error;
 use crate::parameters::Arguments;

@@ -304,6 +304,8 @@ pub struct Binding {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Endpoint {
+    #[serde(rename = "NetworkID")]
+    pub network_id: String,
     #[serde(rename = "IPAddress")]
     pub ip_address: String,
     #[serde(rename = "GlobalIPv6Address")]

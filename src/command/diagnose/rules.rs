@@ -547,6 +547,8 @@ static RULES: &[Rule] = &[
         .hint("a host directory is given as an absolute path"),
     rule(Code::InvalidConfiguration, &[r"not a tty", r"not a terminal"])
         .hint("there is no terminal here; leave out interactive options"),
+    rule(Code::InvalidConfiguration, &[r"invalid mount path: '[a-z]:[^']*' mount path must be"])
+        .hint("compose takes one letter before a colon for a Windows drive, and docker takes no volume of one letter: give it a longer name"),
     rule(Code::InvalidConfiguration, &[r"mounts denied", r"is not shared from the host"])
         .hint("the path is not shared with Docker Desktop; the person can add it in its settings"),
     rule(

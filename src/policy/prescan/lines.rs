@@ -110,6 +110,12 @@ impl Lines {
         Some(self.path(last))
     }
 
+    /// The key of this value on this line.
+    pub fn key_of(&self, line: usize, value: &str) -> Option<String> {
+        let is_it = |entry: &Entry| entry.line == line && entry.text == value;
+        Some(self.path(self.0.iter().position(is_it)?))
+    }
+
     /// The key and line of a value, or of a part of one, below a key of this name.
     pub fn find(&self, below: &str, value: &str) -> Option<(String, usize)> {
         let is_below = |at: usize| self.path(at).split('.').any(|name| name == below);

@@ -23,7 +23,7 @@ mod yaml;
 pub use lines::Lines;
 pub use references::{Inclusion, PortList, Reference, ReferenceKind, Scan, scan};
 pub use tree::ScanError;
-pub use walk::{Files, Prescanned, Source, Unscanned};
+pub use walk::{Absent, Files, Prescanned, Source, Unscanned};
 
 /// No compose file that a person wrote is larger.
 pub(super) const MAX_BYTES: usize = 256 << 10;

@@ -14,6 +14,8 @@ pub struct Reference {
     pub kind: ReferenceKind,
     /// As it is written, variables included.
     pub value: String,
+    /// False where it says `required: false`.
+    pub is_required: bool,
 }
 
 /// An entry of `include`. Through aliases and merges it can have several of each.
@@ -26,6 +28,16 @@ pub struct Inclusion {
     pub env_files: Vec<Reference>,
     /// Whether it says each thing once.
     pub is_certain: bool,
+}
+
+/// A service, and from which other one it takes over what that one has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    /// How many it comes to by itself.
+    pub values: usize,
+    /// The file as it is written, where it is another one, and the service.
+    pub extends: Option<(Option<String>, String)>,
 }
 
 /// A list of `ports` or `expose`.
@@ -70,8 +82,9 @@ pub struct Scan {
     pub references: Vec<Reference>,
     pub inclusions: Vec<Inclusion>,
     pub ports: Vec<PortList>,
-    /// How many values it comes to, each alias and `extends` counted as what it stands for.
+    /// How many values it comes to, each alias counted as what it stands for.
     pub values: usize,
+    pub services: Vec<Service>,
     pub findings: Vec<Found>,
 }
 
@@ -85,8 +98,10 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
         references: BTreeSet::new(),
         inclusions: BTreeSet::new(),
         ports: vec![],
+        optional: BTreeSet::new(),
         budget: std::cell::Cell::new(VISITS),
     };
+    collector.optional = collector.optional();
     let watched = collector.watched();
     for id in collector.tree.ids() {
         let Some(Node::Map(entries)) = collector.tree.node(id) else { continue };
@@ -104,8 +119,8 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
             }
         }
     }
-    let extended = collector.extended();
-    let Collector { mut tree, references, inclusions, ports, budget } = collector;
+    let services = collector.services();
+    let Collector { mut tree, references, inclusions, ports, budget, .. } = collector;
     if budget.get() == 0 {
         tree.find(&rule::FILES, "references upon references", 1);
     }
@@ -113,7 +128,8 @@ pub fn scan(text: &str) -> Result<Scan, ScanError> {
         references: references.into_iter().collect(),
         inclusions: inclusions.into_iter().collect(),
         ports,
-        values: tree.values().saturating_add(extended),
+        values: tree.values(),
+        services,
         findings: tree.findings,
     })
 }
@@ -123,12 +139,11 @@ struct Collector {
     references: BTreeSet<Reference>,
     inclusions: BTreeSet<Inclusion>,
     ports: Vec<PortList>,
+    /// The paths beside a `required: false`.
+    optional: BTreeSet<Id>,
     /// Visits that are left: aliases can make a short text a long walk.
     budget: std::cell::Cell<usize>,
 }
-
-/// Services that extend each other in a row; compose refuses a circle.
-const EXTENDS_MAX: usize = 64;
 
 /// The text of a person needs a few hundred.
 const VISITS: usize = 500_000;
@@ -206,8 +221,16 @@ impl Collector {
         }
     }
 
-    /// What services take over from others of the same file: compose copies it for each.
-    fn extended(&self) -> usize {
+    fn optional(&self) -> BTreeSet<Id> {
+        let is_false =
+            |id| matches!(self.tree.node(id), Some(Node::Scalar(text)) if text == "false");
+        let is_optional = |id: &Id| self.entry(*id, "required").is_some_and(is_false);
+        let entries = self.tree.ids().filter(is_optional);
+        entries.filter_map(|id| self.entry(id, "path")).collect()
+    }
+
+    /// The services, each with the one that compose copies for it.
+    fn services(&self) -> Vec<Service> {
         let mut services = vec![];
         for id in self.tree.ids().filter_map(|id| self.entry(id, "services")) {
             self.fields(id, &mut services);
@@ -226,20 +249,18 @@ impl Collector {
             self.fields(map, &mut fields);
             fields.into_iter().find(|(name, _)| name == key).map(|(_, id)| id)
         };
-        let parent = |service: Id| {
+        let extends = |service: Id| {
             let extends = field(service, "extends")?;
-            let is_of_this_file = field(extends, "file").is_none();
+            let file = field(extends, "file").and_then(text).map(str::to_owned);
             let name = text(extends).or_else(|| text(field(extends, "service")?))?;
-            services.get(name).copied().filter(|_| is_of_this_file)
+            Some((file, name.to_owned()))
         };
-        let mut sum = 0_usize;
-        for service in services.values() {
-            let parents = std::iter::successors(parent(*service), |it| parent(*it));
-            for id in parents.take(EXTENDS_MAX) {
-                sum = sum.saturating_add(self.tree.values_of(id));
-            }
-        }
-        sum
+        let services = services.into_iter().map(|(name, id)| Service {
+            name,
+            values: self.tree.values_of(id),
+            extends: extends(id),
+        });
+        services.collect()
     }
 
     /// A path, a list of paths, or of objects with a `path`.
@@ -250,7 +271,13 @@ impl Collector {
 
     fn references(&self, kind: ReferenceKind, value: Id) -> Vec<Reference> {
         let found = self.scalars(value).into_iter();
-        found.map(|(value, id)| Reference { line: self.tree.line(id), kind, value }).collect()
+        let reference = |(value, id)| Reference {
+            line: self.tree.line(id),
+            kind,
+            value,
+            is_required: !self.optional.contains(&id),
+        };
+        found.map(reference).collect()
     }
 
     fn ports(&mut self, value: Id) {

@@ -339,6 +339,34 @@ fn what_is_extended_is_counted_for_each_that_extends_it() {
 }
 
 #[test]
+fn what_is_extended_of_another_file_is_counted_for_each_use_and_the_file_once() {
+    let said = |services: usize, file: &str| {
+        let mut machine = Machine::ann();
+        let base = format!("services:\n  base: {{image: x, command: [{}]}}\n", "x,".repeat(1000));
+        let middle = format!("services:\n  mid: {{extends: {{file: {file}, service: base}}}}\n");
+        machine.write("/home/ann/shop/base.yaml", &base);
+        machine.write("/home/ann/shop/middle.yaml", &middle);
+        let uses: String = (0..services)
+            .map(|i| format!("  s{i}: {{extends: {{file: middle.yaml, service: mid}}}}\n"))
+            .collect();
+        prescan(&machine, &format!("services:\n{uses}"))
+    };
+    assert_eq!(said(90, "base.yaml"), "");
+    assert!(said(110, "base.yaml").contains("more than 100000 values in all files"));
+    assert_eq!(said(110, "absent.yaml"), "");
+
+    // A file that extends itself by its name is one file: its ports are counted once.
+    let mut machine = Machine::ann();
+    let text = "services:\n  a: {image: x, ports: ['1-1500:1-1500']}\n  b: {extends: {file: compose.yaml, service: a}}\n";
+    machine.write("/home/ann/shop/compose.yaml", text);
+    let path = Some("/home/ann/shop/compose.yaml".into());
+    let source = Source { name: "compose.yaml".into(), text: text.into(), path };
+    let folder = Path::new("/home/ann/shop");
+    let result = standard().prescan(vec![source], folder, &[], <_>::default(), &machine);
+    assert!(result.is_ok(), "{result:?}");
+}
+
+#[test]
 fn what_is_watched_is_not_read() {
     assert_eq!(
         scanned(

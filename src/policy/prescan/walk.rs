@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::lines::Lines;
 use super::references::{Inclusion, PortList, Reference, ReferenceKind, Scan, scan};
 use super::tree::ScanError;
 use super::variables::Scope;
@@ -16,6 +17,8 @@ use crate::policy::{Access, Policy, rights, rule};
 /// Files that are read for one project; a large one has a hundred.
 const MAX_FILES: usize = 500;
 const MAX_LEVELS: usize = 20;
+/// Services that extend each other in a row; compose refuses a circle.
+const EXTENDS_MAX: usize = 64;
 
 /// The disk, with the texts of files. [`super::super::Disk`] is the real one.
 pub trait Files: Paths {
@@ -46,6 +49,20 @@ pub struct Prescanned {
     pub files: BTreeSet<PathBuf>,
     /// What compose passes over in silence.
     pub notes: Vec<String>,
+    /// What compose would not find, if it comes to it.
+    pub absent: Vec<Absent>,
+}
+
+/// A file that is not there and that some service or include wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    pub kind: ReferenceKind,
+    pub path: PathBuf,
+    /// What the text is called that wants it.
+    pub file: String,
+    /// `services.web.env_file.0`
+    pub key: String,
+    pub line: usize,
 }
 
 /// Why compose must not read a source.
@@ -95,6 +112,7 @@ impl Policy {
             seen: BTreeSet::new(),
             open: vec![],
             values: 0,
+            services: BTreeMap::new(),
             ports: 0,
             prescanned: Prescanned::default(),
         };
@@ -108,18 +126,32 @@ impl Policy {
             settings.extend(walk.settings_beside(directory, &place));
         }
         let scope = Rc::new(Scope::new(variables).with_files(&settings));
-        walk.open.extend(sources.into_iter().map(|source| Open {
-            source,
-            folder: directory.to_owned(),
-            scope: Rc::clone(&scope),
-            level: 0,
-        }));
+        for source in sources {
+            let path = source.path.clone().unwrap_or_else(|| directory.join(&source.name));
+            // One that a service extends by its name is this one.
+            if let Some(located) = walk.readable(&path) {
+                walk.seen.insert((located, directory.to_owned(), Rc::clone(&scope)));
+            }
+            walk.open.push(Open {
+                source,
+                path,
+                folder: directory.to_owned(),
+                scope: Rc::clone(&scope),
+                level: 0,
+                is_extended: false,
+            });
+        }
+        let first = walk.open.first().map_or(Place::default(), |open| open.place(1));
         let mut unreadable = vec![];
         while let Some(open) = walk.open.pop() {
             match scan(&open.source.text) {
                 Ok(scan) => walk.take(&open, scan),
                 Err(error) => unreadable.push(not_yaml(&open.source.name, &error)),
             }
+        }
+        if walk.values.saturating_add(walk.extended()) > MAX_EXPANDED.values {
+            let subject = format!("more than {} values in all files", MAX_EXPANDED.values);
+            walk.findings.refuse(&rule::TEXT_SIZE, subject, &first);
         }
         let refusal = walk.findings.finish().err();
         if refusal.is_some() || !unreadable.is_empty() {
@@ -143,19 +175,27 @@ struct Walk<'a> {
     open: Vec<Open>,
     /// What all files together come to.
     values: usize,
+    /// By file and name: what a service comes to by itself, and the one that it extends.
+    services: BTreeMap<ServiceOf, (usize, Option<ServiceOf>)>,
     ports: u64,
     prescanned: Prescanned,
 }
 
+/// A file, and a service in it.
+type ServiceOf = (PathBuf, String);
+
 /// A file that is to be looked at.
 struct Open {
     source: Source,
+    path: PathBuf,
     /// Where relative paths in it begin.
     folder: PathBuf,
     /// What its variables are.
     scope: Rc<Scope>,
     /// How many files lie between it and the call's own.
     level: usize,
+    /// Not all that is in it is asked for.
+    is_extended: bool,
 }
 
 impl Open {
@@ -179,16 +219,39 @@ impl Walk<'_> {
         for list in &scan.ports {
             self.count_ports(open, list);
         }
+        let mut extended = BTreeMap::new();
         for reference in &scan.references {
             let Some(path) = self.judged(open, reference) else { continue };
             if reference.kind == ReferenceKind::Extends {
                 let folder = folder_of(&path);
-                self.look_into(open, reference.line, &path, folder, Rc::clone(&open.scope));
+                self.look_into(open, reference, &path, folder, Rc::clone(&open.scope));
+                extended.insert(reference.value.as_str(), path);
             }
+        }
+        for service in scan.services {
+            let parent = service.extends.and_then(|(file, name)| match file {
+                None => Some((open.path.clone(), name)),
+                Some(file) => Some((extended.get(file.as_str())?.clone(), name)),
+            });
+            let own = (open.path.clone(), service.name);
+            self.services.insert(own, (service.values, parent));
         }
         for inclusion in &scan.inclusions {
             self.include(open, inclusion);
         }
+    }
+
+    /// What services take over from others: compose copies it for each.
+    fn extended(&self) -> usize {
+        let parent = |service: &ServiceOf| self.services.get(service)?.1.as_ref();
+        let mut sum = 0_usize;
+        for service in self.services.keys() {
+            let parents = std::iter::successors(parent(service), |it| parent(it));
+            for (values, _) in parents.take(EXTENDS_MAX).filter_map(|it| self.services.get(it)) {
+                sum = sum.saturating_add(*values);
+            }
+        }
+        sum
     }
 
     /// What cannot be resolved here is left to compose.
@@ -212,8 +275,8 @@ impl Walk<'_> {
             let place = Place::at(open.source.name.clone());
             self.findings.refuse(&rule::SHAPE, "an include without a path", &place);
         }
-        let paths: Vec<(usize, PathBuf)> =
-            paths.iter().filter_map(|path| Some((path.line, self.judged(open, path)?))).collect();
+        let paths: Vec<(&Reference, PathBuf)> =
+            paths.iter().filter_map(|path| Some((path, self.judged(open, path)?))).collect();
         let mut folders: Vec<PathBuf> = vec![];
         for folder in named {
             let Some(path) = self.judged(open, folder) else { continue };
@@ -238,7 +301,7 @@ impl Walk<'_> {
         }
         if env_files.is_empty() || !is_certain {
             for folder in &folders {
-                let place = open.place(paths.first().map_or(1, |(line, _)| *line));
+                let place = open.place(paths.first().map_or(1, |(reference, _)| reference.line));
                 settings.extend(self.settings_beside(folder, &place));
             }
         }
@@ -247,9 +310,9 @@ impl Walk<'_> {
             scope = scope.uncertain("several places that it may be in");
         }
         let scope = Rc::new(scope);
-        for (line, path) in &paths {
+        for (reference, path) in &paths {
             for folder in &folders {
-                self.look_into(open, *line, path, folder.clone(), Rc::clone(&scope));
+                self.look_into(open, reference, path, folder.clone(), Rc::clone(&scope));
             }
         }
     }
@@ -257,7 +320,7 @@ impl Walk<'_> {
     /// The path that compose makes of a reference, and reads if it is allowed. None for nothing,
     /// and for what is refused whatever the roots are.
     fn judged(&mut self, open: &Open, reference: &Reference) -> Option<PathBuf> {
-        let Reference { line, kind, value: written } = reference;
+        let Reference { line, kind, value: written, is_required } = reference;
         let place = open.place(*line);
         let named = format!("{} {}", kind.key(), plain(written));
         let (value, unset) = match open.scope.substitute(written) {
@@ -299,7 +362,23 @@ impl Walk<'_> {
             unset => format!("{named}, which without {} is", unset.join(" and ")),
         };
         self.judge(&path, &what, &place);
+        if *is_required && self.files.locate(&path).kind == FileKind::Missing {
+            self.note_absent(open, reference, &path);
+        }
         Some(path)
+    }
+
+    fn note_absent(&mut self, open: &Open, reference: &Reference, path: &Path) {
+        let Reference { line, kind, value, .. } = reference;
+        let is_asked_for = !open.is_extended || *kind == ReferenceKind::Extends;
+        let key = Lines::of(&open.source.text).key_of(*line, value).filter(|_| is_asked_for);
+        self.prescanned.absent.extend(key.map(|key| Absent {
+            kind: *kind,
+            path: path.to_owned(),
+            file: open.source.name.clone(),
+            key,
+            line: *line,
+        }));
     }
 
     fn judge(&mut self, path: &Path, what: &str, place: &Place) {
@@ -318,12 +397,12 @@ impl Walk<'_> {
     fn look_into(
         &mut self,
         by: &Open,
-        line: usize,
+        reference: &Reference,
         path: &Path,
         folder: PathBuf,
         scope: Rc<Scope>,
     ) {
-        let (place, level) = (by.place(line), by.level + 1);
+        let (place, level) = (by.place(reference.line), by.level + 1);
         let Some(located) = self.readable(path) else { return };
         if !self.seen.insert((located.clone(), folder.clone(), Rc::clone(&scope))) {
             return;
@@ -338,7 +417,9 @@ impl Walk<'_> {
             Ok(text) => {
                 let name = path.display().to_string();
                 let source = Source { name, text, path: None };
-                self.open.push(Open { source, folder, scope, level });
+                let is_extended = by.is_extended || reference.kind == ReferenceKind::Extends;
+                let path = path.to_owned();
+                self.open.push(Open { source, path, folder, scope, level, is_extended });
             }
             Err(problem) => {
                 let subject = format!("{}: {problem}", path.display());

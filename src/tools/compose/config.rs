@@ -127,6 +127,7 @@ impl Tool for ComposeConfig {
             let problems = violations.map(|violation| Problem::of_policy(violation, &places));
             reply.problems.splice(0..0, problems);
         }
+        each_hint_once(&mut reply.problems);
         Ok(Structured(reply))
     }
 }
@@ -151,7 +152,16 @@ fn invalid(unresolved: &Unresolved, places: &Places) -> Reply {
     };
     problems.extend(others.iter().map(|other| Problem::of("invalid", other)));
     problems.extend(warnings.iter().map(|warning| Problem::of_warning(warning, places)));
+    each_hint_once(&mut problems);
     Reply { valid: false, problems, ..Reply::default() }
+}
+
+/// What is said of one problem holds for the others too.
+fn each_hint_once(problems: &mut [Problem]) {
+    let mut said = BTreeSet::new();
+    for problem in problems {
+        problem.hint = problem.hint.take().filter(|hint| said.insert(hint.clone()));
+    }
 }
 
 impl Problem {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::attachments::unsettled;
 use super::model::Resolved;
 use super::project;
 use super::values;
@@ -23,6 +24,8 @@ pub(super) struct Definitions {
     /// The services whose containers are part of a service's definition: it shares their network,
     /// their processes or their volumes.
     shares: BTreeMap<String, Vec<String>>,
+    /// As [`unsettled`] has them.
+    unsettled: BTreeSet<String>,
 }
 
 impl Definitions {
@@ -46,13 +49,15 @@ impl Definitions {
         });
         let shares = sort::map(shares);
         if containers.is_empty() {
-            return Ok(Self { hashes: BTreeMap::new(), shares });
+            return Ok(Self { shares, ..Self::default() });
         }
         let unknown = put_containers_in(&mut document, containers);
         let question = resolved.read("config").stdin(document.to_string().into_bytes());
-        let mut hashes = docker.run(&Hashes(question)).await?;
+        let hashes = Hashes(question);
+        let (mut hashes, unsettled) =
+            tokio::try_join!(docker.run(&hashes), unsettled(docker, &document, containers))?;
         hashes.retain(|name, _| !unknown.contains(name));
-        Ok(Self { hashes, shares })
+        Ok(Self { hashes, shares, unsettled })
     }
 
     /// Whether the definition of a container is another now; nothing where that cannot be known.
@@ -60,7 +65,11 @@ impl Definitions {
         // `compose run` makes it from a definition of its own.
         let hash = self.hashes.get(project::service(container))?;
         let own = container.label(labels::HASH).filter(|_| !project::is_one_off(container))?;
-        Some(own != hash)
+        if own != hash {
+            Some(true)
+        } else {
+            (!self.unsettled.contains(&container.id)).then_some(false)
+        }
     }
 
     /// By service whether `up` would make its containers anew, with the images that are here.
@@ -165,7 +174,7 @@ mod tests {
         let shares = shares.iter().map(|(name, shared)| {
             ((*name).to_owned(), shared.iter().map(|it| (*it).to_owned()).collect())
         });
-        Definitions { hashes: hashes.collect(), shares: shares.collect() }
+        Definitions { hashes: hashes.collect(), shares: shares.collect(), ..<_>::default() }
     }
 
     #[test]
@@ -193,13 +202,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_known_is_not_said() {
-        let definitions = definitions(&[("web", &[])]);
+        let mut definitions = definitions(&[("web", &[])]);
         assert_eq!(definitions.differs(&container("web", "same")), Some(false));
         assert_eq!(definitions.differs(&container("web", "other")), Some(true));
         assert_eq!(definitions.differs(&container("gone", "other")), None);
         let mut one_off = container("web", "other");
         one_off.config.labels.insert(labels::ONE_OFF.to_owned(), "True".to_owned());
         assert_eq!(definitions.differs(&one_off), None);
+        definitions.unsettled.insert("id-of-web".to_owned());
+        assert_eq!(definitions.differs(&container("web", "same")), None);
+        assert_eq!(definitions.differs(&container("web", "other")), Some(true));
     }
 
     #[test]

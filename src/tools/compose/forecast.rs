@@ -54,8 +54,10 @@ pub(super) struct Anew {
 /// What a deployment would do with the containers that are there.
 pub(super) struct Prospect<'a> {
     pub(super) services: Vec<Planned>,
-    /// Those in whose place there would be new ones, or may be.
-    pub(super) replaced: Vec<&'a Container>,
+    /// Those in whose place there would be new ones.
+    replaced: Vec<&'a Container>,
+    /// Those of which only compose knows: their image may be another one then.
+    perhaps: Vec<&'a Container>,
     /// Those that would not come back.
     pub(super) removed: Vec<&'a Container>,
 }
@@ -71,17 +73,21 @@ impl<'a> Prospect<'a> {
         anew: &Anew,
     ) -> Result<Self, Error> {
         let services = planned(docker, vetted, expected, before, &anew.recreated).await?;
-        let comes_back = |container: &&Container| {
-            let plan = services.iter().find(|it| it.service == project::service(container));
-            plan.is_some_and(|it| !it.removes(container))
-        };
-        let going = going(vetted, &services, before, anew);
-        let (replaced, removed) = going.into_iter().partition(comes_back);
-        Ok(Self { services, replaced, removed })
+        let (mut replaced, mut perhaps, mut removed) = (vec![], vec![], vec![]);
+        for container in going(vetted, &services, before, anew) {
+            let mut plans = services.iter();
+            match plans.find(|it| it.service == project::service(container)) {
+                Some(plan) if plan.removes(container) => removed.push(container),
+                Some(plan) if plan.action == "recreate" => replaced.push(container),
+                Some(_) => perhaps.push(container),
+                None => removed.push(container),
+            }
+        }
+        Ok(Self { services, replaced, perhaps, removed })
     }
 
     pub(super) fn going(&self) -> impl Iterator<Item = &'a Container> {
-        self.replaced.iter().chain(&self.removed).copied()
+        self.replaced.iter().chain(&self.perhaps).chain(&self.removed).copied()
     }
 
     /// Refuses a deployment that would remove or replace what the operator has protected, or what
@@ -110,8 +116,9 @@ impl<'a> Prospect<'a> {
             (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
         };
         let replaced = told("replaced by new containers", &self.replaced);
+        let perhaps = told("replaced, if compose finds that they have changed", &self.perhaps);
         let removed = told("removed, with nothing in their place", &self.removed);
-        replaced.into_iter().chain(removed).collect()
+        [replaced, perhaps, removed].into_iter().flatten().collect()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::tools::protect::{
 };
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Context, Spec, Tool, Toolset, demand_contents};
 
 /// What was started is watched for so long: one that cannot run ends at once.
 const WATCH: Duration = Duration::from_secs(4);
@@ -79,7 +79,9 @@ impl Request<'_> {
                 judge_files_at_end(context, container).await?;
             }
         } else {
-            judge_again(docker, connected(&all, &before)).await?;
+            let connected = connected(&all, &before);
+            judge_again(docker, connected.clone()).await?;
+            demand_contents(context, &connected).await?;
             // Compose leaves alone what runs already.
             let is_touched = |it: &&Container| self.verb == "restart" || !it.state.running;
             joined::demand_networks(docker, before.iter().filter(is_touched)).await?;

@@ -1,6 +1,9 @@
 //! Compose projects: deploy, look, take down.
 
+mod absent;
+mod attachments;
 mod config;
+pub(super) mod contents;
 mod defaults;
 mod definitions;
 mod deploy;

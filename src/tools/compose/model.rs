@@ -1,7 +1,7 @@
 //! A compose project as compose itself understands it: resolved, checked, and then deployed from
 //! exactly the bytes that were checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use super::absent;
 use super::defaults::Settings;
 use super::elsewhere::for_another_machine;
 use super::place::{Places, placed};
 use super::source::{From, Source};
-use super::values::{self, Missing};
+use super::values::{self, Missing, PutIn};
 use super::view::{Model, Named};
 use crate::command::compose::Project;
 use crate::command::diagnose::diagnose;
@@ -22,7 +23,7 @@ use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::{Capture, Command, Effect, Invocation, Output, Program, Streams, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::policy::{Disk, Policy, Refusal, Unscanned};
+use crate::policy::{Absent, Disk, Policy, Prescanned, Refusal, Unscanned};
 use crate::workspace::demand_no_pipe;
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
@@ -41,8 +42,7 @@ pub(super) struct Resolved {
     looked_up: BTreeMap<String, String>,
     /// Secrets and configs for which it finds nothing then.
     pub(super) missing: Vec<Missing>,
-    /// Services into whose containers compose puts files before it starts them.
-    pub(super) filled: BTreeSet<String>,
+    put_in: Vec<PutIn>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -122,7 +122,7 @@ pub(super) struct Unresolved {
 impl core::convert::From<Unresolved> for Error {
     fn from(unresolved: Unresolved) -> Self {
         let Unresolved { mut error, others, warnings, .. } = unresolved;
-        let others = others.into_iter().map(|other| other.message.clone());
+        let others = others.iter().map(told_with_place);
         error.details.extend(others.chain(warnings));
         error
     }
@@ -140,6 +140,15 @@ impl core::convert::From<Unscanned> for Unresolved {
         let mut errors = refusal.clone().map(Error::from).into_iter().chain(unreadable);
         let error = errors.next().unwrap_or_else(|| Error::invalid("compose_file", "unreadable"));
         Self { refusal, others: errors.collect(), ..Self::from(error) }
+    }
+}
+
+/// In one line, with its key and line.
+fn told_with_place(error: &Error) -> String {
+    let about = |key| error.context.iter().find(|(name, _)| *name == key).map(|(_, it)| it);
+    match (about("key"), about("line")) {
+        (Some(key), Some(line)) => format!("{key} (line {line}): {}", error.message),
+        _ => error.message.clone(),
     }
 }
 
@@ -172,13 +181,15 @@ pub(super) async fn examine(
     let question = Config::new(docker, project_name, source, &profiles, environment)?;
     let answer = docker.run(&question).await;
     let (model_text, said) = answer.unwrap_or_else(|error| (Err(error), vec![]));
-    let mut warnings = question.notes;
+    let mut warnings = question.notes.clone();
     let model_text = match model_text {
         Ok(model_text) => model_text,
         Err(error) => {
             let places = Places::of(source);
             warnings.extend(said.iter().map(|warning| places.told(warning)));
-            return Err(Unresolved { warnings, ..about_the_source(error, source).into() });
+            let error = about_the_source(error, source);
+            let others = absent::others(docker, &question, &error).await;
+            return Err(Unresolved { warnings, others, ..error.into() });
         }
     };
     warnings.extend(said);
@@ -190,7 +201,7 @@ pub(super) async fn examine(
     };
     let looked_up = values::looked_up(docker, &document, environment, source).await?;
     let missing = values::missing(&document, &looked_up);
-    let filled = values::filled(&document);
+    let put_in = values::put_in(&document, &looked_up);
     let model = json::part(&document)?;
     let project = Project {
         files: vec![PathBuf::from("-")],
@@ -199,7 +210,7 @@ pub(super) async fn examine(
         ..question.project
     };
     let model_text = Arc::from(model_text.into_bytes());
-    Ok(Resolved { project, model_text, model, looked_up, missing, filled, warnings })
+    Ok(Resolved { project, model_text, model, looked_up, missing, put_in, warnings })
 }
 
 /// The profiles that are on: those that were asked for, or, as compose has it, those of `.env`. Told
@@ -268,6 +279,11 @@ impl Resolved {
         Ok(Self { model, model_text: Arc::from(document.to_string().into_bytes()), ..self })
     }
 
+    /// Files that compose puts into the containers of this service before it starts them.
+    pub(super) fn put_in_of(&self, service: &str) -> Vec<&PutIn> {
+        self.put_in.iter().filter(|it| it.service == service).collect()
+    }
+
     /// The whole model, as compose printed it.
     ///
     /// # Errors
@@ -328,6 +344,8 @@ pub(super) struct Config {
     environment: Environment,
     /// What compose passes over in silence.
     notes: Vec<String>,
+    /// Files that it would not find.
+    pub(super) absent: Vec<Absent>,
 }
 
 impl Config {
@@ -387,7 +405,8 @@ impl Config {
             reads_dot_env: true,
             env_files,
         };
-        Ok(Self { project, text, environment: environment.clone(), notes: scanned.notes })
+        let Prescanned { notes, absent, .. } = scanned;
+        Ok(Self { project, text, environment: environment.clone(), notes, absent })
     }
 
     /// The same question with another way to answer it: `--services`, `--hash=*`.
@@ -489,7 +508,7 @@ pub(super) mod testing {
             model: serde_json::from_str(model).unwrap(),
             looked_up: BTreeMap::new(),
             missing: vec![],
-            filled: BTreeSet::new(),
+            put_in: vec![],
             warnings: vec![],
         })
     }

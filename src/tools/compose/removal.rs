@@ -38,11 +38,11 @@ pub(super) fn unfinished<'a>(
     expected: &BTreeMap<String, Expected>,
     before: &'a [Container],
 ) -> Vec<&'a Container> {
-    let filled = &vetted.resolved().filled;
     let is_one = |container: &&Container| {
         let service = project::service(container);
         let was_never_started = container.state.status == "created";
-        was_never_started && expected.contains_key(service) && filled.contains(service)
+        let is_filled = || !vetted.resolved().put_in_of(service).is_empty();
+        was_never_started && expected.contains_key(service) && is_filled()
     };
     before.iter().filter(is_one).collect()
 }

@@ -59,6 +59,13 @@ pub(super) struct Before<'a> {
 }
 
 impl Before<'_> {
+    /// How often docker has started it again since.
+    fn restarts(&self, container: &Container) -> u64 {
+        let before = self.containers.iter().find(|before| before.id == container.id);
+        let before = before.map_or(0, |before| before.restart_count);
+        container.restart_count.checked_sub(before).unwrap_or(container.restart_count)
+    }
+
     /// Whether its end was before the call, and nobody has started it since.
     fn had_ended(&self, container: &Container) -> bool {
         let is_it = |before: &&Container| before.id == container.id;
@@ -126,7 +133,8 @@ pub(super) fn reports(
         let exit_code = shown.exit_code().filter(|_| shown.state.status != "created");
         let exit_code = exit_code.filter(|_| before.stops || !before.had_ended(shown));
         let late = timed_out && matches!(stands.get(name), Some(Stand::Pending(_)));
-        let problem = problem.or_else(|| late.then(|| settle::not_ready(shown)));
+        let problem =
+            problem.or_else(|| late.then(|| settle::not_ready(shown, before.restarts(shown))));
         let ports: BTreeSet<String> = own.iter().flat_map(|container| container.ports()).collect();
         Report {
             service: name.clone(),

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -30,6 +31,9 @@ use crate::tools::provenance::request;
 use crate::tools::reply::{Change, DryRun};
 use crate::tools::{Context, Spec, Tool, Toolset, losses};
 
+/// Between two looks at the clock.
+const PAUSE: Duration = Duration::from_millis(200);
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeRun {
@@ -49,7 +53,7 @@ pub(super) struct ComposeRun {
     /// Without dependencies.
     #[serde(default)]
     no_deps: bool,
-    /// Default 300.
+    /// Seconds for the command, and before it for what it depends on; default 300.
     timeout_seconds: Option<Bounded<1, 3600>>,
     /// Preview.
     #[serde(default)]
@@ -107,7 +111,7 @@ impl Tool for ComposeRun {
         let one_off = OneOff {
             docker,
             name: format!("{}-{}-run-{}", self.project_name, self.service, token()?),
-            limit: Duration::from_secs(self.timeout_seconds.map_or(300, Bounded::get).into()),
+            limit: self.limit(),
         };
         let run = self.invocation(&vetted, &one_off.name, &request);
         if self.dry_run {
@@ -132,6 +136,10 @@ impl Tool for ComposeRun {
 }
 
 impl ComposeRun {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.map_or(300, Bounded::get).into())
+    }
+
     /// The services that compose brings up before, as `up` does it.
     fn needed(&self, vetted: &Vetted) -> Result<BTreeMap<String, Expected>, Error> {
         let model = vetted.model();
@@ -169,7 +177,7 @@ impl ComposeRun {
             .option("--name", name)
             .option("--label", format!("{}={request}", labels::REQUEST))
             .flag("--no-deps", self.no_deps)
-            .timeout(PREPARATION)
+            .timeout(PREPARATION + self.limit())
             .operands([&self.service]);
         for (key, value) in &self.environment {
             // Compose takes the value from its own environment, where no process list shows it.
@@ -209,14 +217,22 @@ impl OneOff<'_> {
     async fn to_its_end(&self, run: &Act) -> Result<Ended, Error> {
         let docker = self.docker;
         let mut log = BuildLog::default();
+        // Building and pulling have a limit of their own.
+        let first_container = OnceLock::new();
         let listen = |line: Line<'_>| {
             let (Line::Stdout(text) | Line::Stderr(text)) = line;
+            if text.trim().starts_with("Container ") {
+                first_container.get_or_init(Instant::now);
+            }
             // At its end compose prints the ID of what it has made.
             let text = if is_random(text.trim()) { &self.name } else { text.trim() };
             docker.progress().say(text.chars().take(200).collect::<String>());
             log.hear(line);
         };
-        let made = docker.watch(run, listen).await;
+        let made = tokio::select! {
+            made = docker.watch(run, listen) => made,
+            () = self.until_late(&first_container) => Err(self.late()),
+        };
         made.map_err(|error| failure::of_build(&log, error, |_| false))?;
         let started = Instant::now();
         // It ends when the container does.
@@ -241,6 +257,21 @@ impl OneOff<'_> {
             Ended::by_itself(&container, container.exit_code(), output)
         };
         Ok(ended.after(elapsed))
+    }
+
+    async fn until_late(&self, since: &OnceLock<Instant>) {
+        while since.get().is_none_or(|since| since.elapsed() < self.limit) {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn late(&self) -> Error {
+        let seconds = self.limit.as_secs();
+        let message =
+            format!("what it depends on was not ready within {seconds} s, so nothing was run");
+        Error::new(Code::Timeout, message).hint(
+            "compose-ps and diagnose show what keeps it; more time: timeout_seconds; without it: no_deps",
+        )
     }
 
     async fn inspect(&self) -> Result<Container, Error> {

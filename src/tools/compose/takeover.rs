@@ -10,13 +10,6 @@ use crate::command::labels;
 use crate::error::{Code, Error};
 use crate::policy::{Disk, Paths as _};
 
-/// The folder from which containers of a project were deployed, if it is another one.
-pub(super) fn other_folder(source: &Source, before: &[Container]) -> Option<String> {
-    let mut folders = before.iter().filter_map(|container| container.label(labels::PROJECT_FOLDER));
-    let is_other = |folder: &&str| Disk.locate(Path::new(folder)).path != source.directory;
-    folders.find(is_other).map(str::to_owned)
-}
-
 /// The folder from which a project was deployed that would be another one's from then on. None when
 /// all of it is from this folder, or stays as it is.
 pub(super) fn takeover(
@@ -24,7 +17,10 @@ pub(super) fn takeover(
     before: &[Container],
     prospect: &Prospect<'_>,
 ) -> Option<String> {
-    other_folder(source, before).filter(|_| prospect.going().next().is_some())
+    prospect.going().next()?;
+    let mut folders = before.iter().filter_map(|container| container.label(labels::PROJECT_FOLDER));
+    let is_other = |folder: &&str| Disk.locate(Path::new(folder)).path != source.directory;
+    folders.find(is_other).map(str::to_owned)
 }
 
 pub(super) fn note(source: &Source, folder: &str) -> String {

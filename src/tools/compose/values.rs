@@ -66,23 +66,50 @@ pub(super) fn missing(document: &Value, values: &BTreeMap<String, String>) -> Ve
     let contents = contents(document).into_iter();
     let missing = contents.filter_map(|(section, name, content)| {
         let variable = content.get("environment")?.as_str()?.to_owned();
-        let kind = if section == "secrets" { "secret" } else { "config" };
         Some(Missing {
             key: format!("{section}.{name}.environment"),
-            what: format!("{kind} {name}"),
+            what: format!("{} {name}", kind(section)),
             variable,
-            services: users(document, section, name),
+            services: uses(document, section, name).into_keys().collect(),
         })
     });
     missing.filter(|it| !it.services.is_empty() && !values.contains_key(&it.variable)).collect()
 }
 
-/// The services into whose containers compose puts files that no mount brings.
-pub(super) fn filled(document: &Value) -> BTreeSet<String> {
-    let is_put_in =
-        |content: &Value| ["environment", "content"].iter().any(|key| content.get(key).is_some());
-    let contents = contents(document).into_iter().filter(|(.., content)| is_put_in(content));
-    contents.flat_map(|(section, name, _)| users(document, section, name)).collect()
+/// A secret or config that no mount brings: compose puts it as a file into a container that it has
+/// made. A start by hand does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PutIn {
+    pub(super) service: String,
+    /// `secret token`, or `secret token, which is the variable TOKEN`.
+    pub(super) what: String,
+    /// In the container.
+    pub(super) path: String,
+}
+
+/// Those of a model; newer versions of compose write no file that is empty.
+pub(super) fn put_in(document: &Value, values: &BTreeMap<String, String>) -> Vec<PutIn> {
+    let mut all = vec![];
+    for (section, name, content) in contents(document) {
+        let text = |key: &str| content.get(key).and_then(Value::as_str);
+        let (variable, kind) = (text("environment"), kind(section));
+        let known =
+            variable.map_or_else(|| text("content"), |name| values.get(name).map(String::as_str));
+        if known == Some("") || (variable.is_none() && known.is_none()) {
+            continue;
+        }
+        let what = match variable {
+            Some(variable) => format!("{kind} {name}, which is the variable {variable}"),
+            None => format!("{kind} {name}"),
+        };
+        let uses = uses(document, section, name).into_iter();
+        all.extend(uses.map(|(service, path)| PutIn { service, what: what.clone(), path }));
+    }
+    all
+}
+
+fn kind(section: &str) -> &'static str {
+    if section == "secrets" { "secret" } else { "config" }
 }
 
 fn contents(document: &Value) -> Vec<(&'static str, &str, &Value)> {
@@ -93,15 +120,18 @@ fn contents(document: &Value) -> Vec<(&'static str, &str, &Value)> {
     of("secrets").chain(of("configs")).collect()
 }
 
-/// The services that get this secret or config.
-fn users(document: &Value, section: &str, name: &str) -> BTreeSet<String> {
+/// The services that get this secret or config, with its path in their containers.
+fn uses(document: &Value, section: &str, name: &str) -> BTreeMap<String, String> {
     let services = document.get("services").and_then(Value::as_object).into_iter().flatten();
-    let gets = |service: &Value| {
+    let path = |service: &Value| {
         let used = service.get(section).and_then(Value::as_array).into_iter().flatten();
-        let mut sources = used.filter_map(|it| it.get("source").unwrap_or(it).as_str());
-        sources.any(|source| source == name)
+        let is_it = |it: &&Value| it.get("source").unwrap_or(it).as_str() == Some(name);
+        let target = used.into_iter().find(is_it)?.get("target").and_then(Value::as_str);
+        let target = target.filter(|target| !target.is_empty()).unwrap_or(name);
+        let folder = if section == "secrets" { "/run/secrets/" } else { "/" };
+        Some(if target.starts_with('/') { target.to_owned() } else { format!("{folder}{target}") })
     };
-    services.filter(|(_, service)| gets(service)).map(|(name, _)| name.clone()).collect()
+    services.filter_map(|(name, service)| Some((name.clone(), path(service)?))).collect()
 }
 
 fn names(document: &Value) -> BTreeSet<&str> {
@@ -188,7 +218,16 @@ mod tests {
                 "config c of web is the variable TEXT, which has no value",
             ]
         );
-        assert_eq!(filled(&document), ["job".to_owned(), "web".to_owned()].into());
+        let put_in = put_in(&document, &values).into_iter();
+        let put_in = put_in.map(|it| format!("{}: {} at {}", it.service, it.what, it.path));
+        assert_eq!(
+            put_in.collect::<Vec<_>>(),
+            [
+                "job: secret a, which is the variable TOKEN at /run/secrets/x",
+                "web: secret a, which is the variable TOKEN at /run/secrets/a",
+                "web: config c, which is the variable TEXT at /c",
+            ]
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::tools::protect::{
     judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
 };
 use crate::tools::stop_time::stop_limit;
-use crate::tools::{Change, Context, Prepared, Spec, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset, demand_contents};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +91,7 @@ impl<T: Action> Change for T {
         let is_done = T::is_done(&before);
         if matches!(shown.verb(), "start" | "restart") && !is_done {
             joined::demand_network(docker, &before).await?;
+            demand_contents(context, &[&before]).await?;
         }
         // A signal can mean to read the files again, and docker restarts what ends by one.
         let is_signal = |word: &String| word.starts_with("--signal=") && !word.ends_with("KILL");

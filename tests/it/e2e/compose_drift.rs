@@ -110,6 +110,56 @@ services:
     assert_eq!(service(&forecast, "web")["action"], "unchanged", "{forecast}");
 }
 
+/// What compose makes of a network or a name of a volume that is another one, the versions decide
+/// in different ways: those of the old test engine leave the containers as they are.
+#[tokio::test]
+async fn a_network_or_volume_that_is_another_one_is_not_called_unchanged() {
+    let Some(world) = World::enter("judge-networks") else { return };
+    let mut session = world.session().await;
+    let yaml = |network: &str, volume: &str| {
+        format!(
+            r#"
+services:
+  web: {{ image: {image}, command: [sleep, "600"], stop_signal: SIGKILL, networks: [net] }}
+  db: {{ image: {image}, command: [sleep, "600"], stop_signal: SIGKILL, volumes: ["data:/d"] }}
+networks:
+  net: {{ labels: {{ x: "a<b&c" }}{network} }}
+volumes:
+  data: {{ labels: {{ a: b }}{volume} }}
+"#,
+            image = image()
+        )
+    };
+    let of = ["db", "web"];
+    let usual = yaml("", "");
+    let file = world.file("compose.yaml", &usual);
+    let person = ["compose", "--project-name", &world.prefix, "--file", file.to_str().unwrap()];
+    let up = [&person[..], &["up", "--detach"]].concat();
+    assert!(world.try_docker_with(&up).status.success());
+    let (actions, ..) = judged(&mut session, &world, &of).await;
+    assert_eq!(actions, r#"db "unchanged", web "unchanged""#);
+
+    let new = if engine_version() < (28, 0) { "unchanged" } else { "unknown" };
+    for (network, volume, actions) in [
+        (", internal: true", "", format!(r#"db "unchanged", web "{new}""#)),
+        (", attachable: true", "", format!(r#"db "unchanged", web "{new}""#)),
+        (&format!(", name: {}_other", world.prefix), "", format!(r#"db "unchanged", web "{new}""#)),
+        ("", &format!(", name: {}_other", world.prefix), format!(r#"db "{new}", web "unchanged""#)),
+    ] {
+        world.file("compose.yaml", &yaml(network, volume));
+        let (judged, shown, _) = judged(&mut session, &world, &of).await;
+        assert_eq!(judged, actions, "{network}{volume}");
+        assert!(!shown.to_string().contains("drift"), "{shown}");
+    }
+    world.file("compose.yaml", &usual);
+    let web = format!("{}-web-1", world.prefix);
+    world.docker(["network", "disconnect", &format!("{}_net", world.prefix), &web]);
+    let (actions, ..) = judged(&mut session, &world, &of).await;
+    assert_eq!(actions, format!(r#"db "unchanged", web "{new}""#));
+    let deploy = json!({"project_name": world.prefix, "compose_file": "compose.yaml"});
+    assert_eq!(session.done("deploy-compose", deploy).await["ok"], true);
+}
+
 #[tokio::test]
 async fn each_container_is_compared_with_the_file_that_it_is_from() {
     let Some(world) = World::enter("folders") else { return };

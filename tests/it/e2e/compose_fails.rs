@@ -133,6 +133,60 @@ async fn an_up_that_fails_tells_what_it_has_not_removed() {
 }
 
 #[tokio::test]
+async fn what_is_waited_for_and_keeps_restarting_is_the_root_when_the_time_is_over() {
+    let Some(world) = World::enter("waits") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        r#"
+services:
+  api:
+    image: {image}
+    command: ["sleep", "600"]
+    depends_on: {{ db: {{ condition: service_completed_successfully }} }}
+  db:
+    image: {image}
+    command: ["sh", "-c", "echo no config; exit 1"]
+    restart: always
+"#,
+        image = image()
+    );
+    let call = json!({"project_name": world.prefix, "compose_yaml": yaml, "timeout_seconds": 8});
+    let down = session.done("deploy-compose", call).await;
+    let end = (&down["error"], &down["timed_out"]);
+    assert!(end.0.is_object() || end.1 == true, "compose ends, or the time is over: {down}");
+    assert_eq!((&down["ok"], &down["root"]), (&json!(false), &json!("db")), "{down}");
+    assert!(service(&down, "db")["problem"].to_string().contains("keeps restarting"), "{down}");
+    assert!(service(&down, "api")["problem"].to_string().contains("not started"), "{down}");
+    assert!(service(&down, "db")["log_tail"].to_string().contains("no config"), "{down}");
+}
+
+#[tokio::test]
+async fn a_run_waits_no_longer_for_what_it_depends_on_than_it_was_told() {
+    let Some(world) = World::enter("run-waits") else { return };
+    let mut session = world.session().await;
+    let yaml = format!(
+        r#"
+services:
+  job: {{ image: {image}, command: ["true"], depends_on: {{ db: {{ condition: service_healthy }} }} }}
+  db:
+    image: {image}
+    command: ["sleep", "600"]
+    stop_signal: SIGKILL
+    healthcheck: {{ test: "exit 1", interval: 1s, retries: 1000 }}
+"#,
+        image = image()
+    );
+    let run = json!({
+        "project_name": world.prefix, "compose_yaml": yaml, "service": "job", "timeout_seconds": 3,
+    });
+    let begun = Instant::now();
+    let late = session.fails("DKR-012", "compose-run", run).await;
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(late.contains("no_deps") && late.contains("3 s"), "{late}");
+    assert_eq!(world.state(&format!("{}-db-1", world.prefix)), "running", "it stays, to be seen");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_told_with_the_service_that_wanted_it() {
     let Some(world) = World::enter("compose-port") else { return };
     let mut session = world.session().await;

@@ -119,12 +119,30 @@ async fn a_secret_of_a_variable_without_a_value_is_told_before_anything_runs() {
         let next = found["next"].to_string();
         assert!(next.contains("deploy-compose") && !next.contains("start-container"), "{found}");
     }
+    let by_container = json!({"container_name": container});
+    for (tool, asked) in [
+        ("start-container", &by_container),
+        ("restart-container", &by_container),
+        ("compose-start", &by_name),
+        ("compose-restart", &by_name),
+    ] {
+        let told = session.fails("DKR-010", tool, asked.clone()).await;
+        assert!(told.contains("E2E_UNSET") && told.contains("/run/secrets/token"), "{told}");
+        assert_eq!(world.state(&container), "created", "{tool}");
+    }
 
     // The value is the one that compose finds, references and all.
     world.file(".env", "BASE=first\nE2E_UNSET=\"${BASE} second\"\n");
     let up = session.done("deploy-compose", by_name).await;
     assert_eq!(up["ok"], true, "{up}");
     assert_eq!(world.docker(["logs", &container]), "got first second");
+    session.done("restart-container", json!({"container_name": container})).await;
+    // One that was only made has its secret, where compose puts it in at once, or may not start.
+    world.docker(["rm", "--force", &container]);
+    world.docker(["compose", "--project-name", &world.prefix, "--file", file, "create"]);
+    let started = session.wire.call("start-container", by_container).await;
+    let has_it = world.try_docker(["exec", &container, "cat", "/run/secrets/token"]);
+    assert_eq!(started["isError"] == true, !has_it.status.success(), "{started}");
 }
 
 #[tokio::test]

@@ -171,6 +171,9 @@ async fn a_file_that_fails_is_told_with_the_variables_that_it_lacks() {
     assert_eq!(problem("UPLOAD_LOCATION"), ["unset_variable", "services.app.volumes.0", "4"]);
     let password = ["unset_variable", "services.app.environment.DB_PASSWORD", "5"];
     assert_eq!(problem("DB_PASSWORD"), password);
+    let hints =
+        checked["problems"].as_array().unwrap().iter().filter(|it| it.get("hint").is_some());
+    assert_eq!(hints.count(), 1, "the same is said once: {checked}");
     let failed = session.fails("DKR-004", "deploy-compose", arguments).await;
     assert!(failed.contains("UPLOAD_LOCATION") && failed.contains("line 4"), "{failed}");
     // Two mounts of one rule are two problems.
@@ -190,6 +193,49 @@ async fn a_file_that_fails_is_told_with_the_variables_that_it_lacks() {
         checked["problems"].as_array().unwrap().iter().map(|it| &it["line"]).collect();
     assert_eq!(lines, ["5", "6"], "{checked}");
     assert!(world.left().is_empty(), "{:?}", world.left());
+}
+
+#[tokio::test]
+async fn all_files_that_are_not_there_are_told_at_once() {
+    let Some(world) = World::enter("compose-absent") else { return };
+    let mut session = world.session().await;
+    world.file("there.env", "A=1\n");
+    let yaml = format!(
+        r#"
+services:
+  a: {{ image: {image}, env_file: a.env }}
+  b:
+    image: {image}
+    env_file: [there.env, b.env, {{ path: may.env, required: false }}]
+  c: {{ image: {image}, env_file: sub/c.env, hostname: c }}
+  off: {{ image: {image}, env_file: off.env, profiles: [off] }}
+"#,
+        image = image()
+    );
+    let call = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let checked = session.done("compose-config", call.clone()).await;
+    let problems = checked["problems"].as_array().unwrap().iter();
+    let mut told: Vec<String> =
+        problems.map(|it| format!("{} {}", it["line"], it["key"])).collect();
+    told.sort();
+    let all = [
+        r#""3" "services.a.env_file""#,
+        r#""6" "services.b.env_file.1""#,
+        r#""7" "services.c.env_file""#,
+    ];
+    assert_eq!(told, all, "{checked}");
+    let failed = session.fails("DKR-004", "deploy-compose", call).await;
+    for file in ["a.env", "b.env", "sub/c.env"] {
+        assert!(failed.contains(file), "{failed}");
+    }
+    assert!(!failed.contains("off.env") && !failed.contains("may.env"), "{failed}");
+
+    let yaml = "include: [one.yaml, {path: two.yaml}]\nservices:\n  a: {extends: {file: three.yaml, service: a}}\n";
+    let call = json!({"project_name": world.prefix, "compose_yaml": yaml});
+    let failed = session.fails("DKR-004", "deploy-compose", call).await;
+    for file in ["one.yaml", "two.yaml", "three.yaml"] {
+        assert!(failed.contains(file), "{failed}");
+    }
 }
 
 /// What compose takes is taken, and what it would read is judged as compose finds it.

@@ -195,24 +195,21 @@ impl Tool for DeployCompose {
                 files,
             }));
         }
-        if !doomed.is_empty() || self.confirm.is_some() {
-            let decision = context.confirmations.decide(
-                if taken.is_some() { Asks::Always } else { Asks::ForData },
-                Self::SPEC.name,
-                std::slice::from_ref(&up),
-                doomed,
-                self.confirm.as_deref(),
-            )?;
-            if let Decision::Ask(plan) = decision {
-                let told = taken.into_iter().chain(prospect.notes()).collect();
-                return Ok(Reply::Plan(plan.with_notes(told)));
-            }
-            notes.extend(
-                takeover::other_folder(&source, &before).map(|folder| {
-                    format!("the project of this name was the one of {folder} before")
-                }),
-            );
+        let decision = context.confirmations.decide(
+            if taken.is_some() { Asks::Always } else { Asks::ForData },
+            Self::SPEC.name,
+            std::slice::from_ref(&up),
+            doomed,
+            self.confirm.as_deref(),
+        )?;
+        if let Decision::Ask(plan) = decision {
+            let told = taken.into_iter().chain(prospect.notes()).collect();
+            return Ok(Reply::Plan(plan.with_notes(told)));
         }
+        notes.extend(
+            takeover
+                .map(|folder| format!("the project of this name was the one of {folder} before")),
+        );
         removal::remove_unfinished(docker, &unfinished).await?;
         let (name, given) = (&self.project_name, &self.environment);
         remembered::remember(&context.workspace, name, &source, given);

@@ -91,8 +91,16 @@ pub(super) fn judge(container: &Container, history: History) -> Stand {
 }
 
 fn looping(container: &Container, history: History) -> Stand {
-    let last = exit(container);
-    Stand::Looping(format!("it keeps restarting ({} times so far), last {last}", history.restarts))
+    Stand::Looping(keeps_restarting(container, history.restarts))
+}
+
+fn keeps_restarting(container: &Container, restarts: u64) -> String {
+    let so_far = format!("it keeps restarting ({restarts} times so far)");
+    // Of one that runs, docker has forgotten how it ended before.
+    if container.state.status == "running" {
+        return so_far;
+    }
+    format!("{so_far}, last {}", exit(container))
 }
 
 fn ended(container: &Container) -> String {
@@ -123,9 +131,10 @@ fn last_check(probe: &Probe) -> String {
     format!("its last check ended with {}: {said}", probe.exit_code)
 }
 
-/// What keeps a container from being ready when the time is over.
-pub(super) fn not_ready(container: &Container) -> String {
+/// What keeps a container from being ready when the time is over; `restarts` are those of the call.
+pub(super) fn not_ready(container: &Container, restarts: u64) -> String {
     match (container.state.status.as_str(), container.probes().next_back()) {
+        ("running" | "restarting", _) if restarts > 0 => keeps_restarting(container, restarts),
         ("running", Some(probe)) if probe.exit_code != 0 => {
             format!("it is not healthy yet; {}", last_check(probe))
         }

@@ -73,10 +73,10 @@ fn a_container_is_judged_by_state_health_exit_code_and_restart_policy() {
     running                  pending: just started
     running                  ready
     running                  pending: just started
-    running                  looping: it keeps restarting (5 times so far), last exit code 0
+    running                  looping: it keeps restarting (5 times so far)
     running                  ready
     running/starting         pending: starting
-    running/starting         looping: it keeps restarting (5 times so far), last exit code 0
+    running/starting         looping: it keeps restarting (5 times so far)
     running/healthy          ready
     running/healthy          ready
     running/unhealthy        failed: it is unhealthy
