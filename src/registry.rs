@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::command::{Invocation, Program};
+use crate::command::{Effect, Invocation, Program};
 use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
@@ -28,7 +28,9 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A tool that only looks.
     pub fn of<T: Tool>() -> Self {
+        const { assert!(matches!(T::SPEC.effect, Effect::Read), "what changes something is a Change") };
         Self {
             spec: T::SPEC,
             full_schema: LazyLock::new(schema::full::<T>),

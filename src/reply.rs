@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::confirm::{Asked, Doomed};
+use crate::confirm::Asked;
 
 /// What a tool gives back: a structured value that is the whole answer, or text alone. Never a
 /// richer text beside a structured value: clients show the model only one of the two.
@@ -71,63 +71,6 @@ pub struct Text {
 impl IntoAnswer for Text {
     fn into_answer(self) -> Answer {
         Answer::Text(self)
-    }
-}
-
-/// A changing tool answers with what it would do, with a plan to confirm, or with what it did.
-#[derive(Debug)]
-pub enum Change<T> {
-    DryRun(DryRun),
-    Plan(crate::confirm::Plan),
-    Done(T),
-}
-
-/// The answer to `dry_run`: everything was checked, nothing was done.
-#[derive(Debug, Default, Serialize)]
-pub struct DryRun {
-    #[expect(clippy::struct_field_names, reason = "it is the name in the tool contract")]
-    dry_run: bool,
-    /// Where it would be then.
-    destination: String,
-    /// What would be gone, by its name.
-    removes: Vec<Doomed>,
-    /// What this would mean, beside the command lines.
-    notes: Vec<String>,
-    /// The command lines, in order, as they would be run.
-    command: String,
-}
-
-impl DryRun {
-    pub fn new<C: std::fmt::Display>(commands: impl IntoIterator<Item = C>) -> Self {
-        let commands: Vec<_> = commands.into_iter().map(|command| command.to_string()).collect();
-        Self { dry_run: true, command: commands.join(" && "), ..Self::default() }
-    }
-
-    pub fn with_notes(self, notes: Vec<String>) -> Self {
-        Self { notes, ..self }
-    }
-
-    pub fn to(self, destination: String) -> Self {
-        Self { destination, ..self }
-    }
-
-    pub fn removing(self, removes: Vec<Doomed>) -> Self {
-        Self { removes, ..self }
-    }
-
-    /// The same command lines, for the answer to a call that did run them.
-    pub fn into_command(self) -> String {
-        self.command
-    }
-}
-
-impl<T: Serialize + Send> IntoAnswer for Change<T> {
-    fn into_answer(self) -> Answer {
-        match self {
-            Self::DryRun(reply) => Structured(reply).into_answer(),
-            Self::Plan(plan) => plan.into_answer(),
-            Self::Done(reply) => Structured(reply).into_answer(),
-        }
     }
 }
 

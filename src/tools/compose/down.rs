@@ -4,26 +4,25 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::holdings::{Holdings, VolumeSizes, volumes_by_name};
 use super::leaving::{self, Images, Leaving};
 use super::project;
 use super::takedown::{Takedown, why_it_stays};
 use crate::command::compose::Project;
-use crate::command::containers::{Container, ListContainers};
+use crate::command::containers::{Container, ListContainers, Row};
 use crate::command::images::full_name;
 use crate::command::values::{Bounded, ProjectName};
 use crate::command::volumes::Volume;
 use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
-use crate::tools::confirm::{Decision, Doomed};
+use crate::tools::confirm::{Asks, Doomed};
 use crate::tools::joined;
 use crate::tools::losses;
 use crate::tools::protect::{judge_protection, judge_removal};
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -41,11 +40,6 @@ pub(super) struct ComposeDown {
     remove_orphans: bool,
     /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// From the plan.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 impl<'de> Deserialize<'de> for Images {
@@ -84,7 +78,6 @@ pub(super) struct Reply {
     kept_volumes: Vec<String>,
     /// Those with the project's label that taking it down leaves alone, and why.
     kept_containers: Vec<String>,
-    command: String,
     warnings: Vec<String>,
 }
 
@@ -96,7 +89,7 @@ struct Removed {
     images: Vec<String>,
 }
 
-impl Tool for ComposeDown {
+impl Change for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
         title: "Remove project",
@@ -106,9 +99,10 @@ impl Tool for ComposeDown {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let docker = &context.docker;
         let before = Holdings::of(docker, &self.project_name).await?;
         if before.is_empty() {
@@ -119,53 +113,66 @@ impl Tool for ComposeDown {
         let images = self.images(docker, &takedown).await?;
         let images = takedown.without_used(images);
         Self::judge(docker, &takedown, &images)?;
-        let seconds = self.timeout_seconds.map(Bounded::get);
-        let (to_stop, command) = (takedown.to_stop(), self.command(&takedown));
-        let stop = |name: fn(&Container) -> &str| {
-            (!to_stop.is_empty()).then(|| Takedown::stop(&to_stop, seconds, name))
-        };
-        let mut commands: Vec<Invocation> = stop(Container::name).into_iter().collect();
-        commands.push(command.clone());
+        let mut commands: Vec<Invocation> =
+            self.stop(&takedown, Container::name).into_iter().collect();
+        commands.push(self.command(&takedown));
         if !images.is_empty() {
             commands.push(leaving::removal(images.iter().map(|image| &image.name)));
         }
-        if self.dry_run {
-            let forecast = takedown.forecast(&images);
-            let left_behind = joined::would_be_gone(docker, &takedown.containers).await;
-            let notes = std::iter::once(forecast).chain(takedown.notes).chain(left_behind);
-            return Ok(Change::DryRun(DryRun::new(commands).with_notes(notes.collect())));
-        }
-        let doomed = self.doomed(context, &takedown, &images).await;
-        let (confirmations, token) = (&context.confirmations, self.confirm.as_deref());
-        let name = Self::SPEC.name;
+        let losses = self.doomed(context, &takedown, &images).await;
         // Who asks for volumes has to see which of them go, also when it is none.
-        let decision = if self.remove_volumes && !before.volumes.is_empty() {
-            confirmations.decide(crate::confirm::Asks::Always, name, &commands, doomed, token)?
-        } else {
-            confirmations.decide(crate::confirm::Asks::ForData, name, &commands, doomed, token)?
-        };
-        if let Decision::Ask(plan) = decision {
-            let left_behind = joined::would_be_gone(docker, &takedown.containers).await;
-            return Ok(Change::Plan(plan.with_notes([takedown.notes, left_behind].concat())));
-        }
-        if let Some(stop) = stop(|container| &container.id) {
+        let is_about_volumes = self.remove_volumes && !before.volumes.is_empty();
+        let asks = if is_about_volumes { Asks::Always } else { Asks::ForData };
+        let left_behind = joined::would_be_gone(docker, &takedown.containers).await;
+        let goes = takedown.forecast(&images);
+        let notes = [takedown.notes, left_behind].concat();
+        let forecast = [vec![goes], notes.clone()].concat();
+        let ready = Ready { tool: self, before, rows, images, forecast };
+        Ok(Prepared::new(commands, ready).loses(losses).asks(asks).notes(notes))
+    }
+
+    async fn forecast(ready: &Ready, _: &Context) -> Result<Map<String, Value>, Error> {
+        Ok(Map::from_iter([("notes".to_owned(), ready.forecast.clone().into())]))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        let (docker, Ready { tool, before, rows, images, .. }) = (&context.docker, &ready);
+        let takedown = Takedown::of(before, rows, tool.remove_volumes, tool.remove_orphans);
+        if let Some(stop) = tool.stop(&takedown, |container| &container.id) {
             docker.run(&Act(stop)).await?;
         }
-        docker.watch(&Act(command), |_| docker.progress().say("taking down")).await?;
-        if !self.remove_volumes && !takedown.volumes.is_empty() {
+        let command = Act(tool.command(&takedown));
+        docker.watch(&command, |_| docker.progress().say("taking down")).await?;
+        if !tool.remove_volumes && !takedown.volumes.is_empty() {
             wait_for(docker, &takedown.volumes).await?;
         }
-        let after = Holdings::of(docker, &self.project_name).await?;
-        let (gone, kept) = leaving::remove(docker, &images).await?;
-        let mut reply = self.compare(docker, &before, &after, kept).await?;
+        let after = Holdings::of(docker, &tool.project_name).await?;
+        let (gone, kept) = leaving::remove(docker, images).await?;
+        let mut reply = tool.compare(docker, before, &after, kept).await?;
         reply.removed.images = gone;
         reply.warnings = joined::left_behind(docker, &takedown.containers).await;
-        reply.command = DryRun::new(commands).into_command();
-        Ok(Change::Done(reply))
+        Ok(reply)
     }
 }
 
+/// What there was of the project, and of what the takedown is made from it again.
+pub(super) struct Ready {
+    tool: ComposeDown,
+    before: Holdings,
+    rows: Vec<Row>,
+    images: Vec<Leaving>,
+    /// The notes of a preview.
+    forecast: Vec<String>,
+}
+
 impl ComposeDown {
+    /// Of what compose would not stop by itself.
+    fn stop(&self, takedown: &Takedown<'_>, operand: fn(&Container) -> &str) -> Option<Invocation> {
+        let to_stop = takedown.to_stop();
+        let seconds = self.timeout_seconds.map(Bounded::get);
+        (!to_stop.is_empty()).then(|| Takedown::stop(&to_stop, seconds, operand))
+    }
+
     /// By the name alone: compose then finds everything by its labels, and reads no file.
     fn command(&self, takedown: &Takedown<'_>) -> Invocation {
         let seconds = self.timeout_seconds.map(Bounded::get);
@@ -308,7 +315,6 @@ impl ComposeDown {
             still_in_use,
             kept_volumes,
             kept_containers,
-            command: String::new(),
             warnings: vec![],
         })
     }

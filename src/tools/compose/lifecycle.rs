@@ -21,9 +21,8 @@ use crate::tools::joined;
 use crate::tools::protect::{
     judge_again, judge_changes, judge_end, judge_files_at_end, judge_start,
 };
-use crate::tools::reply::{Change, DryRun};
 use crate::tools::stop_time::stop_limit;
-use crate::tools::{Context, Spec, Tool, Toolset, demand_contents};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset, demand_contents};
 
 /// What was started is watched for so long: one that cannot run ends at once.
 const WATCH: Duration = Duration::from_secs(4);
@@ -37,42 +36,47 @@ pub(super) struct Reply {
     /// The service that is the cause.
     root: Option<String>,
     services: Vec<Report>,
-    command: String,
     warnings: Vec<String>,
 }
 
 /// What the three tools have in common.
-struct Request<'a> {
+struct Request {
     verb: &'static str,
     effect: Effect,
-    project: &'a ProjectName,
-    services: &'a [ServiceName],
+    project: ProjectName,
+    services: Vec<ServiceName>,
     timeout_seconds: Option<u32>,
-    dry_run: bool,
 }
 
-impl Request<'_> {
+/// With the containers that it is about.
+pub(super) struct Ready {
+    request: Request,
+    before: Vec<Container>,
+    command: Act,
+}
+
+impl Request {
     /// By the name alone: compose finds the containers by their labels.
     fn command(&self, containers: &[Container]) -> Invocation {
         Project::named(self.project.clone())
             .invocation(self.effect, self.verb)
             .maybe("--timeout", self.timeout_seconds)
             .timeout(stop_limit(containers, self.timeout_seconds) + COMPOSE)
-            .operands(self.services)
+            .operands(&self.services)
     }
 
-    async fn run(&self, context: &Context) -> Result<Change<Reply>, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let docker = &context.docker;
-        let mut before = project::containers(docker, self.project).await?;
+        let mut before = project::containers(docker, &self.project).await?;
         judge_changes(docker, &before)?;
         if self.verb != "stop" {
             judge_start(docker, &before).await?;
         }
         if before.is_empty() {
-            return Err(project::no_such_project(docker, self.project).await);
+            return Err(project::no_such_project(docker, &self.project).await);
         }
         let all = before.clone();
-        choose(&mut before, self.services)?;
+        choose(&mut before, &self.services)?;
         if self.verb == "stop" {
             for container in &before {
                 judge_end(context, container)?;
@@ -87,18 +91,25 @@ impl Request<'_> {
             joined::demand_networks(docker, before.iter().filter(is_touched)).await?;
         }
         let command = self.command(&before);
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([command])));
-        }
-        docker.run(&Act(command.clone())).await?;
+        let ready = Ready { request: self, before, command: Act(command.clone()) };
+        Ok(Prepared::new([command], ready))
+    }
+}
+
+impl Ready {
+    /// Acts, and waits for what comes of it.
+    async fn act(self, context: &Context) -> Result<Reply, Error> {
+        let Self { request: Request { verb, project, .. }, before, command } = self;
+        let docker = &context.docker;
+        docker.run(&command).await?;
         let mut ascent = Ascent {
             docker,
-            project: self.project,
+            project: &project,
             expected: expected(&before),
             memory: Memory::before(&before),
             time_limit: WATCH,
         };
-        let (containers, stands) = if self.verb == "stop" {
+        let (containers, stands) = if verb == "stop" {
             let (containers, stands) = ascent.look().await?;
             // Whatever stands still is what was asked for.
             let is_up = |container: &&Container| container.state.running;
@@ -118,24 +129,23 @@ impl Request<'_> {
         };
         let owners: Vec<&Container> = before.iter().collect();
         let mut warnings = joined::left_behind(docker, &owners).await;
-        if self.verb == "start" {
+        if verb == "start" {
             warnings.extend(joined::without_network(docker, &containers).await);
             warnings.sort();
             warnings.dedup();
         }
-        let before = Before { containers: &before, stops: self.verb == "stop" };
+        let before = Before { containers: &before, stops: verb == "stop" };
         let mut services = report::reports(&ascent.expected, &stands, &containers, &before, false);
         report::add_logs(docker, &mut services, &containers, &before).await;
-        Ok(Change::Done(Reply {
-            project: self.project.to_string(),
+        Ok(Reply {
+            project: project.to_string(),
             ok: !stands.values().any(Stand::is_bad),
             root: settle::root(&ascent.expected, &stands)
                 .filter(|_| stands.values().any(Stand::is_bad))
                 .map(str::to_owned),
             services,
-            command: command.to_string(),
             warnings,
-        }))
+        })
     }
 }
 
@@ -179,12 +189,9 @@ pub(super) struct ComposeStart {
     /// Default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
-impl Tool for ComposeStart {
+impl Change for ComposeStart {
     const SPEC: Spec = Spec {
         name: "compose-start",
         title: "Start project",
@@ -194,18 +201,22 @@ impl Tool for ComposeStart {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let request = Request {
             verb: "start",
             effect: Effect::Change,
-            project: &self.project_name,
-            services: &self.services,
+            project: self.project_name,
+            services: self.services,
             timeout_seconds: None,
-            dry_run: self.dry_run,
         };
-        request.run(context).await
+        request.prepare(context).await
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.act(context).await
     }
 }
 
@@ -220,20 +231,16 @@ struct Graceful {
     services: Vec<ServiceName>,
     /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
     timeout_seconds: Option<Bounded<0, 600>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 impl Graceful {
-    fn request(&self, verb: &'static str) -> Request<'_> {
+    fn request(self, verb: &'static str) -> Request {
         Request {
             verb,
             effect: Effect::Destroy,
-            project: &self.project_name,
-            services: &self.services,
+            project: self.project_name,
+            services: self.services,
             timeout_seconds: self.timeout_seconds.map(Bounded::get),
-            dry_run: self.dry_run,
         }
     }
 }
@@ -241,7 +248,7 @@ impl Graceful {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ComposeStop(Graceful);
 
-impl Tool for ComposeStop {
+impl Change for ComposeStop {
     const SPEC: Spec = Spec {
         name: "compose-stop",
         title: "Stop project",
@@ -251,17 +258,23 @@ impl Tool for ComposeStop {
         idempotent: true,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        self.0.request("stop").run(context).await
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
+        self.0.request("stop").prepare(context).await
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.act(context).await
     }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ComposeRestart(Graceful);
 
-impl Tool for ComposeRestart {
+impl Change for ComposeRestart {
     const SPEC: Spec = Spec {
         name: "compose-restart",
         title: "Restart project",
@@ -271,10 +284,16 @@ impl Tool for ComposeRestart {
         idempotent: false,
         open_world: false,
     };
-    type Reply = Change<Reply>;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Reply;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
-        self.0.request("restart").run(context).await
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
+        self.0.request("restart").prepare(context).await
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Reply, Error> {
+        ready.act(context).await
     }
 }
 
@@ -309,14 +328,11 @@ mod tests {
 
     #[test]
     fn argv_of_the_verbs() {
-        let project = "shop".parse().unwrap();
+        let project: ProjectName = "shop".parse().unwrap();
         let services = ["web".parse().unwrap()];
-        let request = |verb, services, timeout_seconds| {
-            let effect = Effect::Destroy;
-            let project = &project;
-            Request { verb, effect, project, services, timeout_seconds, dry_run: false }
-                .command(&[])
-                .to_string()
+        let request = |verb, services: &[ServiceName], timeout_seconds| {
+            let (effect, project, services) = (Effect::Destroy, project.clone(), services.to_vec());
+            Request { verb, effect, project, services, timeout_seconds }.command(&[]).to_string()
         };
         insta::assert_snapshot!(request("stop", &[], None), @"docker compose --ansi=never --progress=plain --project-name=shop stop");
         insta::assert_snapshot!(request("restart", &services, Some(0)), @"docker compose --ansi=never --progress=plain --project-name=shop restart --timeout=0 -- web");

@@ -43,8 +43,8 @@ use super::Entry;
 
 pub(super) fn tools() -> Vec<Entry> {
     vec![
-        Entry::of::<deploy::DeployCompose>(),
-        Entry::of::<down::ComposeDown>(),
+        Entry::change::<deploy::DeployCompose>(),
+        Entry::change::<down::ComposeDown>(),
         Entry::of::<list::ListComposeProjects>(),
         Entry::of::<ps::ComposePs>(),
         Entry::of::<logs::ComposeLogs>(),
@@ -52,9 +52,9 @@ pub(super) fn tools() -> Vec<Entry> {
         Entry::change::<images::ComposeBuild>(),
         Entry::change::<images::ComposePull>(),
         Entry::change::<exec::ComposeExec>(),
-        Entry::of::<run::ComposeRun>(),
-        Entry::of::<lifecycle::ComposeStart>(),
-        Entry::of::<lifecycle::ComposeStop>(),
-        Entry::of::<lifecycle::ComposeRestart>(),
+        Entry::change::<run::ComposeRun>(),
+        Entry::change::<lifecycle::ComposeStart>(),
+        Entry::change::<lifecycle::ComposeStop>(),
+        Entry::change::<lifecycle::ComposeRestart>(),
     ]
 }

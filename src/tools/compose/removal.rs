@@ -6,7 +6,7 @@ use super::model::Vetted;
 use super::project;
 use super::settle::Expected;
 use crate::command::containers::Container;
-use crate::command::{Act, Effect, Invocation};
+use crate::command::{Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::protect::judge_protection;
@@ -47,21 +47,23 @@ pub(super) fn unfinished<'a>(
     before.iter().filter(is_one).collect()
 }
 
+/// Their removal, as it is shown and by their IDs; nothing when there are none.
+///
 /// # Errors
-/// As [`Docker::run`]; DKR-014 for one that is protected.
-pub(super) async fn remove_unfinished(
+/// DKR-014 for one that is protected.
+pub(super) fn of_unfinished(
     docker: &Docker,
     containers: &[&Container],
-) -> Result<(), Error> {
+) -> Result<Option<[Invocation; 2]>, Error> {
     if containers.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     for container in containers {
         judge_protection(docker, "container", container.name(), &container.config.labels)?;
     }
-    let remove = Invocation::docker(Effect::Destroy, ["container", "rm"])
-        .operands(containers.iter().map(|container| &container.id));
-    docker.run(&Act(remove)).await
+    let remove = || Invocation::docker(Effect::Destroy, ["container", "rm"]);
+    let shown = remove().operands(containers.iter().map(|container| container.name()));
+    Ok(Some([shown, remove().operands(containers.iter().map(|container| &container.id))]))
 }
 
 pub(super) fn note_of_unfinished(containers: &[&Container]) -> Option<String> {

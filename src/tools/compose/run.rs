@@ -28,8 +28,7 @@ use crate::tools::confirm::token;
 use crate::tools::outcome::{Ended, SHOWN, both_ends};
 use crate::tools::protect::{judge_changes, judge_target};
 use crate::tools::provenance::request;
-use crate::tools::reply::{Change, DryRun};
-use crate::tools::{Context, Spec, Tool, Toolset, losses};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset, losses};
 
 /// Between two looks at the clock.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -55,12 +54,9 @@ pub(super) struct ComposeRun {
     no_deps: bool,
     /// Seconds for the command, and before it for what it depends on; default 300.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
-impl Tool for ComposeRun {
+impl Change for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run one-off",
@@ -70,9 +66,11 @@ impl Tool for ComposeRun {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Change<Ended>;
+    const REMOVES: bool = false;
+    type Ready = Ready;
+    type Reply = Ended;
 
-    async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Ready>, Error> {
         let docker = &context.docker;
         let (text, files) = (self.compose_yaml.as_ref(), self.compose_file.as_ref());
         let running = project::containers(docker, &self.project_name).await?;
@@ -107,32 +105,48 @@ impl Tool for ComposeRun {
         if self.no_deps {
             self.judge_what_it_shares(docker, &vetted).await?;
         }
-        let request = request()?;
-        let one_off = OneOff {
-            docker,
-            name: format!("{}-{}-run-{}", self.project_name, self.service, token()?),
-            limit: self.limit(),
-        };
-        let run = self.invocation(&vetted, &one_off.name, &request);
-        if self.dry_run {
-            return Ok(Change::DryRun(DryRun::new([run])));
-        }
+        let name = format!("{}-{}-run-{}", self.project_name, self.service, token()?);
+        let run = self.invocation(&vetted, &name, &request()?);
         let unfinished = removal::unfinished(&vetted, &expected, &running);
-        removal::remove_unfinished(docker, &unfinished).await?;
-        let result = one_off.to_its_end(&Act(run.clone())).await;
+        let (shown, removal) = removal::of_unfinished(docker, &unfinished)?
+            .map(|[shown, removal]| (shown, Act(removal)))
+            .unzip();
+        let commands: Vec<Invocation> = shown.into_iter().chain([run.clone()]).collect();
+        let files = source.files(&context.workspace);
+        let ready = Ready { tool: self, name, run: Act(run), removal, warnings, files };
+        Ok(Prepared::new(commands, ready))
+    }
+
+    async fn apply(ready: Ready, context: &Context) -> Result<Ended, Error> {
+        let Ready { tool, name, run, removal, warnings, files } = ready;
+        if let Some(removal) = removal {
+            context.docker.run(&removal).await?;
+        }
+        let one_off = OneOff { docker: &context.docker, name, limit: tool.limit() };
+        let result = one_off.to_its_end(&run).await;
         // Whatever happened, it is not left behind; a cancelled call still has its time for this.
         let removed = one_off.remove().await;
-        let mut reply = result.map_err(|error| error.with("service", self.service.as_str()))?;
+        let mut reply = result.map_err(|error| error.with("service", tool.service.as_str()))?;
         if let Err(error) = removed {
             reply.notes.push(format!("the container {} stays: {}", one_off.name, error.message));
         }
-        reply.project = Some(self.project_name.to_string());
-        reply.service = Some(self.service.to_string());
+        reply.project = Some(tool.project_name.to_string());
+        reply.service = Some(tool.service.to_string());
         reply.warnings = warnings;
-        reply.command = run.to_string();
-        reply.files = source.files(&context.workspace);
-        Ok(Change::Done(reply))
+        reply.files = files;
+        Ok(reply)
     }
+}
+
+pub(super) struct Ready {
+    tool: ComposeRun,
+    /// Of the container.
+    name: String,
+    run: Act,
+    /// Of what an earlier call has not finished.
+    removal: Option<Act>,
+    warnings: Vec<String>,
+    files: Vec<String>,
 }
 
 impl ComposeRun {

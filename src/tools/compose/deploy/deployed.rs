@@ -25,7 +25,6 @@ pub(in crate::tools::compose) struct Deployed {
     error: Option<Failure>,
     services: Vec<Report>,
     pub(super) warnings: Vec<String>,
-    command: String,
     /// The compose files that it was read from.
     pub(super) files: Vec<String>,
 }
@@ -103,7 +102,6 @@ impl DeployCompose {
             error: error.map(Failure::from),
             services,
             warnings: notes,
-            command: up.0.to_string(),
             files: vec![],
         })
     }

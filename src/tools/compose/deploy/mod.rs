@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::deployment::build_context;
 use super::failure::what_stays;
@@ -21,17 +21,16 @@ use super::view::{Model, Renewal};
 use super::{project, remembered, removal};
 use crate::command::containers::Container;
 use crate::command::values::{Bounded, Environment, Profile, ProjectName, ServiceName, Subnet};
-use crate::command::{Effect, Invocation};
+use crate::command::{Act, Effect, Invocation};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::policy::CONTAINERS_MAX;
 use crate::sort;
-use crate::tools::confirm::{Asks, Decision, Doomed, Plan};
+use crate::tools::confirm::{Asks, Doomed};
 use crate::tools::filters::word;
 use crate::tools::protect::{judge_changes, judge_end, judge_protection};
-use crate::tools::reply::{Answer, IntoAnswer, Structured};
 use crate::tools::stop_time::beyond_the_usual;
-use crate::tools::{Context, Spec, Tool, Toolset, losses, mounts, subnets};
+use crate::tools::{Change, Context, Prepared, Spec, Toolset, losses, mounts, subnets};
 use deployed::Deployed;
 
 /// Until everything is up, or has failed.
@@ -74,11 +73,6 @@ pub(super) struct DeployCompose {
     wait: bool,
     /// Seconds from the first container on; default 120, more where containers have long stop times.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// The token of the plan that is given when files that containers have written, or containers deployed from another folder, would go.
-    confirm: Option<String>,
-    /// Preview.
-    #[serde(default)]
-    dry_run: bool,
 }
 
 fn yes() -> bool {
@@ -93,35 +87,7 @@ enum Pull {
     Never,
 }
 
-#[derive(Debug)]
-pub(super) enum Reply {
-    DryRun(Forecast),
-    Plan(Plan),
-    Done(Box<Deployed>),
-}
-
-impl IntoAnswer for Reply {
-    fn into_answer(self) -> Answer {
-        match self {
-            Self::DryRun(forecast) => Structured(forecast).into_answer(),
-            Self::Plan(plan) => plan.into_answer(),
-            Self::Done(deployed) => Structured(deployed).into_answer(),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Forecast {
-    dry_run: bool,
-    project: String,
-    services: Vec<Planned>,
-    warnings: Vec<String>,
-    command: String,
-    /// The compose files that it was read from.
-    files: Vec<String>,
-}
-
-impl Tool for DeployCompose {
+impl Change for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy project",
@@ -131,9 +97,10 @@ impl Tool for DeployCompose {
         idempotent: false,
         open_world: true,
     };
-    type Reply = Reply;
+    type Ready = Box<Ready>;
+    type Reply = Deployed;
 
-    async fn call(self, context: &Context) -> Result<Reply, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<Self::Ready>, Error> {
         let docker = &context.docker;
         if self.build {
             docker.demand_same_machine(&context.workspace.folder)?;
@@ -143,12 +110,11 @@ impl Tool for DeployCompose {
         let source =
             Source::read_or_find(context, text, files, &self.project_name, &before).await?;
         let resolved = self.resolve(docker, &source).await?;
-        let files = source.files(&context.workspace);
-        let mut notes = [source.left_out(), resolved.warnings.clone()].concat();
+        let mut warnings = [source.left_out(), resolved.warnings.clone()].concat();
         let vetted = vet(docker, resolved).await?;
         let expected = self.expected(vetted.model())?;
-        notes.extend(open_ports(vetted.model(), &expected));
-        notes.extend(self.about_images(context, &source, vetted.model(), &expected).await);
+        warnings.extend(open_ports(vetted.model(), &expected));
+        warnings.extend(self.about_images(context, &source, vetted.model(), &expected).await);
         let up = self.up(&vetted, &before);
         judge_changes(docker, &before)?;
         let anew = self.anew(&expected);
@@ -158,7 +124,10 @@ impl Tool for DeployCompose {
         judge_images(docker, vetted.model(), services, anew.renewal).await?;
         vetted.judge_contents(&source, expected.keys().map(String::as_str))?;
         let unfinished = removal::unfinished(&vetted, &expected, &before);
-        notes.extend(removal::note_of_unfinished(&unfinished));
+        warnings.extend(removal::note_of_unfinished(&unfinished));
+        let (shown, removal) = removal::of_unfinished(docker, &unfinished)?
+            .map(|[shown, removal]| (shown, Act(removal)))
+            .unzip();
         let takeover = takeover(&source, &before, &prospect);
         let one_offs = if self.remove_orphans {
             project::one_offs(docker, &self.project_name).await?
@@ -170,59 +139,80 @@ impl Tool for DeployCompose {
             judge_end(context, one_off)?;
         }
         prospect.removed.extend(&one_offs);
-        let doomed = losses::containers(context, prospect.going()).await;
+        let losses = losses::containers(context, prospect.going()).await;
         let taken = takeover.as_deref().map(|folder| takeover::note(&source, folder));
-        let orphan_names = self.orphans(docker, &source, vetted.model(), &before).await;
+        let orphans = self.orphans(docker, &source, vetted.model(), &before).await;
         if !self.remove_orphans {
-            notes.extend(removal::orphans_stay(&orphan_names));
-        } else if self.dry_run {
-            notes.extend(removal::forecast_of_orphans(&orphan_names));
-            notes.extend(removal::forecast_of_one_offs(&one_offs));
+            warnings.extend(removal::orphans_stay(&orphans));
         }
-        if self.dry_run {
-            notes.extend(removal::forecast(prospect.services.iter().flat_map(Planned::removed)));
-            if let Some(taken) = taken {
-                notes.push(taken);
-                notes.extend(prospect.notes());
-            }
-            notes.extend(doomed.iter().filter(|it| it.loses_data).map(would_be_lost));
-            return Ok(Reply::DryRun(Forecast {
-                dry_run: true,
-                project: self.project_name.to_string(),
-                services: prospect.services,
-                warnings: notes,
-                command: up.to_string(),
-                files,
-            }));
+        let mut foreseen = warnings.clone();
+        if self.remove_orphans {
+            foreseen.extend(removal::forecast_of_orphans(&orphans));
+            foreseen.extend(removal::forecast_of_one_offs(&one_offs));
         }
-        let decision = context.confirmations.decide(
-            if taken.is_some() { Asks::Always } else { Asks::ForData },
-            Self::SPEC.name,
-            std::slice::from_ref(&up),
-            doomed,
-            self.confirm.as_deref(),
-        )?;
-        if let Decision::Ask(plan) = decision {
-            let told = taken.into_iter().chain(prospect.notes()).collect();
-            return Ok(Reply::Plan(plan.with_notes(told)));
+        foreseen.extend(removal::forecast(prospect.services.iter().flat_map(Planned::removed)));
+        if let Some(taken) = &taken {
+            foreseen.push(taken.clone());
+            foreseen.extend(prospect.notes());
         }
-        notes.extend(
+        foreseen.extend(losses.iter().filter(|it| it.loses_data).map(would_be_lost));
+        warnings.extend(
             takeover
                 .map(|folder| format!("the project of this name was the one of {folder} before")),
         );
-        removal::remove_unfinished(docker, &unfinished).await?;
-        let (name, given) = (&self.project_name, &self.environment);
+        let asks = if taken.is_some() { Asks::Always } else { Asks::ForData };
+        let notes = taken.into_iter().chain(prospect.notes()).collect();
+        let services = prospect.services;
+        let commands: Vec<Invocation> = shown.into_iter().chain([up.clone()]).collect();
+        let up = Up(up);
+        let ready = Ready {
+            tool: self,
+            before,
+            source,
+            vetted,
+            expected,
+            removal,
+            up,
+            one_offs,
+            orphans,
+            warnings,
+            services,
+            foreseen,
+        };
+        Ok(Prepared::new(commands, Box::new(ready)).loses(losses).asks(asks).notes(notes))
+    }
+
+    async fn forecast(ready: &Self::Ready, context: &Context) -> Result<Map<String, Value>, Error> {
+        let forecast = [
+            ("project", json!(ready.tool.project_name.to_string())),
+            ("services", json!(ready.services)),
+            // The notes of a plan are among them.
+            ("warnings", json!(ready.foreseen)),
+            ("notes", Value::Null),
+            ("files", json!(ready.source.files(&context.workspace))),
+        ];
+        Ok(forecast.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+    }
+
+    async fn apply(ready: Self::Ready, context: &Context) -> Result<Deployed, Error> {
+        let docker = &context.docker;
+        let Ready { tool, before, source, vetted, expected, removal, up, .. } = *ready;
+        let (one_offs, orphans, warnings) = (ready.one_offs, ready.orphans, ready.warnings);
+        if let Some(removal) = removal {
+            docker.run(&removal).await?;
+        }
+        let (name, given) = (&tool.project_name, &tool.environment);
         remembered::remember(&context.workspace, name, &source, given);
         let ascent = Ascent {
             docker,
-            project: &self.project_name,
+            project: name,
             expected,
             memory: Memory::before(&before),
-            time_limit: self.time_limit(&before),
+            time_limit: tool.time_limit(&before),
         };
-        let going = if self.remove_orphans { orphan_names.as_slice() } else { &[] };
+        let going = if tool.remove_orphans { orphans.as_slice() } else { &[] };
         let mounts = async |now: &[Container]| about_mounts(context, vetted.model(), now).await;
-        let deployed = self.ascend(ascent, &Up(up), &before, going, notes, mounts).await;
+        let deployed = tool.ascend(ascent, &up, &before, going, warnings, mounts).await;
         let mut deployed = match deployed {
             Ok(deployed) => deployed,
             Err(error) => {
@@ -230,13 +220,32 @@ impl Tool for DeployCompose {
                 return Err(what_stays(subnets::with_holder(docker, error, &wanted).await));
             }
         };
-        deployed.files = files;
+        deployed.files = source.files(&context.workspace);
         if !one_offs.is_empty() {
-            let left = project::one_offs(docker, &self.project_name).await?;
+            let left = project::one_offs(docker, name).await?;
             deployed.warnings.extend(removal::gone_one_offs(&one_offs, &left));
         }
-        Ok(Reply::Done(Box::new(deployed)))
+        Ok(deployed)
     }
+}
+
+/// A project that may be deployed so.
+pub(super) struct Ready {
+    tool: DeployCompose,
+    before: Vec<Container>,
+    source: Source,
+    vetted: Vetted,
+    expected: BTreeMap<String, Expected>,
+    /// Of what an earlier call has not finished.
+    removal: Option<Act>,
+    up: Up,
+    one_offs: Vec<Container>,
+    orphans: Vec<String>,
+    warnings: Vec<String>,
+    /// What it would do to each service.
+    services: Vec<Planned>,
+    /// The warnings of a preview.
+    foreseen: Vec<String>,
 }
 
 impl DeployCompose {
