@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{inspect_one, users_of};
 use crate::command::networks::{InspectNetworks, Network};
 use crate::command::values::NetworkName;
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::tools::confirm::Doomed;
 use crate::tools::protect::judge_removal;
@@ -64,13 +64,11 @@ impl Change for RemoveNetwork {
             project: network.project().map(str::to_owned),
             ..Doomed::default()
         };
-        let command = Removal { network: name.to_owned() }.invocation();
-        Ok(Prepared::new([command], network).loses([doomed]))
+        Ok(Prepared::new([removal(name).0], network).loses([doomed]))
     }
 
     async fn apply(network: Network, context: &Context) -> Result<Reply, Error> {
-        let removal = Removal { network: network.id.clone() };
-        let note = match context.docker.run(&removal).await {
+        let note = match context.docker.run(&removal(&network.id)).await {
             Ok(()) => None,
             Err(error) if is_gone(context, &network.id, &error).await => Some(GONE),
             Err(error) => return Err(error.with("network", &network.name)),
@@ -89,21 +87,8 @@ async fn is_gone(context: &Context, id: &str, error: &Error) -> bool {
         && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
 }
 
-/// `docker network rm`.
-struct Removal {
-    network: String,
-}
-
-impl Command for Removal {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Destroy, ["network", "rm"]).operands([&self.network])
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
+fn removal(network: &str) -> Act {
+    Act(Invocation::docker(Effect::Destroy, ["network", "rm"]).operands([network]))
 }
 
 #[cfg(test)]
@@ -112,7 +97,6 @@ mod tests {
 
     #[test]
     fn argv_of_remove_network() {
-        let removal = Removal { network: "back".into() };
-        insta::assert_snapshot!(removal.invocation(), @"docker network rm -- back");
+        insta::assert_snapshot!(removal("back").0, @"docker network rm -- back");
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{inspect_one, users_of};
 use crate::command::values::VolumeName;
 use crate::command::volumes::InspectVolumes;
-use crate::command::{Command, Effect, Invocation, Output};
+use crate::command::{Act, Effect, Invocation};
 use crate::error::Error;
 use crate::tools::losses;
 use crate::tools::protect::judge_removal;
@@ -33,10 +33,10 @@ impl Change for RemoveVolume {
         idempotent: false,
         open_world: false,
     };
-    type Ready = Removal;
+    type Ready = VolumeName;
     type Reply = Reply;
 
-    async fn prepare(self, context: &Context) -> Result<Prepared<Removal>, Error> {
+    async fn prepare(self, context: &Context) -> Result<Prepared<VolumeName>, Error> {
         let name = self.name.as_str();
         let volume = inspect_one(context, name).await?;
         let users = users_of(context, name).await?;
@@ -46,19 +46,18 @@ impl Change for RemoveVolume {
                 "if those containers are yours, remove them first (remove-container); stopped ones hold their volumes too",
             ));
         }
-        let removal = Removal { name: name.to_owned() };
         let doomed = losses::unused_volumes(&context.docker, [&volume]).await;
-        Ok(Prepared::new([removal.invocation()], removal).loses(doomed))
+        Ok(Prepared::new([removal(name).0], self.name).loses(doomed))
     }
 
-    async fn apply(removal: Removal, context: &Context) -> Result<Reply, Error> {
-        let name = removal.name.as_str();
-        let note = match context.docker.run(&removal).await {
+    async fn apply(name: VolumeName, context: &Context) -> Result<Reply, Error> {
+        let name = name.as_str();
+        let note = match context.docker.run(&removal(name)).await {
             Ok(()) => None,
             Err(error) if is_gone(context, name, &error).await => Some(GONE),
             Err(error) => return Err(error.with("volume", name)),
         };
-        Ok(Reply { removed: vec![removal.name], note })
+        Ok(Reply { removed: vec![name.to_owned()], note })
     }
 }
 
@@ -71,21 +70,9 @@ async fn is_gone(context: &Context, name: &str, error: &Error) -> bool {
         && context.docker.run(&look).await.is_ok_and(|found| found.is_empty())
 }
 
-/// `docker volume rm`. Never with `--force`, which only hides that there was none.
-pub(super) struct Removal {
-    name: String,
-}
-
-impl Command for Removal {
-    type Reply = ();
-
-    fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Destroy, ["volume", "rm"]).operands([&self.name])
-    }
-
-    fn parse(&self, _: &Output) -> Result<(), Error> {
-        Ok(())
-    }
+/// Never with `--force`, which only hides that there was none.
+fn removal(volume: &str) -> Act {
+    Act(Invocation::docker(Effect::Destroy, ["volume", "rm"]).operands([volume]))
 }
 
 #[cfg(test)]
@@ -94,7 +81,6 @@ mod tests {
 
     #[test]
     fn argv_of_remove_volume() {
-        let removal = Removal { name: "shop_pgdata".into() };
-        insta::assert_snapshot!(removal.invocation(), @"docker volume rm -- shop_pgdata");
+        insta::assert_snapshot!(removal("shop_pgdata").0, @"docker volume rm -- shop_pgdata");
     }
 }

@@ -154,29 +154,6 @@ async fn a_signal_can_be_sent_and_is_not_always_the_end() {
 }
 
 #[tokio::test]
-async fn a_dry_run_of_each_step_of_a_life_changes_nothing() {
-    let Some(world) = World::enter("dry") else { return };
-    let mut session = world.session().await;
-    let name = world.run("main", OBEDIENT);
-    let before = world.look(&name, "{{.State.Status}} {{.State.StartedAt}} {{.State.Pid}}");
-    for (tool, more) in [
-        ("stop-container", json!({})),
-        ("restart-container", json!({})),
-        ("kill-container", json!({})),
-        ("pause-container", json!({})),
-        ("remove-container", json!({"force": true})),
-    ] {
-        let mut arguments = json!({"container_name": name, "dry_run": true});
-        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let told = session.done(tool, arguments).await;
-        let command = told["command"].to_string();
-        assert!(told["dry_run"] == true && command.contains(&name), "{tool}: {told}");
-    }
-    let after = world.look(&name, "{{.State.Status}} {{.State.StartedAt}} {{.State.Pid}}");
-    assert_eq!(after, before);
-}
-
-#[tokio::test]
 async fn a_container_with_an_anonymous_volume_is_removed_in_two_steps() {
     let Some(world) = World::enter("anonymous") else { return };
     let mut session = world.session().await;
