@@ -115,7 +115,8 @@ async fn of_the_prefix(docker: &Docker, there: Option<String>) -> Vec<Check> {
     let values = values.map(|()| "arrive".to_owned()).map_err(|error| {
         error.hint("builds and secrets of compose need it; with sudo, write SETENV: into the rule: NOPASSWD: SETENV: /usr/bin/docker, /usr/bin/kill")
     });
-    let user = user.unwrap_or_else(|| "not known: it may run nothing but docker".to_owned());
+    let user = user.or_else(|| docker.user().map(str::to_owned));
+    let user = user.unwrap_or_else(|| "a user that is not known".to_owned());
     let place = docker.host().unwrap_or("this machine");
     vec![
         Check { what: "runs as", result: Ok(format!("{user}, on {place}")), optional: true },

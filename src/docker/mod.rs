@@ -152,6 +152,11 @@ impl Docker {
         self.shared.runner.beside(command).await
     }
 
+    /// The user that docker is run as, as far as the command says so.
+    pub fn user(&self) -> Option<&str> {
+        self.shared.runner.user()
+    }
+
     /// The machine that the engine is on, when it is not this one.
     pub fn host(&self) -> Option<&str> {
         self.shared.runner.host()

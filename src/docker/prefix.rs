@@ -108,6 +108,20 @@ impl Prefix {
         }
     }
 
+    /// The user that docker is run as, as far as the words say so.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self.way {
+            Way::Sudo(at) => {
+                let options = self.words.get(1..at).unwrap_or_default();
+                let named = options.iter().find_map(|word| word.strip_prefix("--user="));
+                let after = options.iter().skip_while(|word| *word != "-u").nth(1);
+                Some(named.or(after.map(String::as_str)).unwrap_or("root"))
+            }
+            Way::Ssh(_) => self.host()?.rsplit_once('@').map(|(user, _)| user),
+            Way::Direct | Way::Other => None,
+        }
+    }
+
     /// A command that is run where docker is, as the user that docker is run as.
     pub(super) fn beside(&self, command: &[&str], options: &[String]) -> Option<Vec<String>> {
         let before = match self.way {
@@ -284,6 +298,9 @@ mod tests {
         }
         assert_eq!(prefix("ssh -p 22 ann@build docker").host(), Some("ann@build"));
         assert_eq!(prefix("sudo -n docker").host(), None);
+        assert_eq!(prefix("sudo -n docker").user(), Some("root"));
+        assert_eq!(prefix("sudo -n -u ann docker").user(), Some("ann"));
+        assert_eq!(prefix("ssh ann@build docker").user(), Some("ann"));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
@@ -21,8 +20,8 @@ const GRACE_OF_ANOTHER: Duration = Duration::from_millis(500);
 /// For one of the calls below.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Ends process groups of the user that docker runs as: `sudo -n kill`. Nobody but that user, and
-/// least of all whoever has started sudo, may send them signals.
+/// Ends process groups of the user that docker runs as: `sudo -n kill`. Of what sudo has started,
+/// whoever has started sudo may signal nothing but sudo.
 pub(super) struct Kill {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
@@ -72,29 +71,39 @@ pub(super) fn spawn(command: &mut Command, reaper: Option<&Reaper>) -> io::Resul
 }
 
 impl Group {
-    /// SIGTERM, then SIGKILL for whoever is still there after the grace. False when it goes on,
-    /// because it belongs to another user.
+    /// SIGTERM, then SIGKILL for whoever is still there after the grace. False when something goes
+    /// on, because it belongs to another user and has not obeyed.
     pub(super) async fn end(
         &mut self,
         child: &mut Child,
         grace: Grace,
         as_other_user: Option<&Kill>,
     ) -> bool {
-        if self.signal(Signal::TERM) {
+        let Some(kill) = as_other_user else {
+            self.signal(Signal::TERM);
             // The plugin may live on in the group after the client has obeyed, so the kill is sent
             // in any case; without members it does nothing.
             let _reaped = tokio::time::timeout(grace.0, child.wait()).await;
             self.kill();
             let _reaped = child.wait().await;
             return true;
-        }
-        let (Some(pid), Some(kill)) = (self.pid.take(), as_other_user) else { return false };
-        let told = kill.send("TERM", pid).await;
-        let ended = tokio::time::timeout(grace.0.max(GRACE_OF_ANOTHER), child.wait()).await;
-        if told {
+        };
+        let grace = grace.0.max(GRACE_OF_ANOTHER);
+        if let Some(pid) = self.pid
+            && kill.send("TERM", pid).await
+        {
+            let _reaped = tokio::time::timeout(grace, child.wait()).await;
             kill.send("KILL", pid).await;
+            self.kill();
+            return tokio::time::timeout(GRACE_OF_ANOTHER, child.wait()).await.is_ok();
         }
-        ended.is_ok() || tokio::time::timeout(GRACE_OF_ANOTHER, child.wait()).await.is_ok()
+        // Sudo itself may be told: it hands the signal on, and ends when its command has ended. To
+        // be killed is all that it cannot hand on.
+        self.signal(Signal::TERM);
+        let has_obeyed = tokio::time::timeout(grace, child.wait()).await.is_ok();
+        self.kill();
+        let _reaped = tokio::time::timeout(GRACE_OF_ANOTHER, child.wait()).await;
+        has_obeyed
     }
 
     /// SIGKILL to whatever is left. A group id is not given away while a member lives.
@@ -108,10 +117,11 @@ impl Group {
         self.pid = None;
     }
 
-    /// False when none of its members may be signalled.
-    fn signal(&self, signal: Signal) -> bool {
-        // ESRCH: the group is gone already.
-        self.pid.is_none_or(|pid| kill_process_group(pid, signal) != Err(Errno::PERM))
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid {
+            // ESRCH: the group is gone already.
+            let _gone = kill_process_group(pid, signal);
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use std::process::{ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The hidden argument that makes this program a reaper.
@@ -107,12 +106,12 @@ pub fn reap(input: impl BufRead, kill: &[String]) {
         };
     }
     let groups = left.iter().filter_map(|what| Pid::from_raw(what.parse().ok()?));
-    let is_of_another = |group: &Pid| kill_process_group(*group, Signal::KILL) == Err(Errno::PERM);
-    let of_another: Vec<Pid> = groups.filter(is_of_another).collect();
-    if !of_another.is_empty() {
-        send(kill, "TERM", &of_another);
-        std::thread::sleep(GRACE_OF_ANOTHER);
-        send(kill, "KILL", &of_another);
+    let groups: Vec<Pid> = groups.collect();
+    if !kill.is_empty() && !groups.is_empty() {
+        end_as_other_user(kill, &groups);
+    }
+    for group in groups {
+        let _gone = kill_process_group(group, Signal::KILL);
     }
     for folder in left.iter().map(Path::new).filter(|folder| is_ours(folder)) {
         // Who writes into it may need a moment to be gone.
@@ -123,6 +122,16 @@ pub fn reap(input: impl BufRead, kill: &[String]) {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// What sudo has started does not end with sudo when that is killed.
+fn end_as_other_user(kill: &[String], groups: &[Pid]) {
+    send(kill, "TERM", groups);
+    for group in groups {
+        let _gone = kill_process_group(*group, Signal::TERM);
+    }
+    std::thread::sleep(GRACE_OF_ANOTHER);
+    send(kill, "KILL", groups);
 }
 
 fn send(kill: &[String], signal: &str, groups: &[Pid]) {

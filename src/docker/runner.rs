@@ -118,6 +118,11 @@ impl Runner {
         self.prefix.host()
     }
 
+    /// The user that docker is run as, as far as the command says so.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.prefix.user()
+    }
+
     /// Whether something stands before docker.
     pub fn leads_away(&self) -> bool {
         self.prefix.leads_away()

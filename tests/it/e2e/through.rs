@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::world::{Way, image};
 use super::{OBEDIENT, World};
-use crate::processes::{eventually, is_alive};
+use crate::processes::{eventually, is_alive, signal};
 
 /// The command lines of all processes, whoever runs them.
 fn command_lines() -> BTreeMap<u32, String> {
@@ -59,7 +59,7 @@ async fn what_is_cancelled_ends_on_the_other_side_too() {
     };
     let arguments = json!({"container_name": name, "follow": true, "follow_seconds": 60});
     let call = json!({"name": "get-logs", "arguments": arguments});
-    let request = session.wire.request("tools/call", call).await;
+    let request = session.wire.request("tools/call", call.clone()).await;
     eventually("docker runs", Duration::from_secs(15), || !clients().is_empty()).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     session.wire.notify("notifications/cancelled", json!({"requestId": request})).await;
@@ -68,6 +68,12 @@ async fn what_is_cancelled_ends_on_the_other_side_too() {
     // What is only watched for a while has an end of its own.
     let arguments = json!({"container_name": name, "follow": true, "follow_seconds": 1});
     session.text("get-logs", arguments).await;
+    eventually("nothing of it is left", Duration::from_secs(5), || clients().is_empty()).await;
+
+    // Nobody is left to cancel it.
+    session.wire.request("tools/call", call).await;
+    eventually("docker runs", Duration::from_secs(15), || !clients().is_empty()).await;
+    signal(session.wire.pid(), rustix::process::Signal::KILL);
     eventually("nothing of it is left", Duration::from_secs(5), || clients().is_empty()).await;
 }
 
@@ -186,7 +192,7 @@ async fn one_connection_serves_all_calls_and_ends_with_the_server() {
         let folder: &Path = socket.parent().unwrap();
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         if by_signal {
-            crate::processes::signal(server, rustix::process::Signal::KILL);
+            signal(server, rustix::process::Signal::KILL);
         } else {
             session.wire.close();
             session.wire.ended(Duration::from_secs(3)).await;
