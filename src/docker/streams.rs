@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use memchr::{memchr, memchr2};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::command::Capture;
@@ -91,19 +92,26 @@ impl Kept {
     fn lines(&mut self, chunk: &[u8], on_line: &mut impl FnMut(&str)) {
         let is_whole = self.tells_whole_lines();
         let max = if is_whole { WHOLE_LINE_MAX } else { LINE_MAX };
-        let is_end = |byte: &u8| *byte == b'\n' || (*byte == b'\r' && !is_whole);
-        for part in chunk.split_inclusive(is_end) {
-            let (text, ends) = match part.split_last() {
-                Some((last, text)) if is_end(last) => (text, true),
-                _ => (part, false),
-            };
+        let mut rest = chunk;
+        loop {
+            let end = if is_whole { memchr(b'\n', rest) } else { memchr2(b'\n', b'\r', rest) };
+            let (text, after) = rest.split_at(end.unwrap_or(rest.len()));
             if self.line.len() + text.len() > max {
                 self.end_line(on_line);
             }
-            self.line.extend_from_slice(text);
-            if ends && (is_whole || !self.line.is_empty()) {
-                on_line(&String::from_utf8_lossy(&self.line));
-                self.line.clear();
+            let Some((_, after)) = after.split_first() else {
+                self.line.extend_from_slice(text);
+                return;
+            };
+            rest = after;
+            if self.line.is_empty() {
+                // The usual line is not copied.
+                if is_whole || !text.is_empty() {
+                    on_line(&String::from_utf8_lossy(text));
+                }
+            } else {
+                self.line.extend_from_slice(text);
+                self.end_line(on_line);
             }
         }
     }
@@ -143,7 +151,8 @@ pub(super) async fn drain(
     mut on_line: impl FnMut(&str),
 ) -> Result<(), TooMuch> {
     let Some(mut reader) = reader else { return Ok(()) };
-    let mut chunk = vec![0; 16 << 10];
+    // As much as a pipe holds.
+    let mut chunk = vec![0; 64 << 10];
     while let Ok(count) = reader.read(&mut chunk).await {
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
         kept.push(read);

@@ -1,5 +1,6 @@
 //! Lines that leave one by one, while a secret may go over several of them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::shapes::{is_base64, last_word};
@@ -25,18 +26,25 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line, without its secrets.
-    pub fn next(&mut self, line: &str) -> String {
+    pub fn next<'t>(&mut self, line: &'t str) -> Cow<'t, str> {
+        let begins_key = line.contains(KEY);
+        if self.before.is_empty() {
+            if begins_key || goes_on(line) {
+                self.before.extend([line, "\n"]);
+            }
+            return self.redactor.line(line);
+        }
         let from = self.before.len();
         self.before.push_str(line);
         let safe = self.redactor.tail(&self.before, from);
-        if line.contains(KEY) {
+        if begins_key {
             self.before.drain(..from);
-        } else if (from == 0 && !goes_on(line)) || self.before.len() > WINDOW {
+        } else if self.before.len() > WINDOW {
             self.before.clear();
-            return safe;
+            return Cow::Owned(safe);
         }
         self.before.push('\n');
-        safe
+        Cow::Owned(safe)
     }
 }
 
@@ -46,6 +54,15 @@ fn goes_on(line: &str) -> bool {
 }
 
 impl Redactor {
+    /// A line that nothing stands before.
+    fn line<'t>(&self, line: &'t str) -> Cow<'t, str> {
+        if !self.enabled {
+            return Cow::Borrowed(line);
+        }
+        let spans = scan::secrets(line).into_iter().chain(key_line(line));
+        self.masked(line, spans.collect()).text
+    }
+
     /// What begins at `from`, which is seen in the light of what stands before it.
     fn tail(&self, text: &str, from: usize) -> String {
         let line = text.get(from..).unwrap_or_default();
@@ -64,7 +81,8 @@ impl Redactor {
 
 /// A line of a private key whose beginning was not heard.
 fn key_line(line: &str) -> Option<Range<usize>> {
-    let word = last_word(line).filter(|word| word.len() >= KEY_LINE && is_base64(word))?;
+    let long = Some(line).filter(|line| line.len() >= KEY_LINE);
+    let word = last_word(long?).filter(|word| word.len() >= KEY_LINE && is_base64(word))?;
     // Not a hash, an ID, or a line of dashes.
     let has = |is: fn(&u8) -> bool| word.as_bytes().iter().any(is);
     let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
@@ -90,7 +108,7 @@ mod tests {
     fn told(lines: &[String]) -> Vec<String> {
         let redactor = Redactor::new(true);
         let mut stream = Lines::new(&redactor);
-        lines.iter().map(|line| stream.next(line)).collect()
+        lines.iter().map(|line| stream.next(line).into_owned()).collect()
     }
 
     fn label(word: &str) -> String {

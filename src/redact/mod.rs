@@ -129,7 +129,11 @@ impl Redactor {
         if !self.enabled {
             return unchanged(text);
         }
-        let mut spans = scan::secrets(text);
+        self.masked(text, scan::secrets(text))
+    }
+
+    /// The text without these secrets, and without those that were learned.
+    fn masked<'a>(&self, text: &'a str, mut spans: Vec<Range<usize>>) -> Redacted<'a> {
         let shapes = spans.len();
         self.taint.find(text, &mut spans);
         let was_learned = spans.len() > shapes;

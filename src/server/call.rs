@@ -1,6 +1,6 @@
 //! One call from its request to its answer: find, limit, run on a task of its own, render.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::Audit;
+use super::offered;
 use super::render::{Rendered, Renderer};
 use crate::command::Effect;
 use crate::docker::Trail;
@@ -73,6 +74,13 @@ impl Dispatcher {
     /// Those that can work, in the order of their names.
     pub fn offered(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().filter(|entry| (entry.can_work)(self.context.docker.policy()))
+    }
+
+    /// The tools that there are, and that this server does not offer.
+    pub(super) fn absent(&self) -> BTreeSet<&'static str> {
+        let offered: BTreeSet<_> = self.offered().map(|entry| entry.spec.name).collect();
+        let all = crate::tools::all();
+        all.iter().map(|entry| entry.spec.name).filter(|name| !offered.contains(name)).collect()
     }
 
     /// Runs one tool. Whatever happens in it, a panic included, becomes an answer.
@@ -144,9 +152,18 @@ impl Dispatcher {
             audit.record(tool, &result, trail, duration);
         }
         // The form is one: what fails without a context of its own names the tool.
-        self.renderer.render(result.map_err(|error| {
+        self.renderer.render(result.map_err(|mut error| {
+            error.hint = self.hint(&error);
             if error.context.is_empty() { error.with("tool", tool) } else { error }
         }))
+    }
+
+    /// What to do next, as far as it can be done with what is offered.
+    fn hint(&self, error: &Error) -> Option<String> {
+        let absent = self.absent();
+        let can_be_done = |hint: &str| offered::clauses(hint, &absent);
+        let own = error.hint.as_deref().and_then(can_be_done);
+        own.or_else(|| error.code.hint().and_then(can_be_done))
     }
 
     /// The answer to a call whose plan the person did not agree to.

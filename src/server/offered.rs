@@ -22,13 +22,18 @@ pub(super) fn without(text: &str, absent: &BTreeSet<&str>) -> String {
     format!("{first}{SENTENCES}{}", rest.join("\n"))
 }
 
-fn sentence(text: &str, absent: &BTreeSet<&str>) -> Option<String> {
+/// The clauses of a text that name no tool of `absent`, if there are any.
+pub(super) fn clauses(text: &str, absent: &BTreeSet<&str>) -> Option<String> {
     let is_offered = |clause: &&str| {
         let mut words = clause.split(|c: char| !c.is_ascii_lowercase() && c != '-');
         !words.any(|word| absent.contains(word))
     };
     let kept: Vec<&str> = text.split(CLAUSES).filter(is_offered).collect();
-    let kept = kept.join(CLAUSES);
+    (!kept.is_empty()).then(|| kept.join(CLAUSES))
+}
+
+fn sentence(text: &str, absent: &BTreeSet<&str>) -> Option<String> {
+    let kept = clauses(text, absent)?;
     let first = kept.chars().next()?;
     if text.starts_with(&kept) {
         return Some(kept);

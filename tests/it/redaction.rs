@@ -88,7 +88,7 @@ fn what_is_told_below_is_hidden_where_lines_come_one_by_one() {
     let redactor = Redactor::new(true);
     let mut stream = Lines::new(&redactor);
     let told = "Use the following password to proceed:\n\nkestrel41moth\n\nready";
-    let lines: Vec<String> = told.lines().map(|line| stream.next(line)).collect();
+    let lines: Vec<String> = told.lines().map(|line| stream.next(line).into_owned()).collect();
     assert_eq!(lines.join("\n"), told.replace("kestrel41moth", MARKER));
 }
 

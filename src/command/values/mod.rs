@@ -37,7 +37,7 @@ pub use linux::{Capability, Platform, Signal, UserSpec};
 pub use mounts::{Mount, MountSource, Mounts};
 pub use names::{
     ContainerName, ContainerRef, FilterValue, HostName, LabelKey, LogDriver, NetworkName,
-    OptionName, Profile, ProjectName, ServiceName, StageName, VolumeName,
+    NewNetworkName, OptionName, Profile, ProjectName, ServiceName, StageName, VolumeName,
 };
 pub use network::{NetworkAlias, NetworkDriver, Subnet};
 pub use path::{ContainerPath, HostPath};

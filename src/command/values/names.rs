@@ -22,19 +22,17 @@ checked_text! {
 checked_text! {
     /// A name for a new container. Docker asks for two characters at least.
     ContainerName = "container name", 128, r"^[A-Za-z0-9][\w.-]+$", LONGER,
-    and |text| {
-        // Docker takes a name before the beginning of an ID: what is meant for the container with
-        // that ID would happen to this one.
-        if looks_like_id(text) {
-            return Err("it looks like an ID: choose a name with other letters than a to f".to_owned());
-        }
-        Ok(())
-    }
+    and not_like_an_id
 }
 
 checked_text! {
     /// A volume. Docker asks for two characters at least; a path is not a volume.
     VolumeName = "volume name", 128, r"^[A-Za-z0-9][\w.-]+$", LONGER
+}
+
+checked_text! {
+    /// A name for a new network, by which no other one's ID is meant.
+    NewNetworkName = "network name", 128, r"^[A-Za-z0-9][\w.-]*$", NAME, and not_like_an_id
 }
 
 checked_text! {
@@ -109,10 +107,14 @@ impl LogDriver {
     }
 }
 
-/// As long as docker shows an ID, or longer.
-fn looks_like_id(text: &str) -> bool {
+/// Docker takes a name before the beginning of an ID: what is meant for the object with that ID
+/// would happen to this one. As long as docker shows an ID, or longer; nobody means an ID by less.
+fn not_like_an_id(text: &str) -> Result<(), String> {
     let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (12..=64).contains(&text.len()) && text.bytes().all(is_digit)
+    if (12..=64).contains(&text.len()) && text.bytes().all(is_digit) {
+        return Err("it looks like an ID: choose a name with other letters than a to f".to_owned());
+    }
+    Ok(())
 }
 
 fn not_reserved_for_docker(key: &str) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! Lines of a container while they come.
 
+use std::borrow::Cow;
+
 use crate::command::text;
 use crate::docker::Docker;
 use crate::redact::Lines;
@@ -19,7 +21,7 @@ impl<'a> Listener<'a> {
     }
 
     /// The line as it may be shown, which whoever follows the progress of the call is told.
-    pub(crate) fn hear(&mut self, line: &str) -> String {
+    pub(crate) fn hear<'t>(&mut self, line: &'t str) -> Cow<'t, str> {
         let safe = self.safe(line);
         if self.docker.progress().is_heard() {
             self.docker.progress().say(safe.trim().chars().take(LINE_CHARS).collect::<String>());
@@ -28,7 +30,10 @@ impl<'a> Listener<'a> {
     }
 
     /// The same, told to nobody.
-    pub(super) fn safe(&mut self, line: &str) -> String {
-        self.lines.next(&text::clean(line).text)
+    pub(super) fn safe<'t>(&mut self, line: &'t str) -> Cow<'t, str> {
+        match text::clean(line).text {
+            Cow::Borrowed(line) => self.lines.next(line),
+            Cow::Owned(line) => Cow::Owned(self.lines.next(&line).into_owned()),
+        }
     }
 }

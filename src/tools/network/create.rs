@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::inspect_one;
 use crate::command::labels::REQUEST;
 use crate::command::networks::{ListNetworks, Network};
-use crate::command::values::{Labels, NetworkDriver, NetworkName, Subnet};
+use crate::command::values::{Labels, NetworkDriver, NewNetworkName, Subnet};
 use crate::command::{Command, Effect, Hazard, Invocation, Output};
 use crate::error::{Code, Error};
 use crate::tools::confirm::token;
@@ -17,7 +17,7 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset, subnets};
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateNetwork {
     /// Name.
-    name: NetworkName,
+    name: NewNetworkName,
     /// Default bridge.
     driver: Option<NetworkDriver>,
     /// No way out.
