@@ -7,6 +7,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::names::{Open, could_be_a_name};
 use super::values::is_trivial;
@@ -165,8 +166,8 @@ fn is_useful(secret: &str) -> bool {
     secret.len() >= MIN_BYTES && !is_trivial(secret)
 }
 
-/// As it is, without blanks around it, as JSON writes it (and as Go's JSON does), and its lines,
-/// because a result may be split into lines.
+/// As it is, without blanks around it, as JSON writes it (and as Go's JSON does), as it stands in an
+/// address, and its lines, because a result may be split into lines.
 fn forms(secret: &str) -> BTreeSet<String> {
     let trimmed = secret.trim();
     let mut forms = BTreeSet::from([secret.to_owned(), trimmed.to_owned()]);
@@ -177,6 +178,11 @@ fn forms(secret: &str) -> BTreeSet<String> {
         forms.insert(inside.to_owned());
         forms.insert(go);
     }
+    // RFC 3986 leaves these as they are; a form of HTML writes a blank as `+`.
+    const OPEN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    let in_address = utf8_percent_encode(trimmed, &OPEN).to_string();
+    forms.insert(in_address.replace("%20", "+"));
+    forms.insert(in_address);
     if trimmed.contains('\n') {
         let is_key_material = |line: &&str| line.len() >= 16 && !line.contains([' ', '-']);
         forms.extend(trimmed.lines().map(str::trim).filter(is_key_material).map(str::to_owned));
@@ -237,6 +243,17 @@ mod tests {
         taint.find(&alone, &mut spans);
         assert_eq!(spans, vec![0..alone.len()], "with its padding");
         assert!(!found(&taint, &STANDARD.encode("another value of the same kind")));
+    }
+
+    #[test]
+    fn a_known_value_is_found_as_it_stands_in_an_address() {
+        let taint = taint("kestrel 41/moth@ä");
+        for text in [
+            "amqp://app:kestrel%2041%2Fmoth%40%C3%A4@mq/",
+            "POST /login?p=kestrel+41%2Fmoth%40%C3%A4 200",
+        ] {
+            assert!(found(&taint, text), "{text}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ValueEnum as _;
+use docker_mcp_server::progress::Progress;
 use docker_mcp_server::server::{INSTRUCTIONS, definitions, instructions};
 use docker_mcp_server::tools::Toolset;
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::stage::Stage;
 use crate::wire::{Era, LATEST_LEGACY, Transport, Wire, everywhere};
@@ -199,6 +201,26 @@ fn only_tools_that_are_offered_are_named() {
     }
     demand(problems);
     assert_eq!(instructions(&full.dispatcher()), INSTRUCTIONS);
+    let looking = instructions(&Stage::empty().allowing_nothing().dispatcher());
+    for word in ["dry_run", "confirm"] {
+        assert!(INSTRUCTIONS.contains(word) && !looking.contains(word), "{looking}");
+    }
+}
+
+#[tokio::test]
+async fn hints_name_only_tools_that_are_offered() {
+    let missing = async |stage: Stage| {
+        let arguments = json!({"image": "x:1"}).as_object().unwrap().clone();
+        let (cancel, progress) = (CancellationToken::default(), Progress::default());
+        let rendered = stage.dispatcher().call("inspect-image", arguments, cancel, progress).await;
+        rendered.unwrap().text
+    };
+    let no_image = "echo 'Error response from daemon: No such image: x:1' >&2; exit 1";
+    let stage = || Stage::script(no_image);
+    let all = missing(stage()).await;
+    assert!(all.contains("list-images shows what is here; pull-image or build-image"), "{all}");
+    let read_only = missing(stage().allowing_nothing()).await;
+    assert!(read_only.contains("hint: list-images shows what is here\n"), "{read_only}");
 }
 
 #[test]

@@ -170,6 +170,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_new_is_not_named_like_the_id_of_something_else() {
+        let ids = ["0123456789ab", "deadbeefcafe", &"f".repeat(64)];
+        for id in ids {
+            assert_eq!(accepted::<ContainerRef>(&json!(id)).as_str(), id);
+            assert_eq!(accepted::<NetworkName>(&json!(id)).as_str(), id);
+        }
+        assert_snapshot!(refusals::<ContainerName>(&json!(ids[..2])), @r#"
+        container name "0123456789ab" is not allowed: it looks like an ID: choose a name with other letters than a to f
+        container name "deadbeefcafe" is not allowed: it looks like an ID: choose a name with other letters than a to f
+        "#);
+        assert_snapshot!(refusals::<NewNetworkName>(&json!(ids[..1])), @r#"network name "0123456789ab" is not allowed: it looks like an ID: choose a name with other letters than a to f"#);
+        for name in ["cafe", "deadbeef", "0123456789az", "0123456789AB"] {
+            assert_eq!(accepted::<ContainerName>(&json!(name)).as_str(), name);
+            assert_eq!(accepted::<NewNetworkName>(&json!(name)).as_str(), name);
+        }
+    }
+
+    #[test]
     fn each_kind_of_name_has_its_own_rule() {
         assert_snapshot!(refusals::<ContainerName>(&json!(["a", "-ab", "/web"])), @r#"
         container name "a" is not allowed: use at least two letters, digits, "_", "." and "-", beginning with a letter or digit
