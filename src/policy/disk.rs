@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::paths::{FileKind, Located, Paths};
+use super::located::{FileKind, Located, Paths};
 use super::prescan::{Files, MAX_BYTES};
 
 #[derive(Clone, Copy, Debug, Default)]

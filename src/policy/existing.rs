@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::paths::{Access, FileKind, Paths};
+use super::located::{FileKind, Paths};
+use super::paths::Access;
 use super::pattern::Pattern;
 use super::refusal::{Findings, Place, Refusal, Violation, plain};
 use super::{Policy, places, rights, rule};

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::paths::Paths;
+use super::located::Paths;
 use super::refusal::{Findings, Place, Refusal, plain};
 use super::{Disk, Policy, fields, rights, rule};
 use crate::command::{Effect, Hazard, Invocation, Program};

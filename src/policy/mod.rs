@@ -21,12 +21,14 @@ mod disk;
 mod existing;
 mod fields;
 mod invocation;
+mod located;
 mod paths;
 mod pattern;
 mod places;
 mod prescan;
 mod refusal;
 mod rights;
+mod roots;
 mod rule;
 #[cfg(test)]
 mod testing;
@@ -39,13 +41,15 @@ use std::path::{Path, PathBuf};
 pub use allow::{Allow, KNOWN as KNOWN_EXCEPTIONS};
 pub use compose::CONTAINERS_MAX;
 pub use disk::Disk;
-pub use paths::{Access, FileKind, Located, Paths, Root, Use};
+pub use located::{FileKind, Located, Paths};
+pub use paths::{Access, Use};
 pub use pattern::Pattern;
 pub use prescan::{
     Absent, Files, Inclusion, Lines, PortList, Prescanned, Reference, ReferenceKind, Scan,
     ScanError, Source, Unscanned, scan,
 };
 pub use refusal::{Refusal, Violation};
+pub use roots::Root;
 pub use rule::{ALL as RULES, Rule, Switch};
 
 use crate::command::Effect;

@@ -3,41 +3,15 @@
 //! Paths are compared by components and only in their canonical form: a prefix of text would let
 //! `/srv/shop-secrets` pass for `/srv/shop`, and a symbolic link could lead anywhere.
 
-use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use super::Policy;
 use super::allow::Allow;
+use super::located::{FileKind, Located};
 use super::places::{self, SystemPath};
 use super::refusal::{Violation, allow_path, plain};
+use super::roots::Root;
 use super::rule::{self, Rule};
-
-/// The disk, as far as the policy must know it. [`super::Disk`] is the real one.
-pub trait Paths {
-    /// Where a path leads once every symbolic link is followed. For what does not exist (yet) that
-    /// is the place where it would be created.
-    fn locate(&self, path: &Path) -> Located;
-}
-
-/// Where a path leads, and what is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Located {
-    pub path: PathBuf,
-    pub kind: FileKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    File,
-    Folder,
-    Socket,
-    Device,
-    Pipe,
-    /// Nothing is there, but its parent folder is known.
-    Missing,
-    /// It cannot be followed (no permission, a loop, not absolute).
-    Unknown,
-}
 
 /// Who gets the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,65 +34,6 @@ impl Access {
 
     pub const fn mount(read_only: bool) -> Self {
         Self { by: Use::Mount, read_only }
-    }
-}
-
-/// A folder (or a single file) below which paths may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// Canonical.
-    pub path: PathBuf,
-    pub read_only: bool,
-    /// The operator named it; the project folder is found by itself.
-    pub is_explicit: bool,
-}
-
-impl Root {
-    /// Reads the `PATH[:ro]` of `--allow-path`.
-    ///
-    /// # Errors
-    /// For a path that is not absolute, cannot be followed, or is `/`.
-    pub fn given(text: &str, paths: &dyn Paths) -> Result<Self, String> {
-        let (path, read_only) = match text.strip_suffix(":ro") {
-            Some(path) => (path, true),
-            None => (text.strip_suffix(":rw").unwrap_or(text), false),
-        };
-        if !Path::new(path).is_absolute() {
-            return Err(format!("{text:?} is not an absolute path"));
-        }
-        let located = paths.locate(Path::new(path));
-        if located.kind == FileKind::Unknown {
-            return Err(format!("{path:?} cannot be followed to where it leads"));
-        }
-        if located.path == Path::new("/") {
-            return Err("\"/\" is everything: use --policy unrestricted".to_owned());
-        }
-        Ok(Self { path: located.path, read_only, is_explicit: true })
-    }
-
-    /// The project folder as a root.
-    ///
-    /// # Errors
-    /// Why a folder is too large or too dangerous to be one unasked.
-    pub fn project(folder: &Path, home: Option<&Path>) -> Result<Self, String> {
-        let shown = folder.display();
-        if folder == Path::new("/") {
-            return Err("the server was started in /".to_owned());
-        }
-        if home.is_some_and(|home| home.starts_with(folder)) {
-            return Err(format!("the server was started in {shown}, which holds the home folder"));
-        }
-        if places::is_home(folder) || places::system_path(folder).is_some() {
-            return Err(format!("the server was started in {shown}, which is no project folder"));
-        }
-        if let Some(name) = places::credential(folder, home) {
-            return Err(format!("the server was started in {shown}, and {name} holds credentials"));
-        }
-        Ok(Self { path: folder.to_owned(), read_only: false, is_explicit: false })
-    }
-
-    fn covers(&self, path: &Path) -> bool {
-        path.starts_with(&self.path)
     }
 }
 
@@ -229,11 +144,6 @@ impl Policy {
         }
     }
 
-    /// Whether an operator can be advised to open this folder as a whole.
-    pub(super) fn may_be_opened(&self, folder: &Path) -> bool {
-        folder != Path::new("/") && Root::project(folder, self.home.as_deref()).is_ok()
-    }
-
     /// `the folders this server may mount (/home/ann/shop)`.
     fn folders(&self, verb: &str) -> String {
         let folders = format!("the folders this server may {verb}");
@@ -248,13 +158,5 @@ impl Policy {
             Some(reason) => format!("{folders} (none: {reason})"),
             None => format!("{folders} (none)"),
         }
-    }
-}
-
-/// The component of a path, as text.
-pub(super) fn name_of(component: Component<'_>) -> Option<&str> {
-    match component {
-        Component::Normal(name) => OsStr::to_str(name),
-        _ => None,
     }
 }

@@ -1,9 +1,8 @@
 //! Places of a machine that are dangerous wherever the roots are: what belongs to the system, what
 //! holds credentials, and the sockets of container engines.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path};
-
-use super::paths::name_of;
 
 /// A path that belongs to the operating system, and how deep the folder lies that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,4 +271,12 @@ pub(super) fn is_harmless(path: &Path) -> bool {
     let files = ["/etc/localtime", "/etc/timezone"];
     zones.iter().any(|folder| path.starts_with(folder))
         || files.iter().any(|file| path == Path::new(file))
+}
+
+/// The component of a path, as text.
+fn name_of(component: Component<'_>) -> Option<&str> {
+    match component {
+        Component::Normal(name) => OsStr::to_str(name),
+        _ => None,
+    }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Policy;
 use super::allow::Allow;
-use super::paths::Paths;
+use super::located::Paths;
+use super::roots::Root;
 use super::rule::{Rule, Switch};
 use crate::error::{Code, Error};
 
@@ -236,6 +237,11 @@ impl<'a> Findings<'a> {
     }
 }
 
+/// Whether an operator can be advised to open this folder as a whole.
+fn may_be_opened(policy: &Policy, folder: &Path) -> bool {
+    folder != Path::new("/") && Root::project(folder, policy.home.as_deref()).is_ok()
+}
+
 /// Where several paths lie in one folder, the operator is told of the folder.
 fn open_folders(policy: &Policy, violations: &mut [Violation]) {
     let mut folders: Vec<(PathBuf, bool)> = vec![];
@@ -244,8 +250,8 @@ fn open_folders(policy: &Policy, violations: &mut [Violation]) {
             let common = common_folder(&folder.0, &path)?;
             // `/srv` is too much for what lies deep in two folders of it.
             let is_near = common.components().count() > 2 || path.parent() == Some(&common);
-            let may_be_opened = common == folder.0 || (is_near && policy.may_be_opened(&common));
-            may_be_opened.then_some((folder, common))
+            let opens = common == folder.0 || (is_near && may_be_opened(policy, &common));
+            opens.then_some((folder, common))
         });
         match widened {
             Some((folder, common)) => *folder = (common, folder.1 && read_only),

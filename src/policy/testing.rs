@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::paths::{FileKind, Located, Paths};
+use super::located::{FileKind, Located, Paths};
 use super::prescan::Files;
 use super::{Level, Policy, Refusal, Root};
 

@@ -4,11 +4,9 @@
 use std::ops::Range;
 
 use super::MARKER;
-use super::judgement::MAX_SHOWN;
 use super::keys::is_secret_key;
-use super::names::could_be_a_name;
-use super::scan::Scanner;
-use super::values::{is_drawn, is_word};
+use super::scan::{MAX_SHOWN, Scanner};
+use super::values::{could_be_a_name, is_drawn, is_word};
 use super::vendors::token;
 
 /// A name found in the text.

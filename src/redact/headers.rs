@@ -2,8 +2,7 @@
 
 use super::MARKER;
 use super::assignments::Name;
-use super::judgement::MAX_SHOWN;
-use super::scan::Scanner;
+use super::scan::{MAX_SHOWN, Scanner};
 use super::values::{is_harmless, is_word};
 use super::vendors::token;
 

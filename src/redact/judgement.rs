@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use super::MARKER;
 use super::assignments::{Name, Separator};
-use super::scan::Scanner;
+use super::scan::{MAX_SHOWN, Scanner};
 use super::values::{
     is_harmless, is_sentence, is_small_number, is_state, is_word, starts_sentence,
 };
 use super::vendors::token;
-
-/// Values that are shown are read again by other rules, so they are short.
-pub(super) const MAX_SHOWN: usize = 1024;
 
 impl Scanner<'_> {
     pub(super) fn judge_quoted(&mut self, value: Range<usize>) -> bool {

@@ -15,6 +15,7 @@ mod judgement;
 mod keys;
 mod lines;
 mod names;
+mod programs;
 mod prose;
 mod scan;
 mod shapes;
@@ -278,9 +279,9 @@ impl Redactor {
             if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
                 continue;
             }
-            let end = texts.len().min(index + 1 + commands::MAX_ARGUMENTS);
+            let end = texts.len().min(index + 1 + programs::MAX_ARGUMENTS);
             let arguments = texts.get(index + 1..end).unwrap_or_default();
-            let found = commands::secret_arguments(name, arguments);
+            let found = programs::secret_arguments(name, arguments);
             secrets.extend(found.into_iter().map(|(at, from)| (index + 1 + at, from)));
         }
         secrets.sort_unstable();

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use super::keys::is_secret_key;
-use super::values::is_word;
 
 /// A text that everybody may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,19 +56,6 @@ fn variables_in(variables: &Value, found: &mut dyn FnMut(Open, &str)) {
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
     value.as_str().into_iter().chain(items.iter().filter_map(Value::as_str))
-}
-
-/// Words with a few digits behind them, such as `paperless`, `my_app-2`, `Immich2024`: what a
-/// person calls something, and not what a program has drawn.
-pub(super) fn could_be_a_name(value: &str) -> bool {
-    const MAX_BYTES: usize = 32;
-    const MAX_DIGITS: usize = 4;
-    let is_part = |part: &str| {
-        let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        part.len() - letters.len() <= MAX_DIGITS && (letters.is_empty() || is_word(letters))
-    };
-    value.len() <= MAX_BYTES
-        && value.split(['-', '_', '.', ' ', '/']).all(|part| !part.is_empty() && is_part(part))
 }
 
 // Keys are compared in small letters and without `_` and `-`.
@@ -145,23 +131,5 @@ mod tests {
         let texts: Vec<_> = found.iter().map(|(_, text)| text.as_str()).collect();
         let expected = ["papers", "web", "clerk", "inner", "data", "/d", "data", "papers_data"];
         assert_eq!(texts, expected);
-    }
-
-    #[test]
-    fn what_a_person_calls_something_is_told_from_what_was_drawn() {
-        for value in ["paperless", "my_app-2", "Immich2024", "shop.internal", "NEXTCLOUD"] {
-            assert!(could_be_a_name(value), "{value}");
-        }
-        for value in [
-            "kestrel41moth",
-            "Zq8vN2plTk41",
-            "swordFish",
-            "correct!horse",
-            "20261128",
-            "-dash-",
-            "8e557245-73e2-4286-969a-ff57fe326336",
-        ] {
-            assert!(!could_be_a_name(value), "{value}");
-        }
     }
 }

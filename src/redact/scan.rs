@@ -10,8 +10,11 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::MARKER;
-use super::commands::{PROGRAMS, Program};
+use super::programs::{PROGRAMS, Program};
 use super::vendors::{VENDORS, Vendor, WEBHOOKS};
+
+/// Values that are shown are read again by other rules, so they are short.
+pub(super) const MAX_SHOWN: usize = 1024;
 
 /// Where the secrets of `text` are: in bytes, on character boundaries, in no particular order.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {

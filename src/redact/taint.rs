@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::names::{Open, could_be_a_name};
-use super::values::is_trivial;
+use super::names::Open;
+use super::values::{could_be_a_name, is_trivial};
 
 /// Shorter values would turn up by chance.
 const MIN_BYTES: usize = 8;

@@ -2,7 +2,6 @@
 
 use super::MARKER;
 use super::keys::is_secret_key;
-use super::names::could_be_a_name;
 
 /// Nothing to hide: empty, a switch, a reference to the real value, or hidden already. What has
 /// a marker in it was judged before, and judging the rest again could only differ.
@@ -97,6 +96,19 @@ pub(super) fn is_word(value: &str) -> bool {
     let mixed_case =
         value.chars().skip(1).any(char::is_uppercase) && value.chars().any(char::is_lowercase);
     begins_with_letter && value.chars().all(letters) && !mixed_case
+}
+
+/// Words with a few digits behind them, such as `paperless`, `my_app-2`, `Immich2024`: what a
+/// person calls something, and not what a program has drawn.
+pub(super) fn could_be_a_name(value: &str) -> bool {
+    const MAX_BYTES: usize = 32;
+    const MAX_DIGITS: usize = 4;
+    let is_part = |part: &str| {
+        let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        part.len() - letters.len() <= MAX_DIGITS && (letters.is_empty() || is_word(letters))
+    };
+    value.len() <= MAX_BYTES
+        && value.split(['-', '_', '.', ' ', '/']).all(|part| !part.is_empty() && is_part(part))
 }
 
 /// `12`, `3ms`, `99.5%`: a measure, not a secret.
@@ -419,5 +431,23 @@ mod tests {
             assert!(is_trivial(value), "{value}");
         }
         assert!(!is_trivial("hunter2secret") && !is_trivial("123456789012"));
+    }
+
+    #[test]
+    fn what_a_person_calls_something_is_told_from_what_was_drawn() {
+        for value in ["paperless", "my_app-2", "Immich2024", "shop.internal", "NEXTCLOUD"] {
+            assert!(could_be_a_name(value), "{value}");
+        }
+        for value in [
+            "kestrel41moth",
+            "Zq8vN2plTk41",
+            "swordFish",
+            "correct!horse",
+            "20261128",
+            "-dash-",
+            "8e557245-73e2-4286-969a-ff57fe326336",
+        ] {
+            assert!(!could_be_a_name(value), "{value}");
+        }
     }
 }

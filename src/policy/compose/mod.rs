@@ -6,9 +6,7 @@
 //! absolute. A key that is not in the tables is denied at any level: that keeps out `provider`
 //! (runs a program of the host), `use_api_socket` and whatever the next version invents.
 
-mod build;
 mod checks;
-mod deploy;
 mod resources;
 mod service;
 #[cfg(test)]
@@ -20,7 +18,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::paths::Paths;
+use super::located::Paths;
 use super::refusal::{Findings, Place, Refusal, plain};
 use super::rule::{self, Rule};
 use super::{Policy, rights};

@@ -10,7 +10,7 @@ use super::tree::ScanError;
 use super::variables::Scope;
 use super::{MAX_BYTES, MAX_EXPANDED};
 use crate::error::Error;
-use crate::policy::paths::{FileKind, Paths};
+use crate::policy::located::{FileKind, Paths};
 use crate::policy::refusal::{Findings, Place, Refusal, plain};
 use crate::policy::{Access, Policy, rights, rule};
 
