@@ -108,6 +108,85 @@ fn a_module_imports_only_modules_above_it() {
     demand(&problems);
 }
 
+/// The files that a file names in its paths; those of the folders that it lies in not counted, which
+/// hold what all in them share.
+fn named_files(file: &str, code: &str, files: &BTreeSet<&str>) -> BTreeSet<String> {
+    let path = Regex::new(r"\b(crate|super)((?:::\w+)*)(?:::\{([^;]*?)\})?").unwrap();
+    let member = Regex::new(r"(?:^|[,{])\s*([a-z_]+(?:::[a-z_]+)*)").unwrap();
+    let own: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
+    let own = own.strip_suffix(&["mod"]).unwrap_or(&own);
+    let mut found = BTreeSet::new();
+    for captures in path.captures_iter(code) {
+        let mut base: Vec<&str> = own.to_vec();
+        if &captures[1] == "crate" {
+            base.clear();
+        } else {
+            base.pop();
+        }
+        for segment in captures[2].split("::").filter(|segment| !segment.is_empty()) {
+            match segment {
+                "super" => drop(base.pop()),
+                _ => base.push(segment),
+            }
+        }
+        let group = captures.get(3).map_or("", |group| group.as_str());
+        let members = member.captures_iter(group).map(|it| it.get(1).unwrap().as_str());
+        for member in members.chain([""]) {
+            let whole: Vec<&str> = base
+                .iter()
+                .copied()
+                .chain(member.split("::"))
+                .filter(|it| !it.is_empty())
+                .collect();
+            let nearest = (1..=whole.len()).rev().find_map(|length| {
+                let module = whole[..length].join("/");
+                let names = [format!("{module}.rs"), format!("{module}/mod.rs")];
+                names.into_iter().find(|name| files.contains(name.as_str()))
+            });
+            let shares = |other: &String| {
+                other.strip_suffix("mod.rs").is_some_and(|folder| file.starts_with(folder))
+            };
+            found.extend(nearest.filter(|other| other != file && !shares(other)));
+        }
+    }
+    found
+}
+
+/// The files that a file names, those that these name, and so on.
+fn reached<'a>(from: &'a str, named: &'a BTreeMap<&str, BTreeSet<String>>) -> BTreeSet<&'a str> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        let further = named[file].iter().map(String::as_str);
+        next.extend(further.filter(|it| reached.insert(*it)));
+    }
+    reached
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = rust_files("src");
+    let sources: Vec<_> = sources.iter().filter(|(file, _)| !is_test(file)).collect();
+    let files = sources.iter().map(|(file, _)| file.as_str()).collect();
+    let named: BTreeMap<&str, BTreeSet<String>> = sources
+        .iter()
+        .map(|(file, source)| (file.as_str(), named_files(file, &code(source), &files)))
+        .collect();
+    assert!(
+        named["redact/taint.rs"].contains("redact/values.rs"),
+        "{:?}",
+        named["redact/taint.rs"]
+    );
+    let reached: BTreeMap<&str, BTreeSet<&str>> =
+        named.keys().map(|file| (*file, reached(file, &named))).collect();
+    let circles: BTreeSet<Vec<&str>> = reached
+        .iter()
+        .filter(|(file, reached)| reached.contains(*file))
+        .map(|(file, all)| all.iter().copied().filter(|it| reached[it].contains(file)).collect())
+        .collect();
+    let told: Vec<String> = circles.iter().map(|circle| circle.join(" <-> ")).collect();
+    demand(&told);
+}
+
 /// What a part of the house must not touch, and where it may be touched all the same.
 const FORBIDDEN: &[(&str, &str, &[&str])] = &[
     // pattern, why, where it is allowed
