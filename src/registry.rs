@@ -82,11 +82,11 @@ fn change_schema<T: Change>() -> Map<String, Value> {
     let mut schema = schema::full::<T>();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         if T::REMOVES {
-            let confirm = "The token of the plan that an earlier call of this tool gave, after the person has agreed to it.";
+            let confirm = "Token of the plan, after the person has agreed to it.";
             let confirm = json!({"type": "string", "description": confirm});
             properties.insert("confirm".to_owned(), confirm);
         }
-        let dry_run = "Only tell what would be done, and do nothing. Default false.";
+        let dry_run = "Only tell what would be done; default false.";
         let dry_run = json!({"type": "boolean", "description": dry_run});
         properties.insert("dry_run".to_owned(), dry_run);
     }

@@ -25,20 +25,20 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// What is run, and how: the parameters that both tools have.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Execution {
-    /// No shell.
+    /// Program and arguments; no shell.
     command: CommandLine,
-    /// User[:group].
+    /// User[:group] it runs as.
     user: Option<UserSpec>,
-    /// Folder.
+    /// Folder where it runs.
     working_dir: Option<ContainerPath>,
-    /// Variables.
+    /// Environment variables, by name.
     #[serde(default)]
     environment: Environment,
-    /// Its input.
+    /// Text for its standard input.
     stdin: Option<String>,
-    /// Default 60.
+    /// Most seconds it may take; default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
-    /// Do not wait.
+    /// Do not wait for its end.
     #[serde(default)]
     detach: bool,
 }

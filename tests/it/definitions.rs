@@ -116,7 +116,8 @@ fn descriptions_name_only_tools_and_parameters_that_exist() {
     demand(texts.flat_map(|(at, text)| {
         let words = word.find_iter(text).map(|found| found.as_str());
         let meant = words.filter(|word| verbs.contains(word.split('-').next().unwrap()));
-        let unknown = meant.filter(|word| !names.contains(word));
+        // It is a part of the usual name of a file, too.
+        let unknown = meant.filter(|word| !names.contains(word) && *word != "docker-compose");
         unknown.map(|word| format!("{at}: there is no {word}")).collect::<Vec<_>>()
     }));
 }
@@ -255,8 +256,8 @@ fn every_parameter_is_described() {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let at = format!("{at}.{name}");
             let description = property["description"].as_str().unwrap_or_default();
-            if description.len() < 5 {
-                problems.push(format!("{at}: no description"));
+            if description.split(' ').count() < 4 && at.matches('.').count() == 1 {
+                problems.push(format!("{at}: too few words to learn from: {description}"));
             }
             if description.chars().count() > 300 || description.contains('\n') {
                 problems.push(format!("{at}: more than one short sentence: {description}"));

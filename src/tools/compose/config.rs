@@ -21,19 +21,19 @@ const PROBLEMS: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeConfig {
-    /// File as text.
+    /// The compose file as text.
     compose_yaml: Option<ComposeText>,
     /// Or its path(s), and nothing else, as `-f`. Default: what `docker compose` takes in the project folder, with its override.
     compose_file: Option<ComposeFiles>,
-    /// Project.
+    /// Name of the compose project.
     project_name: Option<ProjectName>,
-    /// For `${…}`.
+    /// Values of `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Profiles.
+    /// Profiles that are to be active.
     #[serde(default)]
     profiles: Vec<Profile>,
-    /// The whole resolved file.
+    /// What else the answer has: the whole resolved file.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -84,7 +84,9 @@ impl Tool for ComposeConfig {
     const SPEC: Spec = Spec {
         name: "compose-config",
         title: "Check compose file",
-        description: "Check a compose file, all problems at once. To run it: deploy-compose.",
+        description: "Check a compose file (`docker compose config`): validates docker-compose.yml or \
+                      compose.yaml, resolves variables, tells whether it is correct and all mistakes at \
+                      once, each with its line; starts nothing. To run it: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -27,15 +27,15 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeDown {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// With their data, after a plan.
+    /// Also volumes with their data, after a plan.
     #[serde(default)]
     remove_volumes: bool,
-    /// all or local.
+    /// Also images: all, or local (built here).
     #[serde(default)]
     remove_images: Images,
-    /// Also the containers of compose-run.
+    /// Also containers that are not in the file.
     #[serde(default)]
     remove_orphans: bool,
     /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
@@ -93,7 +93,9 @@ impl Change for ComposeDown {
     const SPEC: Spec = Spec {
         name: "compose-down",
         title: "Remove project",
-        description: "Remove a project's containers and networks; remove_volumes destroys data, after a plan. To only stop: compose-stop.",
+        description: "Tear down a compose project (`docker compose down`): stops and removes its \
+                      containers and networks; remove_volumes (`down -v`) destroys data, after a plan. To \
+                      only stop: compose-stop.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,

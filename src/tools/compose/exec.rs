@@ -19,11 +19,11 @@ pub(super) type ComposeExec = With<Target, Execution>;
 /// In which container.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Target {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Service.
+    /// Name of the service in the compose file.
     service: ServiceName,
-    /// Which container.
+    /// Which container of the service, counted from 1.
     index: Option<Bounded<1, 1000>>,
 }
 
@@ -31,7 +31,8 @@ impl Change for ComposeExec {
     const SPEC: Spec = Spec {
         name: "compose-exec",
         title: "Run in service",
-        description: "Run a command in a running compose service. In a new container: compose-run.",
+        description: "Run a command or a shell in a running service of a compose project (`docker compose \
+                      exec`). In a new container: compose-run.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -28,44 +28,44 @@ const LIMIT: u32 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeBuild {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
+    /// The compose file as text; default: what was deployed, or what `docker compose` finds.
     compose_yaml: Option<ComposeText>,
-    /// Or its path(s).
+    /// Path of the file, or several paths.
     compose_file: Option<ComposeFiles>,
-    /// For `${…}`.
+    /// Values of `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Without cache.
+    /// Build every step again, without the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Newer base images.
+    /// Pull newer versions of the base images first.
     #[serde(default)]
     pull: bool,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposePull {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
+    /// The compose file as text; default: what was deployed, or what `docker compose` finds.
     compose_yaml: Option<ComposeText>,
-    /// Or its path(s).
+    /// Path of the file, or several paths.
     compose_file: Option<ComposeFiles>,
-    /// For `${…}`.
+    /// Values of `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 7200>>,
 }
 
@@ -94,7 +94,8 @@ impl Change for ComposeBuild {
     const SPEC: Spec = Spec {
         name: "compose-build",
         title: "Build project",
-        description: "Build images of a project. Then: deploy-compose.",
+        description: "Build the images of a compose project (`docker compose build`), all or of some \
+                      services. Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -144,7 +145,8 @@ impl Change for ComposePull {
     const SPEC: Spec = Spec {
         name: "compose-pull",
         title: "Pull project",
-        description: "Pull images of a compose project. Then: deploy-compose.",
+        description: "Pull newer images for the services of a compose project (`docker compose pull`). \
+                      Then: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,

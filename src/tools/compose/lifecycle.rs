@@ -184,9 +184,9 @@ fn expected(containers: &[Container]) -> BTreeMap<String, Expected> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeStart {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -195,7 +195,8 @@ impl Change for ComposeStart {
     const SPEC: Spec = Spec {
         name: "compose-start",
         title: "Start project",
-        description: "Start a stopped compose project as it is. Changed files: deploy-compose.",
+        description: "Start the stopped services of a compose project as they are (`docker compose \
+                      start`). Changed files: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Change,
         idempotent: true,
@@ -224,9 +225,9 @@ impl Change for ComposeStart {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Graceful {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
     /// Seconds until docker kills what has not ended; default: each container's own stop time, or 10.
@@ -252,7 +253,8 @@ impl Change for ComposeStop {
     const SPEC: Spec = Spec {
         name: "compose-stop",
         title: "Stop project",
-        description: "Stop a compose project, removing nothing. Undo: compose-start.",
+        description: "Stop the services of a compose project and keep containers, networks and volumes \
+                      (`docker compose stop`). Undo: compose-start.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: true,
@@ -278,7 +280,8 @@ impl Change for ComposeRestart {
     const SPEC: Spec = Spec {
         name: "compose-restart",
         title: "Restart project",
-        description: "Restart a compose project as it is. Changed files: deploy-compose.",
+        description: "Restart a compose project or a service of it as it is (`docker compose restart`). \
+                      Changed files or variables: deploy-compose.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -15,7 +15,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListComposeProjects {
-    /// Also stopped ones.
+    /// Also those that are stopped.
     #[serde(default)]
     all: bool,
 }
@@ -41,7 +41,8 @@ impl Tool for ListComposeProjects {
     const SPEC: Spec = Spec {
         name: "list-compose-projects",
         title: "List projects",
-        description: "Compose projects with status and folder. One: compose-ps.",
+        description: "List compose projects or stacks (`docker compose ls`) with folder and whether they \
+                      run. One: compose-ps.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

@@ -14,7 +14,7 @@ use crate::command::containers::Container;
 use crate::command::values::{ProjectName, ServiceName};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
-use crate::parameters::With;
+use crate::parameters::{Brief, With};
 use crate::sort;
 use crate::tools::lines::{Account, Reader, Reading, Wish};
 use crate::tools::reply::Text;
@@ -28,9 +28,9 @@ pub(super) type ComposeLogs = With<Target, Wish>;
 /// Of which containers.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Target {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -39,12 +39,18 @@ impl Tool for ComposeLogs {
     const SPEC: Spec = Spec {
         name: "compose-logs",
         title: "Read project logs",
-        description: "Logs of a compose project merged by time, filtered. For one container: get-logs.",
+        description: "Logs of all services of a compose project merged by time (`docker compose logs`): \
+                      search errors, follow, tail. For one container: get-logs.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,
         open_world: false,
     };
+    const BRIEF: Option<Brief> = Some(Brief {
+        described: &["project_name", "services", "grep", "tail", "first", "since", "until_match"],
+        others: "All of get-logs: context_lines, dedupe, follow, follow_seconds, invert, stream, \
+                 timestamps, until.",
+    });
     type Reply = Text;
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {

@@ -20,9 +20,9 @@ use crate::tools::{Context, Spec, Tool, Toolset, mounts};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposePs {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
 }
@@ -55,7 +55,9 @@ impl Tool for ComposePs {
     const SPEC: Spec = Spec {
         name: "compose-ps",
         title: "Show project",
-        description: "State, health, exit code, ports, drift of a project's containers. All projects: list-compose-projects.",
+        description: "Status of the services of a compose project (`docker compose ps`): which are \
+                      running, healthy or exited, restarts, ports, drift from the file. All projects: \
+                      list-compose-projects.",
         toolset: Toolset::Compose,
         effect: Effect::Read,
         idempotent: true,

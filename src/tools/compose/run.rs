@@ -36,20 +36,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeRun {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// Service.
+    /// Name of the service in the compose file.
     service: ServiceName,
-    /// No shell (default: its own).
+    /// Program and arguments, no shell; default: its own command.
     command: Option<CommandLine>,
-    /// Text. Default: what was deployed, or what `docker compose` takes in the project folder.
+    /// The compose file as text; default: what was deployed, or what `docker compose` finds.
     compose_yaml: Option<ComposeText>,
-    /// Or its path(s).
+    /// Path of the file, or several paths.
     compose_file: Option<ComposeFiles>,
-    /// Also for `${…}`.
+    /// Its variables, also values of `${…}`.
     #[serde(default)]
     environment: Environment,
-    /// Without dependencies.
+    /// Do not start the services it depends on.
     #[serde(default)]
     no_deps: bool,
     /// Seconds for the command, and before it for what it depends on; default 300.
@@ -60,7 +60,8 @@ impl Change for ComposeRun {
     const SPEC: Spec = Spec {
         name: "compose-run",
         title: "Run one-off",
-        description: "Run tests or a one-off command of a service. In a running one: compose-exec.",
+        description: "Run tests, a migration or another one-off command of a compose service in a new \
+                      container (`docker compose run --rm`). In a running one: compose-exec.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -14,7 +14,7 @@ pub(super) type ExecContainer = With<Target, Execution>;
 /// In which container.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Target {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
 }
 
@@ -22,7 +22,8 @@ impl Change for ExecContainer {
     const SPEC: Spec = Spec {
         name: "exec-container",
         title: "Run in container",
-        description: "Run a command in a running container. In a new one: run-container.",
+        description: "Run a command or a shell inside a running container (`docker exec`). In a new one: \
+                      run-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,

@@ -21,9 +21,9 @@ const LINES: usize = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectContainer {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Further parts.
+    /// Further parts of the answer.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -103,7 +103,9 @@ impl Tool for InspectContainer {
     const SPEC: Spec = Spec {
         name: "inspect-container",
         title: "Inspect container",
-        description: "One container in detail. Its output: get-logs.",
+        description: "Details of one container (`docker inspect`, `docker container inspect`, `docker \
+                      port`, `docker top`): IP address, mounts, port mappings, environment, limits, health \
+                      check, processes. Its output: get-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

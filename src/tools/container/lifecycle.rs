@@ -19,7 +19,7 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset, demand_contents};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Target {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
 }
 
@@ -27,7 +27,7 @@ struct Target {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Graceful {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
     /// Seconds until docker kills what has not ended; default: the container's own stop time, or 10.
     timeout_seconds: Option<u16>,
@@ -150,7 +150,7 @@ impl Action for StartContainer {
     const SPEC: Spec = Spec {
         name: "start-container",
         title: "Start container",
-        description: "Start a stopped container. A new one: create-container.",
+        description: "Start a stopped container (`docker start`). A new one: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -177,7 +177,8 @@ impl Action for StopContainer {
     const SPEC: Spec = Spec {
         name: "stop-container",
         title: "Stop container",
-        description: "Stop a container: SIGTERM, then SIGKILL after timeout_seconds. Undo: start-container.",
+        description: "Stop (shut down) a container gracefully (`docker stop`): SIGTERM, then SIGKILL after \
+                      timeout_seconds. Undo: start-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,
@@ -204,7 +205,8 @@ impl Action for RestartContainer {
     const SPEC: Spec = Spec {
         name: "restart-container",
         title: "Restart container",
-        description: "Restart a container as it is. Other settings: recreate-container.",
+        description: "Restart (reboot) a container as it is (`docker restart`). Other settings: \
+                      recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -223,9 +225,9 @@ impl Action for RestartContainer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KillContainer {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Default SIGKILL.
+    /// Such as SIGHUP; default SIGKILL.
     signal: Option<Signal>,
 }
 
@@ -233,7 +235,8 @@ impl Action for KillContainer {
     const SPEC: Spec = Spec {
         name: "kill-container",
         title: "Signal container",
-        description: "Signal a container at once. Gently: stop-container.",
+        description: "Kill a container or send it a signal at once (`docker kill`, SIGKILL, SIGHUP, \
+                      SIGUSR1). Gently: stop-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,
@@ -258,7 +261,7 @@ impl Action for PauseContainer {
     const SPEC: Spec = Spec {
         name: "pause-container",
         title: "Pause container",
-        description: "Freeze a container. Undo: unpause-container.",
+        description: "Pause (freeze) a container (`docker pause`). Undo: unpause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,
@@ -285,7 +288,8 @@ impl Action for UnpauseContainer {
     const SPEC: Spec = Spec {
         name: "unpause-container",
         title: "Unpause container",
-        description: "Let a paused container go on. Undo: pause-container.",
+        description: "Unpause (resume) a paused container: let a frozen one go on (`docker unpause`). \
+                      Undo: pause-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,

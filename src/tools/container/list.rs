@@ -14,13 +14,13 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListContainers {
-    /// Also stopped ones.
+    /// Also those that are stopped.
     #[serde(default)]
     all: bool,
-    /// status, label, name, network, health, project, image.
+    /// By status, label, name, network, health, project, image.
     #[serde(default)]
     filters: Filters,
-    /// Default 50.
+    /// The most entries to return; default 50.
     limit: Option<u32>,
 }
 
@@ -141,7 +141,9 @@ impl Tool for ListContainers {
     const SPEC: Spec = Spec {
         name: "list-containers",
         title: "List containers",
-        description: "List containers with state, health, ports. One: inspect-container; a project: compose-ps.",
+        description: "List containers (`docker ps`, `docker ps -a`, `docker container ls`): show which are \
+                      running, or all including stopped ones, with state, health, ports. One: \
+                      inspect-container; a project: compose-ps.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

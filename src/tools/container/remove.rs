@@ -25,12 +25,12 @@ const REMOVAL: Duration = Duration::from_secs(10);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveContainer {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Although it runs.
+    /// Remove it although it is running.
     #[serde(default)]
     force: bool,
-    /// With anonymous volumes.
+    /// Its anonymous volumes too, with their data.
     #[serde(default)]
     volumes: bool,
 }
@@ -46,7 +46,9 @@ impl Change for RemoveContainer {
     const SPEC: Spec = Spec {
         name: "remove-container",
         title: "Remove container",
-        description: "Remove a container; a running one needs force. What destroys data shows a plan first: volumes, files of its own. A project: compose-down.",
+        description: "Remove (delete) a stopped container, with force a running one (`docker rm`, `docker \
+                      rm -f`). What destroys data shows a plan first: volumes, files of its own. A \
+                      project: compose-down.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

@@ -19,16 +19,16 @@ pub(super) type RunContainer = With<Own, Settings>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Own {
-    /// Pulled when missing.
+    /// Its image, pulled when missing.
     image: ImageRef,
-    /// Default: a random one.
+    /// Its name; default a random one.
     name: Option<ContainerName>,
-    /// Afterwards (default true).
+    /// Remove the container afterwards, as `--rm` does; default true.
     #[serde(default = "yes")]
     remove: bool,
-    /// Its input.
+    /// Text for its standard input.
     stdin: Option<String>,
-    /// Default 60.
+    /// Most seconds it may take; default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
 }
 
@@ -36,7 +36,8 @@ impl Change for RunContainer {
     const SPEC: Spec = Spec {
         name: "run-container",
         title: "Run container",
-        description: "Run a command in a new container to its end. To leave it running: create-container.",
+        description: "Run a one-off command in a new, throwaway container to its end, and give its output \
+                      (`docker run --rm`), for tests and scripts. To leave it running: create-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,

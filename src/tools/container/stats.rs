@@ -13,7 +13,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ContainerStats {
-    /// Default all that run.
+    /// The container, by name or ID; default all that run.
     container_name: Option<ContainerRef>,
 }
 
@@ -43,7 +43,9 @@ impl Tool for ContainerStats {
     const SPEC: Spec = Spec {
         name: "container-stats",
         title: "Resource usage",
-        description: "CPU, memory, network, disk in use now; takes 2 s. Limits: inspect-container.",
+        description: "CPU, memory, network and disk use of running containers now (`docker stats`, `docker \
+                      top`): which container uses most memory or CPU; takes 2 s. Limits: \
+                      inspect-container.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

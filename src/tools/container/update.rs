@@ -17,17 +17,17 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UpdateContainer {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Rename it.
+    /// Rename the container to this name.
     new_name: Option<ContainerName>,
-    /// "512m".
+    /// Memory limit such as "512m".
     memory: Option<Memory>,
-    /// Such as 1.5.
+    /// CPU limit in cores, such as 1.5.
     cpus: Option<Cpus>,
-    /// Most processes.
+    /// The most processes in it.
     pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// As in create-container.
+    /// Restart policy: no, always, unless-stopped, on-failure[:5].
     restart: Option<RestartPolicy>,
 }
 
@@ -43,7 +43,8 @@ impl Change for UpdateContainer {
     const SPEC: Spec = Spec {
         name: "update-container",
         title: "Change container",
-        description: "Change limits, restart policy or name of a container. Other settings: recreate-container.",
+        description: "Change a container in place (`docker update`, `docker rename`): memory limit and CPU \
+                      limit, restart policy, new name. Other settings: recreate-container.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: true,

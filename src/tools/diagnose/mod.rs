@@ -29,9 +29,9 @@ pub(super) fn tools() -> Vec<Entry> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Diagnose {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: Option<ContainerRef>,
-    /// Or a project (default: all).
+    /// Or a compose project; default: everything.
     project_name: Option<ProjectName>,
 }
 
@@ -47,7 +47,10 @@ impl Tool for Diagnose {
     const SPEC: Spec = Spec {
         name: "diagnose",
         title: "Diagnose",
-        description: "Why a container, a project or anything fails: root cause, evidence, next calls.",
+        description: "Why a container, compose service, project or docker itself fails: keeps restarting \
+                      or crashes (crash loop), exited right after start (exit code 1, 127, 137), is \
+                      unhealthy, was killed (OOM, out of memory), cannot connect or answer. Troubleshoot \
+                      and debug in one call: root cause, evidence, where to change it.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

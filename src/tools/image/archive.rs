@@ -30,20 +30,20 @@ const TIMEOUT_SECONDS: u64 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SaveImage {
-    /// Name[:tag], digest or ID.
+    /// The image, by name[:tag], digest or ID.
     image: ImageRef,
-    /// New tar file.
+    /// Path of the tar file, which must not exist.
     path: HostPath,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadImage {
-    /// Tar file.
+    /// Path of the tar file to read.
     path: HostPath,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
 }
 
@@ -72,7 +72,7 @@ impl Change for SaveImage {
     const SPEC: Spec = Spec {
         name: "save-image",
         title: "Save image",
-        description: "Write an image to a new tar file. Undo: load-image.",
+        description: "Save (export) an image to a new tar file (`docker save`). Undo: load-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: false,
@@ -114,7 +114,7 @@ impl Change for LoadImage {
     const SPEC: Spec = Spec {
         name: "load-image",
         title: "Load images",
-        description: "Load images from a tar file of save-image.",
+        description: "Load images from a tar file (`docker load`, import an archive of save-image).",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

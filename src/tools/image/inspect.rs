@@ -22,9 +22,9 @@ const CREATED_BY_MAX: usize = 300;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectImage {
-    /// Name[:tag], digest or ID.
+    /// The image, by name[:tag], digest or ID.
     image: ImageRef,
-    /// Further parts.
+    /// Further parts of the answer.
     #[serde(default)]
     include: BTreeSet<Part>,
 }
@@ -84,7 +84,8 @@ impl Tool for InspectImage {
     const SPEC: Spec = Spec {
         name: "inspect-image",
         title: "Inspect image",
-        description: "One local image in detail; with layers if asked. All: list-images.",
+        description: "Details of one local image (`docker image inspect`, `docker history`): size, \
+                      entrypoint, exposed ports, variables; layers if asked. All: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -17,10 +17,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListImages {
-    /// dangling, reference, label.
+    /// By dangling, reference, label.
     #[serde(default)]
     filters: Filters,
-    /// Default 50.
+    /// The most entries to return; default 50.
     limit: Option<u32>,
 }
 
@@ -57,7 +57,8 @@ impl Tool for ListImages {
     const SPEC: Spec = Spec {
         name: "list-images",
         title: "List images",
-        description: "List local images, newest first, with size and who uses them. One: inspect-image.",
+        description: "List local images (`docker images`, `docker image ls`), newest first, with tags, \
+                      size, dangling ones and who uses them. One: inspect-image.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

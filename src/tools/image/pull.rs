@@ -20,11 +20,11 @@ const TIMEOUT_SECONDS: u64 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PullImage {
-    /// Name[:tag] or digest.
+    /// The image, by name[:tag] or digest.
     image: ImageRef,
-    /// linux/arm64 …
+    /// Platform such as linux/arm64.
     platform: Option<Platform>,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
 }
 
@@ -43,7 +43,8 @@ impl Change for PullImage {
     const SPEC: Spec = Spec {
         name: "pull-image",
         title: "Pull image",
-        description: "Download or update an image. Logins are the person's. Local: list-images.",
+        description: "Pull (download, update) an image from a registry (`docker pull`). Logins are the \
+                      person's. Local: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

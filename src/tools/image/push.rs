@@ -18,9 +18,9 @@ const TIMEOUT_SECONDS: u64 = 1800;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PushImage {
-    /// Name[:tag].
+    /// The image, by name and tag.
     image: ImageRef,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
 }
 
@@ -38,7 +38,8 @@ impl Change for PushImage {
     const SPEC: Spec = Spec {
         name: "push-image",
         title: "Push image",
-        description: "Upload an image. To name it: tag-image.",
+        description: "Push (upload, publish) an image to a registry (`docker push`). To name it: \
+                      tag-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

@@ -17,9 +17,9 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveImage {
-    /// Name[:tag], digest or ID.
+    /// The image, by name[:tag], digest or ID.
     image: ImageRef,
-    /// Also a used one.
+    /// Remove it although stopped containers use it.
     #[serde(default)]
     force: bool,
 }
@@ -48,7 +48,8 @@ impl Change for RemoveImage {
     const SPEC: Spec = Spec {
         name: "remove-image",
         title: "Remove image",
-        description: "Remove a tag, and the image with its last one; a plan first if that destroys the only copy. Users: find-users.",
+        description: "Remove (delete) an image or one of its tags (`docker rmi`, `docker image rm`, \
+                      untag); a plan first if that destroys the only copy. Users: find-users.",
         toolset: Toolset::Images,
         effect: Effect::Destroy,
         idempotent: false,

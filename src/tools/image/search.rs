@@ -13,9 +13,9 @@ const DESCRIPTION_CHARS: usize = 120;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchImages {
-    /// Words, or registry/words.
+    /// Words to search for, or registry/words.
     query: FilterValue,
-    /// Default 25.
+    /// The most entries to return; default 25.
     limit: Option<Bounded<1, 100>>,
 }
 
@@ -37,7 +37,7 @@ impl Tool for SearchImages {
     const SPEC: Spec = Spec {
         name: "search-images",
         title: "Search images",
-        description: "Search Docker Hub. Local: list-images.",
+        description: "Search Docker Hub (`docker search`). Local: list-images.",
         toolset: Toolset::Images,
         effect: Effect::Read,
         idempotent: true,

@@ -13,9 +13,9 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TagImage {
-    /// Name[:tag], digest or ID.
+    /// The image, by name[:tag], digest or ID.
     image: ImageRef,
-    /// Further name[:tag].
+    /// The further name of the image, name[:tag].
     tag: ImageRef,
 }
 
@@ -34,7 +34,7 @@ impl Change for TagImage {
     const SPEC: Spec = Spec {
         name: "tag-image",
         title: "Tag image",
-        description: "Give a local image a further name. Undo: remove-image.",
+        description: "Tag a local image: give it a further name (`docker tag`). Undo: remove-image.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

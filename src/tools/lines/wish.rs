@@ -21,36 +21,36 @@ const FOLLOW_SECONDS_MAX: u32 = 60;
 /// The parameters of the tools that read logs.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Wish {
-    /// How many of the lines that fit are shown, the last ones (default 100).
+    /// Show the last so many that fit; default 100.
     pub(crate) tail: Option<Bounded<0, TAIL_MAX>>,
     /// Show the first so many that fit, instead of the last ones.
     pub(crate) first: Option<Bounded<1, TAIL_MAX>>,
-    /// Regular expression; the whole log is searched.
+    /// Regular expression that is searched in the whole log.
     pub(crate) grep: Option<String>,
-    /// Lines without a match.
+    /// Show what does not match.
     #[serde(default)]
     pub(crate) invert: bool,
-    /// Around each match.
+    /// Lines around each match.
     pub(crate) context_lines: Option<Bounded<0, 100>>,
-    /// Default all.
+    /// Which stream; default all.
     #[serde(default)]
     pub(crate) stream: Choice,
-    /// "10m" ago, or RFC 3339.
+    /// From then on: "10m" ago, or RFC 3339.
     pub(crate) since: Option<TimePoint>,
-    /// The same.
+    /// Until then, as in `since`.
     pub(crate) until: Option<TimePoint>,
-    /// Show times.
+    /// Show the time of each line.
     #[serde(default)]
     pub(crate) timestamps: bool,
-    /// Repeated lines once.
+    /// Show repeated lines once, counted.
     #[serde(default)]
     pub(crate) dedupe: bool,
-    /// Wait for new lines.
+    /// Wait for new lines too.
     #[serde(default)]
     pub(crate) follow: bool,
-    /// Default 10.
+    /// For so long; default 10.
     pub(crate) follow_seconds: Option<Bounded<1, FOLLOW_SECONDS_MAX>>,
-    /// Stop at a match.
+    /// Follow until a line matches this.
     pub(crate) until_match: Option<String>,
 }
 

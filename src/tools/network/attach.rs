@@ -33,11 +33,11 @@ pub(super) struct Reply {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectNetwork {
-    /// Name or ID.
+    /// The network, by name or ID.
     name: NetworkName,
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Its names there.
+    /// Further names of the container on that network.
     #[serde(default)]
     aliases: Vec<NetworkAlias>,
 }
@@ -46,7 +46,8 @@ impl Change for ConnectNetwork {
     const SPEC: Spec = Spec {
         name: "connect-network",
         title: "Join network",
-        description: "Put a container on a further network. Undo: disconnect-network.",
+        description: "Connect a container to a further network (`docker network connect`), with aliases. \
+                      Undo: disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: true,
@@ -85,9 +86,9 @@ impl Change for ConnectNetwork {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DisconnectNetwork {
-    /// Name or ID.
+    /// The network, by name or ID.
     name: NetworkName,
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
 }
 
@@ -95,7 +96,8 @@ impl Change for DisconnectNetwork {
     const SPEC: Spec = Spec {
         name: "disconnect-network",
         title: "Leave network",
-        description: "Take a container off a network. Undo: connect-network.",
+        description: "Disconnect a container from a network (`docker network disconnect`). Undo: \
+                      connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: true,

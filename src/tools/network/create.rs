@@ -16,16 +16,16 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset, subnets};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateNetwork {
-    /// Name.
+    /// Name of the new network.
     name: NewNetworkName,
-    /// Default bridge.
+    /// Driver of the network; default bridge.
     driver: Option<NetworkDriver>,
-    /// No way out.
+    /// Containers on it cannot reach the outside.
     #[serde(default)]
     internal: bool,
-    /// `10.5.0.0/24`.
+    /// Address range such as `10.5.0.0/24`.
     subnet: Option<Subnet>,
-    /// Labels.
+    /// Labels to set, by key.
     #[serde(default)]
     labels: Labels,
 }
@@ -45,7 +45,8 @@ impl Change for CreateNetwork {
     const SPEC: Spec = Spec {
         name: "create-network",
         title: "Create network",
-        description: "Create a network. Then: connect-network.",
+        description: "Create (make) a new network (`docker network create`): bridge or overlay, subnet, \
+                      internal. Then: connect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Change,
         idempotent: false,

@@ -17,7 +17,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectNetwork {
-    /// Name or ID.
+    /// The network, by name or ID.
     name: NetworkName,
 }
 
@@ -53,7 +53,8 @@ impl Tool for InspectNetwork {
     const SPEC: Spec = Spec {
         name: "inspect-network",
         title: "Inspect network",
-        description: "One network with its containers and addresses. All: list-networks.",
+        description: "Details of one network (`docker network inspect`): which containers are on it, their \
+                      IP addresses, subnet, gateway. All: list-networks.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

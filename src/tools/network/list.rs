@@ -17,10 +17,10 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListNetworks {
-    /// name, label, driver, project.
+    /// By name, label, driver, project.
     #[serde(default)]
     filters: Filters,
-    /// Default 50.
+    /// The most entries to return; default 50.
     limit: Option<u32>,
 }
 
@@ -59,7 +59,8 @@ impl Tool for ListNetworks {
     const SPEC: Spec = Spec {
         name: "list-networks",
         title: "List networks",
-        description: "List networks with subnets, project and containers. One: inspect-network.",
+        description: "List networks (`docker network ls`) with subnets, project and containers. One: \
+                      inspect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Read,
         idempotent: true,

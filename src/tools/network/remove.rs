@@ -13,7 +13,7 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveNetwork {
-    /// Name or ID.
+    /// The network, by name or ID.
     name: NetworkName,
 }
 
@@ -33,7 +33,8 @@ impl Change for RemoveNetwork {
     const SPEC: Spec = Spec {
         name: "remove-network",
         title: "Remove network",
-        description: "Remove an unused network. To take containers off it: disconnect-network.",
+        description: "Remove (delete) an unused network (`docker network rm`). To take containers off it: \
+                      disconnect-network.",
         toolset: Toolset::Networks,
         effect: Effect::Destroy,
         idempotent: false,

@@ -31,7 +31,8 @@ impl Tool for ListContexts {
     const SPEC: Spec = Spec {
         name: "list-contexts",
         title: "List contexts",
-        description: "Docker contexts, and which one is used. Its state: docker-info.",
+        description: "List docker contexts (`docker context ls`): hosts and endpoints, and which one is \
+                      used. Its state: docker-info.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

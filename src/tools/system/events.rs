@@ -20,18 +20,18 @@ const SINCE: Duration = Duration::from_secs(3600);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DockerEvents {
-    /// Default 1h ago.
+    /// Only what happened since then; default 1h ago.
     since: Option<TimePoint>,
-    /// Default now.
+    /// Only what happened until then; default now.
     until: Option<TimePoint>,
-    /// Default all.
+    /// Kinds of objects whose events are told; default all.
     #[serde(default)]
     types: BTreeSet<Kind>,
-    /// Also one that is gone.
+    /// Only this container, which may be gone.
     container_name: Option<ContainerRef>,
-    /// Project.
+    /// Name of the compose project.
     project_name: Option<ProjectName>,
-    /// Default 50.
+    /// The most entries to return; default 50.
     limit: Option<u32>,
 }
 
@@ -69,7 +69,8 @@ impl Tool for DockerEvents {
     const SPEC: Spec = Spec {
         name: "docker-events",
         title: "Events",
-        description: "What happened: started, died, killed, unhealthy, removed. Output: get-logs.",
+        description: "What happened when (`docker events`), for example last night: history of what \
+                      started, died, was killed, became unhealthy, was removed. Output: get-logs.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -75,7 +75,8 @@ impl Tool for DockerInfo {
     const SPEC: Spec = Spec {
         name: "docker-info",
         title: "State of docker",
-        description: "Whether docker works, versions, resources, what the operator allows.",
+        description: "Whether docker is running and works (`docker info`, `docker version`): is the daemon \
+                      reachable, versions, resources of the host, what the operator allows.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -74,7 +74,8 @@ impl Tool for ListAllResources {
     const SPEC: Spec = Spec {
         name: "list-all-resources",
         title: "Overview",
-        description: "This host in one answer: projects, containers, counts, urgent problems. Call it first.",
+        description: "Overview of this docker host in one answer: everything that is there, projects, \
+                      containers, counts, urgent problems. Call it first.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

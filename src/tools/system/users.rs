@@ -16,9 +16,9 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindUsers {
-    /// Its kind.
+    /// Kind of what is used: port, image, volume or network.
     kind: Kind,
-    /// Name, ID, or port: 8080, 53/udp.
+    /// Its name or ID, or the port: 8080, 53/udp.
     name: String,
 }
 
@@ -60,7 +60,9 @@ impl Tool for FindUsers {
     const SPEC: Spec = Spec {
         name: "find-users",
         title: "Who uses it",
-        description: "Who uses a port, image, volume or network. One: inspect-container.",
+        description: "Who uses this port, image, volume or network: which container or process listens on \
+                      or occupies port 5432 or 8080 (port is already allocated), which containers mount a \
+                      volume. One: inspect-container.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,

@@ -16,12 +16,12 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateVolume {
-    /// Default: a random one.
+    /// Its name; default a random one.
     name: Option<VolumeName>,
-    /// Labels.
+    /// Labels to set, by key.
     #[serde(default)]
     labels: Labels,
-    /// Options of the driver.
+    /// Options of the volume driver, as `{"key": "value"}`.
     #[serde(default)]
     driver_opts: DriverOptions,
 }
@@ -42,7 +42,8 @@ impl Change for CreateVolume {
     const SPEC: Spec = Spec {
         name: "create-volume",
         title: "Create volume",
-        description: "Create a volume; an equal one is kept. To see it: inspect-volume.",
+        description: "Create (make) a new named volume (`docker volume create`); an equal one is kept. To \
+                      see it: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Change,
         idempotent: true,

@@ -14,7 +14,7 @@ use crate::tools::{Context, Spec, Tool, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectVolume {
-    /// Name.
+    /// Name of the volume.
     name: VolumeName,
 }
 
@@ -42,7 +42,8 @@ impl Tool for InspectVolume {
     const SPEC: Spec = Spec {
         name: "inspect-volume",
         title: "Inspect volume",
-        description: "One volume in detail, with its users. All: list-volumes.",
+        description: "Details of one volume (`docker volume inspect`): driver, labels, mountpoint, who \
+                      uses it. All: list-volumes.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

@@ -23,12 +23,12 @@ const SIZES: Duration = Duration::from_secs(120);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListVolumes {
-    /// dangling, label, name, project.
+    /// By dangling, label, name, project.
     #[serde(default)]
     filters: Filters,
-    /// Default 50.
+    /// The most entries to return; default 50.
     limit: Option<u32>,
-    /// With sizes; slow.
+    /// Tell how large each one is, which is slow.
     #[serde(default)]
     size: bool,
 }
@@ -70,7 +70,8 @@ impl Tool for ListVolumes {
     const SPEC: Spec = Spec {
         name: "list-volumes",
         title: "List volumes",
-        description: "List volumes with project and who uses them. One: inspect-volume.",
+        description: "List volumes (`docker volume ls`) with project and who uses them, unused or dangling \
+                      ones. One: inspect-volume.",
         toolset: Toolset::Volumes,
         effect: Effect::Read,
         idempotent: true,

@@ -13,7 +13,7 @@ use crate::tools::{Change, Context, Prepared, Spec, Toolset};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveVolume {
-    /// Name.
+    /// Name of the volume.
     name: VolumeName,
 }
 
@@ -27,7 +27,8 @@ impl Change for RemoveVolume {
     const SPEC: Spec = Spec {
         name: "remove-volume",
         title: "Remove volume",
-        description: "Destroy a volume and its data, after a plan. Users: find-users.",
+        description: "Remove (delete) a volume and destroy its data, after a plan (`docker volume rm`). \
+                      Users: find-users.",
         toolset: Toolset::Volumes,
         effect: Effect::Destroy,
         idempotent: false,

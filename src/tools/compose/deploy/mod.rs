@@ -39,36 +39,36 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeployCompose {
-    /// Project.
+    /// Name of the compose project.
     project_name: ProjectName,
-    /// File as text.
+    /// The compose file as text.
     compose_yaml: Option<ComposeText>,
     /// Or its path(s), and nothing else, as `-f`. Default: what was deployed, or what `docker compose` takes in the project folder, with its override.
     compose_file: Option<ComposeFiles>,
-    /// For `${…}`.
+    /// Values of `${…}` in the file.
     #[serde(default)]
     environment: Environment,
-    /// Default all.
+    /// Names of services; default all.
     #[serde(default)]
     services: Vec<ServiceName>,
-    /// Profiles.
+    /// Profiles that are to be active.
     #[serde(default)]
     profiles: Vec<Profile>,
-    /// Build again.
+    /// Build the images again first.
     #[serde(default)]
     build: bool,
-    /// Default: as the file says.
+    /// When to pull; default: as the file says.
     pull: Option<Pull>,
-    /// Also unchanged ones.
+    /// Recreate also unchanged containers.
     #[serde(default)]
     force_recreate: bool,
-    /// Those not in the file.
+    /// Also remove what is not in the file.
     #[serde(default)]
     remove_orphans: bool,
-    /// Containers by service.
+    /// Containers by service: `{"web": 3}`.
     #[serde(default)]
     scale: BTreeMap<ServiceName, Bounded<0, 100>>,
-    /// Default true.
+    /// Wait until all is healthy; default true.
     #[serde(default = "yes")]
     wait: bool,
     /// Seconds from the first container on; default 120, more where containers have long stop times.
@@ -91,7 +91,9 @@ impl Change for DeployCompose {
     const SPEC: Spec = Spec {
         name: "deploy-compose",
         title: "Deploy project",
-        description: "Bring a compose project up and wait; tells states, URLs, why something failed. Volumes stay. Undo: compose-down.",
+        description: "Bring a compose project up and wait (`docker compose up -d`, `up --build`): deploy, \
+                      start or redeploy the stack of docker-compose.yml or compose.yaml, detached; tells \
+                      states, URLs, and why something failed. Volumes stay. Undo: compose-down.",
         toolset: Toolset::Compose,
         effect: Effect::Destroy,
         idempotent: false,

@@ -34,9 +34,9 @@ const NAMES: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CopyFiles {
-    /// Path, or `container:/path`.
+    /// What is copied: a path here, or `container:/path`.
     source: Place,
-    /// Likewise.
+    /// Where it goes: a path here, or `container:/path`.
     destination: Place,
 }
 
@@ -55,7 +55,8 @@ impl Change for CopyFiles {
     const SPEC: Spec = Spec {
         name: "copy-files",
         title: "Copy files",
-        description: "Copy files from or to a container. To run something: exec-container.",
+        description: "Copy a file or folder into or out of a container (`docker cp`), between host and \
+                      container. To run something: exec-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: true,

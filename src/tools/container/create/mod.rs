@@ -31,7 +31,7 @@ use crate::command::text::short_id;
 use crate::command::values::{Bounded, ContainerName, ImageRef, RestartPolicy};
 use crate::command::{Effect, Invocation, text};
 use crate::error::{Code, Error};
-use crate::parameters::With;
+use crate::parameters::{Brief, With};
 use crate::tools::protect::judge_names;
 use crate::tools::{
     Change, Context, Prepared, Spec, Toolset, arguments, outcome, ports, provenance, schema,
@@ -53,16 +53,16 @@ pub(super) type CreateContainer = With<Own, Settings>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Own {
-    /// Pulled when missing.
+    /// Its image, pulled when missing.
     image: ImageRef,
-    /// Default: a random one.
+    /// Its name; default a random one.
     name: Option<ContainerName>,
-    /// no, always, unless-stopped, on-failure[:5].
+    /// Restart policy: no, always, unless-stopped, on-failure[:5].
     restart: Option<RestartPolicy>,
-    /// Default true.
+    /// Start it too; default true.
     #[serde(default = "yes")]
     start: bool,
-    /// Default 1.
+    /// Seconds it is watched; default 1.
     wait_seconds: Option<Bounded<0, 60>>,
 }
 
@@ -91,12 +91,26 @@ impl Change for CreateContainer {
     const SPEC: Spec = Spec {
         name: "create-container",
         title: "Create container",
-        description: "Create and start a container (docker run -d). Several services: deploy-compose.",
+        description: "Create and start a new container from an image in the background (`docker run -d`, \
+                      `docker run --detach`, `docker create`): a server such as nginx, with published \
+                      port, volumes, limits; tells whether it stays up. Several services: deploy-compose.",
         toolset: Toolset::Containers,
         effect: Effect::Change,
         idempotent: false,
         open_world: true,
     };
+    #[rustfmt::skip]
+    const BRIEF: Option<Brief> = Some(Brief {
+        described: &[
+            "image", "name", "command", "entrypoint", "ports", "environment", "env_file",
+            "volumes", "tmpfs", "network", "networks", "labels", "restart", "memory", "cpus",
+            "healthcheck", "user", "working_dir", "hostname", "init", "read_only", "platform",
+            "pull", "start", "wait_seconds",
+        ],
+        others: "Further settings, called and written as in a compose file: cap_add, cap_drop, \
+                 devices, dns, extra_hosts, gpus, log_driver, log_options, pids_limit, privileged, \
+                 resources, security_opt, shm_size, stop_signal, stop_timeout_seconds, ulimits.",
+    });
     type Ready = (Self, Creation);
     type Reply = Reply;
 

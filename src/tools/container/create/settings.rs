@@ -15,96 +15,96 @@ use crate::command::values::{
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::tools::container) struct Settings {
-    /// Container to host: `{"80": 8080}`.
+    /// Published ports, container to host: `{"80": 8080}`.
     #[serde(default)]
     pub(in crate::tools::container) ports: Ports,
-    /// Variables.
+    /// Environment variables, by name.
     #[serde(default)]
     pub(super) environment: Environment,
     /// File of KEY=VALUE lines.
     pub(super) env_file: Option<HostPath>,
-    /// `["./src:/app:ro", "data:/data"]`.
+    /// Mounts such as `["./src:/app:ro", "data:/data"]`.
     #[serde(default)]
     pub(in crate::tools::container) volumes: Mounts,
-    /// Or none, host, container:NAME.
+    /// Network, or none, host, container:NAME.
     pub(super) network: Option<NetworkMode>,
-    /// Further networks.
+    /// Further networks, by name.
     #[serde(default)]
     pub(super) networks: Vec<NetworkName>,
-    /// No shell.
+    /// Program and arguments; no shell.
     pub(super) command: Option<CommandLine>,
-    /// Gets the command.
+    /// Program that gets the command.
     pub(super) entrypoint: Option<CommandLine>,
-    /// User[:group].
+    /// User[:group] it runs as.
     pub(super) user: Option<UserSpec>,
-    /// Folder.
+    /// Folder where it runs.
     pub(super) working_dir: Option<ContainerPath>,
-    /// Host name.
+    /// Host name inside the container.
     pub(super) hostname: Option<HostName>,
-    /// Labels.
+    /// Labels to set, by key.
     #[serde(default)]
     pub(in crate::tools::container) labels: Labels,
-    /// "512m".
+    /// Memory limit such as "512m".
     pub(super) memory: Option<Memory>,
-    /// Such as 1.5.
+    /// CPU limit in cores, such as 1.5.
     pub(super) cpus: Option<Cpus>,
-    /// As in compose.
+    /// As `deploy.resources` of compose.
     #[serde(default)]
     pub(super) resources: Resources,
-    /// As in compose.
+    /// Health check, as in compose.
     pub(super) healthcheck: Option<Healthcheck>,
-    /// `{"name": "host-gateway"}`.
+    /// Further hosts: `{"name": "host-gateway"}`.
     #[serde(default)]
     pub(in crate::tools::container) extra_hosts: ExtraHosts,
-    /// linux/arm64 …
+    /// Platform such as linux/arm64.
     pub(super) platform: Option<Platform>,
-    /// Default missing.
+    /// When to pull; default missing.
     #[serde(default)]
     pub(super) pull: PullPolicy,
-    /// Init as process 1.
+    /// Init as process number 1.
     #[serde(default)]
     pub(super) init: bool,
-    /// Read-only root.
+    /// Root file system read-only.
     #[serde(default)]
     pub(super) read_only: bool,
-    /// `["/run:size=64m"]`.
+    /// Folders in memory: `["/run:size=64m"]`.
     #[serde(default)]
     pub(super) tmpfs: Tmpfs,
-    /// "128m" (default 64m).
+    /// Size of /dev/shm; default "64m".
     pub(super) shm_size: Option<ByteSize>,
-    /// Most processes.
+    /// The most processes in it.
     pub(super) pids_limit: Option<Bounded<1, 4_194_304>>,
-    /// `{"nofile": "1024:2048"}`.
+    /// Limits such as `{"nofile": "1024:2048"}`.
     #[serde(default)]
     pub(in crate::tools::container) ulimits: Ulimits,
-    /// Capabilities.
+    /// Capabilities such as NET_ADMIN.
     #[serde(default)]
     pub(super) cap_add: Vec<Capability>,
-    /// Capabilities, or ALL.
+    /// Capabilities to drop, or ALL.
     #[serde(default)]
     pub(super) cap_drop: Vec<Capability>,
-    /// `["no-new-privileges"]`.
+    /// Options such as `["no-new-privileges"]`.
     #[serde(default)]
     pub(super) security_opt: Vec<SecurityOption>,
-    /// All rights.
+    /// All rights on the host.
     #[serde(default)]
     pub(super) privileged: bool,
-    /// all, a number, device=0,1.
+    /// GPUs: all, a number, or device=0,1.
     pub(super) gpus: Option<GpuRequest>,
-    /// `["/dev/fuse"]`.
+    /// Host devices such as `["/dev/fuse"]`.
     #[serde(default)]
     pub(super) devices: Vec<DeviceSpec>,
-    /// Servers.
+    /// Addresses of DNS servers.
     #[serde(default)]
     pub(super) dns: Vec<IpAddr>,
-    /// Log driver.
+    /// Log driver such as json-file.
     pub(super) log_driver: Option<LogDriver>,
-    /// `{"max-size": "10m"}`.
+    /// Its options: `{"max-size": "10m"}`.
     #[serde(default)]
     pub(in crate::tools::container) log_options: DriverOptions,
-    /// Default SIGTERM.
+    /// Stopped by this; default SIGTERM.
     pub(super) stop_signal: Option<Signal>,
-    /// Default 10.
+    /// Seconds until SIGKILL; default 10.
     pub(super) stop_timeout_seconds: Option<u16>,
 }
 

@@ -18,7 +18,7 @@ pub(super) type GetLogs = With<Target, Wish>;
 /// Of which container.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Target {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
 }
 
@@ -26,7 +26,9 @@ impl Tool for GetLogs {
     const SPEC: Spec = Spec {
         name: "get-logs",
         title: "Read logs",
-        description: "Last lines of a container's output, filtered. For a compose project: compose-logs.",
+        description: "Logs of one container (`docker logs`, `docker logs -f`): its stdout and stderr, tail \
+                      or first lines of its output, search for an error, since, follow. For a compose \
+                      project: compose-logs.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

@@ -38,13 +38,13 @@ pub(super) type RecreateContainer = With<Own, Settings>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Own {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// Default the same.
+    /// New image; default the image it has.
     image: Option<ImageRef>,
-    /// As in create-container.
+    /// Restart policy: no, always, unless-stopped, on-failure[:5].
     restart: Option<RestartPolicy>,
-    /// Default 3.
+    /// Seconds it is watched; default 3.
     wait_seconds: Option<Bounded<0, 60>>,
 }
 
@@ -66,7 +66,9 @@ impl Change for RecreateContainer {
     const SPEC: Spec = Spec {
         name: "recreate-container",
         title: "Replace container",
-        description: "Replace a container by one with other settings; volumes stay, other files are destroyed, after a plan. Limits: update-container.",
+        description: "Recreate a container with other settings: change its image, port or environment \
+                      variables, also of a running container (`docker rm` and `docker run` in one); \
+                      volumes stay, other files are destroyed, after a plan. Limits: update-container.",
         toolset: Toolset::Containers,
         effect: Effect::Destroy,
         idempotent: false,

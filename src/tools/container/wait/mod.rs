@@ -33,15 +33,15 @@ const BETWEEN_LOOKS_INSIDE: Duration = Duration::from_secs(2);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WaitContainer {
-    /// Name or ID.
+    /// The container, by name or ID.
     container_name: ContainerRef,
-    /// What for.
+    /// The state that is waited for.
     until: Until,
-    /// With log: regular expression.
+    /// With `log`: a regular expression.
     pattern: Option<String>,
-    /// With port.
+    /// With `port`: port in the container.
     port: Option<Bounded<1, 65_535>>,
-    /// Default 60.
+    /// Seconds to wait at most; default 60.
     timeout_seconds: Option<Bounded<1, 3600>>,
 }
 
@@ -91,7 +91,8 @@ impl Tool for WaitContainer {
     const SPEC: Spec = Spec {
         name: "wait-container",
         title: "Wait",
-        description: "Wait until a container runs, is healthy, exits, logs a line or listens. Why not: diagnose.",
+        description: "Wait until a container is ready (`docker wait`): runs, is healthy, exits, logs a \
+                      line, or listens on an open port. Why not: diagnose.",
         toolset: Toolset::Containers,
         effect: Effect::Read,
         idempotent: true,

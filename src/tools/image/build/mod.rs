@@ -33,32 +33,32 @@ const RAW_JSON_SINCE: (u32, u32) = (0, 13);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BuildImage {
-    /// Folder.
+    /// Folder that is sent to the build (build context).
     context: HostPath,
-    /// Names[:tag].
+    /// Names of the image, each name[:tag].
     #[serde(default)]
     tags: Vec<ImageRef>,
-    /// Path in the context.
+    /// Path of the Dockerfile in the context; default Dockerfile.
     dockerfile: Option<HostPath>,
-    /// Or its text.
+    /// The Dockerfile as text, instead of a path.
     dockerfile_inline: Option<String>,
-    /// Values of `ARG`s.
+    /// Build arguments, values of the `ARG`s.
     #[serde(default)]
     build_args: Environment,
-    /// Stage (default the last).
+    /// Stage to build; default the last one.
     target: Option<StageName>,
-    /// linux/arm64 …
+    /// Platform such as linux/arm64.
     platform: Option<Platform>,
-    /// Without cache.
+    /// Build every step again, without the cache.
     #[serde(default)]
     no_cache: bool,
-    /// Newer base images.
+    /// Pull newer versions of the base images first.
     #[serde(default)]
     pull: bool,
-    /// Labels.
+    /// Labels to set, by key.
     #[serde(default)]
     labels: Labels,
-    /// Default 1800.
+    /// Most seconds it may take; default 1800.
     timeout_seconds: Option<Bounded<1, 86_400>>,
 }
 
@@ -80,7 +80,8 @@ impl Change for BuildImage {
     const SPEC: Spec = Spec {
         name: "build-image",
         title: "Build image",
-        description: "Build an image; a failure names step and line. For compose: compose-build.",
+        description: "Build an image from a Dockerfile or a context folder (`docker build`, `docker buildx \
+                      build`); a failure names the step and the line. For compose: compose-build.",
         toolset: Toolset::Images,
         effect: Effect::Change,
         idempotent: true,

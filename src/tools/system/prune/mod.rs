@@ -35,13 +35,13 @@ const MOST: usize = 50;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Prune {
-    /// Of images, volumes: nameless.
+    /// Kind of objects; of images and volumes only those without a name.
     what: What,
-    /// Only its, named ones too.
+    /// Only objects of this compose project, named ones too.
     project: Option<ProjectName>,
-    /// key[=value], named ones too.
+    /// Only objects with this label key[=value], named ones too.
     label: Option<Texts>,
-    /// 168h; named images too.
+    /// Only what is unused for so long, such as 168h; named images too.
     unused_for: Option<DockerDuration>,
 }
 
@@ -75,7 +75,10 @@ impl Change for Prune {
     const SPEC: Spec = Spec {
         name: "prune",
         title: "Prune",
-        description: "Destroy unused objects of one kind, after a plan. What is worth it: disk-usage.",
+        description: "Free disk space, clean up: delete unused objects of one kind after a plan: dangling \
+                      or old images, stopped containers, volumes, networks, build cache (`docker system \
+                      prune`, `docker image prune`, `docker volume prune`, `docker builder prune`). What \
+                      is worth it: disk-usage.",
         toolset: Toolset::System,
         effect: Effect::Destroy,
         idempotent: true,

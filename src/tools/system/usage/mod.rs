@@ -25,7 +25,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiskUsage {
-    /// Default type.
+    /// How the sizes are grouped; default by type.
     #[serde(default)]
     by: By,
 }
@@ -57,7 +57,8 @@ impl Tool for DiskUsage {
     const SPEC: Spec = Spec {
         name: "disk-usage",
         title: "Disk usage",
-        description: "What takes disk space, and what could go. Takes a while. Then: prune.",
+        description: "How much disk space docker uses (`docker system df`) by images, containers, volumes \
+                      and build cache, and what could be freed. Takes a while. Then: prune.",
         toolset: Toolset::System,
         effect: Effect::Read,
         idempotent: true,
