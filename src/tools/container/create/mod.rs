@@ -103,13 +103,13 @@ impl Change for CreateContainer {
     const BRIEF: Option<Brief> = Some(Brief {
         described: &[
             "image", "name", "command", "entrypoint", "ports", "environment", "env_file",
-            "volumes", "tmpfs", "network", "networks", "labels", "restart", "memory", "cpus",
-            "healthcheck", "user", "working_dir", "hostname", "init", "read_only", "platform",
-            "pull", "start", "wait_seconds",
+            "volumes", "network", "networks", "labels", "restart", "memory", "cpus",
+            "healthcheck", "user", "working_dir", "pull", "start", "wait_seconds",
         ],
         others: "Further settings, called and written as in a compose file: cap_add, cap_drop, \
-                 devices, dns, extra_hosts, gpus, log_driver, log_options, pids_limit, privileged, \
-                 resources, security_opt, shm_size, stop_signal, stop_timeout_seconds, ulimits.",
+                 devices, dns, extra_hosts, gpus, hostname, init, log_driver, log_options, \
+                 pids_limit, platform, privileged, read_only, resources, security_opt, shm_size, \
+                 stop_signal, stop_timeout_seconds, tmpfs, ulimits.",
     });
     type Ready = (Self, Creation);
     type Reply = Reply;
