@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::definitions::Definitions;
 use super::model::{Resolved, resolve};
-use super::outlook::unset;
 use super::project;
 use super::remembered::{self, Variables};
 use super::source::{From, Source};
@@ -184,6 +183,15 @@ fn unknown(unset_now: &[String], then: Option<&Variables>) -> BTreeSet<String> {
     }
 }
 
+/// `The "DB_PASSWORD" variable is not set. Defaulting to a blank string.`
+pub(super) fn unset(warnings: &[String]) -> Vec<String> {
+    let names = warnings.iter().filter_map(|warning| {
+        let (name, rest) = warning.strip_prefix("The \"")?.split_once('"')?;
+        rest.starts_with(" variable is not set").then(|| name.to_owned())
+    });
+    names.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,5 +203,14 @@ mod tests {
         assert_eq!(unknown(&unset_now, Some(&then)), ["TAG".to_owned()].into());
         assert_eq!(unknown(&unset_now, Some(&Variables { given: vec![] })), BTreeSet::new());
         assert_eq!(unknown(&unset_now, None), unset_now.into());
+    }
+
+    #[test]
+    fn variables_without_a_value_are_found_in_the_warnings() {
+        let warnings = [
+            r#"The "TAG" variable is not set. Defaulting to a blank string."#.to_owned(),
+            "/x/compose.yaml: something else".to_owned(),
+        ];
+        assert_eq!(unset(&warnings), ["TAG"]);
     }
 }

@@ -3,26 +3,20 @@
 use serde_json::Value;
 
 use super::holdings::images_by_name;
-use super::model::Resolved;
 use crate::docker::Docker;
 use crate::error::Error;
 
-/// The project as it can be deployed on another machine: without the builds of images that are
-/// there already.
+/// The model as it can be deployed on another machine: without the builds of images that are there
+/// already. `built` are the services with a build, each with the name of its image.
 ///
 /// # Errors
 /// DKR-004 with every path that the engine would have to have.
 pub(super) async fn for_another_machine(
     docker: &Docker,
-    resolved: Resolved,
-) -> Result<Resolved, Error> {
-    let mut document = resolved.document()?;
+    mut document: Value,
+    built: Vec<(String, String)>,
+) -> Result<Value, Error> {
     let mut needed = mounted(&document);
-    let model = resolved.model();
-    let built = model.services.iter().filter(|(_, service)| service.build.is_some());
-    let built: Vec<(String, String)> = built
-        .map(|(name, service)| (name.clone(), service.image_name(&model.name, name)))
-        .collect();
     let images = built.iter().map(|(_, image)| image.clone()).collect();
     let there = images_by_name(docker, images).await?;
     for (name, image) in built {
@@ -45,7 +39,7 @@ pub(super) async fn for_another_machine(
             None => error,
         })
     });
-    let Some(mut error) = errors.next() else { return resolved.with_document(&document) };
+    let Some(mut error) = errors.next() else { return Ok(document) };
     error.details.extend(errors.map(|other| other.message.clone()));
     Err(error)
 }

@@ -77,10 +77,14 @@ pub(super) async fn vet(docker: &Docker, resolved: Resolved) -> Result<Vetted, E
         let no_pipe = demand_no_pipe(context, service.dockerfile().map(Path::new));
         no_pipe.map_err(|error| error.with("service", name.as_str()))?;
     }
-    match docker.host() {
-        Some(_) => Ok(Vetted(for_another_machine(docker, resolved).await?)),
-        None => Ok(Vetted(resolved)),
+    if docker.host().is_none() {
+        return Ok(Vetted(resolved));
     }
+    let model = resolved.model();
+    let built = model.services.iter().filter(|(_, service)| service.build.is_some());
+    let built = built.map(|(name, it)| (name.clone(), it.image_name(&model.name, name))).collect();
+    let document = for_another_machine(docker, resolved.document()?, built).await?;
+    Ok(Vetted(resolved.with_document(&document)?))
 }
 
 /// What the policy says of the model alone.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::deployment::{Deployment, everything};
+use super::deployment::{Deployment, everything, unset};
 use super::model::{self, Resolved};
 pub(in crate::tools) use super::project::{depends_on, is_one_off, no_such_project, service};
 use super::remembered;
@@ -112,27 +112,4 @@ fn missing(
             it.services.iter().map(move |service| (service.clone(), it.to_string()))
         }),
     )
-}
-
-/// `The "DB_PASSWORD" variable is not set. Defaulting to a blank string.`
-pub(super) fn unset(warnings: &[String]) -> Vec<String> {
-    let names = warnings.iter().filter_map(|warning| {
-        let (name, rest) = warning.strip_prefix("The \"")?.split_once('"')?;
-        rest.starts_with(" variable is not set").then(|| name.to_owned())
-    });
-    names.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_without_a_value_are_found_in_the_warnings() {
-        let warnings = [
-            r#"The "TAG" variable is not set. Defaulting to a blank string."#.to_owned(),
-            "/x/compose.yaml: something else".to_owned(),
-        ];
-        assert_eq!(unset(&warnings), ["TAG"]);
-    }
 }

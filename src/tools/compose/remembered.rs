@@ -9,26 +9,26 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{From, Source};
 use crate::command::containers::Container;
-use crate::command::values::{Environment, HostPath, ProjectName};
+use crate::command::values::ProjectName;
 use crate::command::{json, labels};
 use crate::workspace::Workspace;
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    directory: PathBuf,
+/// One deployment, as it stands in its file.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) directory: PathBuf,
     /// The text, when it came without a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub(super) text: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Names of the variables that the caller gave, without their values. Older records have none.
     #[serde(default)]
-    given: Option<Vec<String>>,
-    /// See [`Source::found_in`].
+    pub(super) given: Option<Vec<String>>,
+    /// The folder in which compose has chosen the files by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    found_in: Option<PathBuf>,
+    pub(super) found_in: Option<PathBuf>,
 }
 
 /// What is known of the variables of a deployment by us.
@@ -38,23 +38,10 @@ pub(super) struct Variables {
     pub(super) given: Vec<String>,
 }
 
-/// Keeps the source of a project. Not to be able to is no reason to fail a deployment.
-pub(super) fn remember(
-    workspace: &Workspace,
-    project: &ProjectName,
-    source: &Source,
-    environment: &Environment,
-) {
+/// Keeps the record of a project. Not to be able to is no reason to fail a deployment.
+pub(super) fn remember(workspace: &Workspace, project: &ProjectName, record: &Record) {
     let Some(path) = path(workspace, project) else { return };
-    let (text, files) = match &source.from {
-        From::Text(text) => (Some(text.clone()), vec![]),
-        From::File(path, _) => (None, vec![path.clone()]),
-        From::Files(paths) => (None, paths.clone()),
-    };
-    let given = Some(environment.iter().map(|(name, _)| name.to_string()).collect());
-    let (directory, found_in) = (source.directory.clone(), source.found_in.clone());
-    let record = Record { directory, text, files, given, found_in };
-    if let Err(error) = write(&path, &record) {
+    if let Err(error) = write(&path, record) {
         tracing::debug!(%error, path = %path.display(), "the source of a project is not remembered");
     }
 }
@@ -72,28 +59,9 @@ fn write(path: &Path, record: &Record) -> std::io::Result<()> {
     fs::rename(new, path)
 }
 
-/// The source of a project that was deployed in this folder; files are read again.
-pub(super) fn recall(
-    workspace: &Workspace,
-    project: &ProjectName,
-    directory: &Path,
-) -> Option<Source> {
-    let Record { directory: own, text, files, found_in, .. } = read(workspace, project, directory)?;
-    let from = match (text, files.as_slice()) {
-        (Some(text), _) => From::Text(text),
-        (None, [file]) => {
-            let path = file.to_str()?.parse::<HostPath>().ok()?;
-            let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
-            From::File(path, text)
-        }
-        (None, _) => From::Files(files),
-    };
-    Some(Source { directory: own, from, found_in })
-}
-
 /// The files that a project of this folder was deployed from by us, as far as there were any.
 pub(super) fn files(workspace: &Workspace, project: &ProjectName, directory: &Path) -> Vec<String> {
-    let record = read(workspace, project, directory);
+    let record = recall(workspace, project, directory);
     let files = record.map(|record| record.files).unwrap_or_default();
     files.iter().map(|file| file.display().to_string()).collect()
 }
@@ -108,11 +76,16 @@ pub(super) fn variables(
     // A file that compose was given by its path was deployed by somebody else.
     let is_ours = |it: &Container| it.label(labels::PROJECT_FILES).is_none_or(|it| it == "-");
     let directory = label(labels::PROJECT_FOLDER).filter(|_| containers.iter().all(is_ours))?;
-    let given = read(workspace, project, Path::new(directory))?.given?;
+    let given = recall(workspace, project, Path::new(directory))?.given?;
     Some(Variables { given })
 }
 
-fn read(workspace: &Workspace, project: &ProjectName, directory: &Path) -> Option<Record> {
+/// The record of a project that was deployed in this folder.
+pub(super) fn recall(
+    workspace: &Workspace,
+    project: &ProjectName,
+    directory: &Path,
+) -> Option<Record> {
     let text = fs::read_to_string(path(workspace, project)?).ok()?;
     let record: Record = json::document(&text).ok()?;
     // Another project of this name, from another folder.
@@ -136,11 +109,16 @@ mod tests {
         let mut workspace = Workspace::new("/srv/shop".into(), Arc::default());
         workspace.state = Some(folder.clone());
         let project = "shop".parse().unwrap();
-        let text = From::Text("services: {}".into());
-        let source = Source { directory: "/srv/shop".into(), from: text, found_in: None };
+        let record = Record {
+            directory: "/srv/shop".into(),
+            text: Some("services: {}".into()),
+            files: vec![],
+            given: Some(vec![]),
+            found_in: None,
+        };
         assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), None);
-        remember(&workspace, &project, &source, &Environment::default());
-        assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(source));
+        remember(&workspace, &project, &record);
+        assert_eq!(recall(&workspace, &project, Path::new("/srv/shop")), Some(record));
         assert_eq!(recall(&workspace, &project, Path::new("/srv/other")), None);
         let path = path(&workspace, &project).unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);

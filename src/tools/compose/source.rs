@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::defaults::{Settings, passed_over, usual_files};
-use super::remembered;
+use super::remembered::{self, Record};
 use crate::command::containers::Container;
 use crate::command::labels;
-use crate::command::values::{HostPath, ProjectName};
+use crate::command::values::{Environment, HostPath, ProjectName};
 use crate::error::Error;
 use crate::policy::{self, Disk, Files as _, Paths as _};
 use crate::tools::Context;
@@ -314,11 +314,41 @@ impl Source {
     }
 
     async fn recalled(context: &Context, project: &ProjectName, folder: &Path) -> Option<Self> {
-        let remembered = remembered::recall(&context.workspace, project, folder)?;
+        let record = remembered::recall(&context.workspace, project, folder)?;
         // Compose's choice may be another one now.
-        match &remembered.found_in {
+        match &record.found_in {
             Some(folder) => Self::usual(context, folder).await.ok().flatten(),
-            None => Some(remembered),
+            None => Self::of_record(&context.workspace, record),
+        }
+    }
+
+    /// Files are read again.
+    fn of_record(workspace: &Workspace, record: Record) -> Option<Self> {
+        let Record { directory, text, files, found_in, .. } = record;
+        let from = match (text, files.as_slice()) {
+            (Some(text), _) => From::Text(text),
+            (None, [file]) => {
+                let path = file.to_str()?.parse::<HostPath>().ok()?;
+                let (path, text) = workspace.read_compose_file("compose_file", &path).ok()?;
+                From::File(path, text)
+            }
+            (None, _) => From::Files(files),
+        };
+        Some(Self { directory, from, found_in })
+    }
+
+    /// What is to be remembered of a deployment with these variables.
+    pub(super) fn record(&self, environment: &Environment) -> Record {
+        let text = match &self.from {
+            From::Text(text) => Some(text.clone()),
+            From::File(..) | From::Files(_) => None,
+        };
+        Record {
+            directory: self.directory.clone(),
+            text,
+            files: self.paths().to_vec(),
+            given: Some(environment.iter().map(|(name, _)| name.to_string()).collect()),
+            found_in: self.found_in.clone(),
         }
     }
 
