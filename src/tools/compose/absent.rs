@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::model::Config;
 use crate::command::{Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::policy::{Absent, ReferenceKind};
 
 /// The further ones, each with its place, when a file that is not there is what compose complains
-/// about.
-pub(super) async fn others(docker: &Docker, question: &Config, error: &Error) -> Vec<Error> {
+/// about. `question` is what compose was asked.
+pub(super) async fn others(
+    docker: &Docker,
+    absent: &[Absent],
+    question: Invocation,
+    error: &Error,
+) -> Vec<Error> {
     let said = error.message.as_str();
     let is_of_a_service = said.contains(" file ") && said.contains(" not found");
     let kinds = if is_of_a_service {
@@ -23,13 +27,13 @@ pub(super) async fn others(docker: &Docker, question: &Config, error: &Error) ->
     let is_other = |it: &&Absent| {
         kinds.contains(&it.kind) && !said.contains(it.path.to_string_lossy().as_ref())
     };
-    let mut absent: Vec<&Absent> = question.absent.iter().filter(is_other).collect();
+    let mut absent: Vec<&Absent> = absent.iter().filter(is_other).collect();
     if absent.is_empty() {
         return vec![];
     }
     if is_of_a_service {
         // Of a service whose profile is off compose reads none.
-        let Ok(services) = docker.run(&Services(question.question())).await else { return vec![] };
+        let Ok(services) = docker.run(&Services(question)).await else { return vec![] };
         absent.retain(|it| service(&it.key).is_some_and(|name| services.contains(name)));
     }
     let mut told = BTreeSet::new();

@@ -192,7 +192,8 @@ pub(super) async fn examine(
             let places = Places::of(source);
             warnings.extend(said.iter().map(|warning| places.told(warning)));
             let error = about_the_source(error, source);
-            let others = absent::others(docker, &question, &error).await;
+            let others =
+                absent::others(docker, &question.absent, question.question(), &error).await;
             return Err(Unresolved { warnings, others, ..error.into() });
         }
     };
