@@ -204,7 +204,7 @@ impl Change for DeployCompose {
             docker.run(&removal).await?;
         }
         let (name, given) = (&tool.project_name, &tool.environment);
-        remembered::remember(&context.workspace, name, &source, given);
+        remembered::remember(&context.workspace, name, &source.record(given));
         let ascent = Ascent {
             docker,
             project: name,
