@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use crate::command::invocation::quote;
+use crate::command::invocation::{Secret, quote};
 use crate::command::{Effect, Invocation, Program};
 use crate::error::{Code, Error};
 
@@ -176,7 +176,7 @@ impl Prefix {
                 let command = ["sh".to_owned(), "-c".to_owned(), quote(&script)];
                 let mut line = Line::of(before.chain(words.skip(at).take(1)).chain(command));
                 line.values =
-                    invocation.env().values().map(|it| it.expose()).collect::<String>().into();
+                    invocation.env().values().map(Secret::expose).collect::<String>().into();
                 line.held = invocation.fed().is_none();
                 Ok(line)
             }

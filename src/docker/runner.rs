@@ -131,7 +131,7 @@ impl Runner {
     /// What cleans up when this server is killed; it is started when it is first needed.
     pub(super) fn reaper(&self) -> Option<&Reaper> {
         let start = || {
-            let kill = self.kill().map(|kill| kill.words()).unwrap_or_default();
+            let kill = self.kill().map(Kill::words).unwrap_or_default();
             Reaper::start(self.settings.reaper.as_deref()?, &kill)
         };
         self.reaper.get_or_init(start).as_ref()

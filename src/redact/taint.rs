@@ -169,6 +169,8 @@ fn is_useful(secret: &str) -> bool {
 /// As it is, without blanks around it, as JSON writes it (and as Go's JSON does), as it stands in an
 /// address, and its lines, because a result may be split into lines.
 fn forms(secret: &str) -> BTreeSet<String> {
+    // RFC 3986 leaves these as they are; a form of HTML writes a blank as `+`.
+    const OPEN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     let trimmed = secret.trim();
     let mut forms = BTreeSet::from([secret.to_owned(), trimmed.to_owned()]);
     if let Ok(json) = serde_json::to_string(trimmed)
@@ -178,8 +180,6 @@ fn forms(secret: &str) -> BTreeSet<String> {
         forms.insert(inside.to_owned());
         forms.insert(go);
     }
-    // RFC 3986 leaves these as they are; a form of HTML writes a blank as `+`.
-    const OPEN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     let in_address = utf8_percent_encode(trimmed, &OPEN).to_string();
     forms.insert(in_address.replace("%20", "+"));
     forms.insert(in_address);

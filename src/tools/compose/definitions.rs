@@ -65,11 +65,10 @@ impl Definitions {
         // `compose run` makes it from a definition of its own.
         let hash = self.hashes.get(project::service(container))?;
         let own = container.label(labels::HASH).filter(|_| !project::is_one_off(container))?;
-        if own != hash {
-            Some(true)
-        } else {
-            (!self.unsettled.contains(&container.id)).then_some(false)
+        if own == hash {
+            return (!self.unsettled.contains(&container.id)).then_some(false);
         }
+        Some(true)
     }
 
     /// By service whether `up` would make its containers anew, with the images that are here.

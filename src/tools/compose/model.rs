@@ -194,7 +194,7 @@ pub(super) async fn examine(
             let error = about_the_source(error, source);
             let others =
                 absent::others(docker, &question.absent, question.question(), &error).await;
-            return Err(Unresolved { warnings, others, ..error.into() });
+            return Err(Unresolved { others, warnings, ..error.into() });
         }
     };
     warnings.extend(said);

@@ -93,10 +93,7 @@ impl Change for SaveImage {
         let size = human_bytes(found.size);
         context.docker.progress().say(format!("saving {} ({size})", save.image));
         let place = Place::beside(save.path, &context.docker)?;
-        let into = match context.docker.leads_away() {
-            true => Some(place.open()?),
-            false => None,
-        };
+        let into = if context.docker.leads_away() { Some(place.open()?) } else { None };
         let save = Save { path: place.unfinished(), into, ..save };
         context.docker.run(&save).await.map_err(explained)?;
         let (path, size) = place.fill()?;

@@ -201,7 +201,7 @@ async fn all_files_that_are_not_there_are_told_at_once() {
     let mut session = world.session().await;
     world.file("there.env", "A=1\n");
     let yaml = format!(
-        r#"
+        r"
 services:
   a: {{ image: {image}, env_file: a.env }}
   b:
@@ -209,7 +209,7 @@ services:
     env_file: [there.env, b.env, {{ path: may.env, required: false }}]
   c: {{ image: {image}, env_file: sub/c.env, hostname: c }}
   off: {{ image: {image}, env_file: off.env, profiles: [off] }}
-"#,
+",
         image = image()
     );
     let call = json!({"project_name": world.prefix, "compose_yaml": yaml});

@@ -177,8 +177,8 @@ async fn one_connection_serves_all_calls_and_ends_with_the_server() {
             line.contains("-oControlMaster=yes") && parent == Some(server.to_string().as_str())
         });
         let socket = |line: &str| {
-            let words = line.split(' ');
-            words.filter_map(|word| word.strip_prefix("-oControlPath=")).next().map(PathBuf::from)
+            let mut words = line.split(' ');
+            words.find_map(|word| word.strip_prefix("-oControlPath=")).map(PathBuf::from)
         };
         of_it.filter_map(|(pid, line)| Some((pid, socket(&line)?))).collect()
     };

@@ -77,7 +77,7 @@ pub(in crate::tools::container) struct Settings {
     /// Limits such as `{"nofile": "1024:2048"}`.
     #[serde(default)]
     pub(in crate::tools::container) ulimits: Ulimits,
-    /// Capabilities such as NET_ADMIN.
+    /// Capabilities such as `NET_ADMIN`.
     #[serde(default)]
     pub(super) cap_add: Vec<Capability>,
     /// Capabilities to drop, or ALL.
