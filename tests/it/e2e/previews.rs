@@ -143,7 +143,7 @@ impl Stage {
             server.env("DOCKER_HOST", recorder.host());
         }
         let session = Session::open(server).await;
-        Some(Self { world, session, audit, recorder })
+        Some(Self { session, world, audit, recorder })
     }
 
     /// Nothing is done by a preview, nor by a plan, and what they tell is what is then run, on the
