@@ -42,9 +42,10 @@ impl Command for Documents {
     type Reply = Vec<Value>;
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, [self.kind, "inspect"])
+        let inspect = Invocation::docker(Effect::Read, [self.kind, "inspect"])
             .flag("--size", self.size)
-            .operands(&self.names)
+            .operands(&self.names);
+        if self.size { inspect.of_this_moment() } else { inspect }
     }
 
     /// A failed `inspect` prints what it did find, if only `[]`.

@@ -12,7 +12,7 @@ use crate::sort;
 
 /// What a daemon reports. Left out at the source is what would drown the rest: each run of a health
 /// check (`exec_create`, `exec_start`, `exec_die`), and mounts, which follow every start and end.
-const ACTIONS: [&str; 23] = [
+const ACTIONS: [&str; 24] = [
     "commit",
     "connect",
     "create",
@@ -34,6 +34,7 @@ const ACTIONS: [&str; 23] = [
     "start",
     "stop",
     "tag",
+    "unpause",
     "untag",
     "update",
 ];

@@ -97,6 +97,7 @@ pub struct Invocation {
     follow: Option<Duration>,
     killed_means_undone: bool,
     in_background: bool,
+    of_this_moment: bool,
     only_here: bool,
     needed_there: Vec<PathBuf>,
 }
@@ -128,6 +129,7 @@ impl Invocation {
             follow: None,
             killed_means_undone: false,
             in_background: false,
+            of_this_moment: false,
             only_here: false,
             needed_there: vec![],
         }
@@ -275,6 +277,12 @@ impl Invocation {
         self.timeout(NO_LIMIT)
     }
 
+    /// It asks for what changes without an event, such as a size: no earlier answer is as good.
+    pub fn of_this_moment(mut self) -> Self {
+        self.of_this_moment = true;
+        self
+    }
+
     /// It reads files of this machine and asks no daemon, so it is run here, as this user, whatever
     /// stands before docker.
     pub fn only_here(mut self) -> Self {
@@ -302,6 +310,11 @@ impl Invocation {
     /// The last word of the subcommand: `stop`, `up`.
     pub fn verb(&self) -> &'static str {
         self.verb.last().copied().unwrap_or_default()
+    }
+
+    /// The words of docker's own subcommand: `container`, `ls`; none for compose.
+    pub fn subcommand(&self) -> &[&'static str] {
+        if self.program == Program::Docker { &self.verb } else { &[] }
     }
 
     /// Whether its success tells that the daemon is there: some commands only read files.
@@ -356,8 +369,18 @@ impl Invocation {
         self.follow.is_some() || self.timeout.is_some_and(|limit| limit > LONG)
     }
 
+    /// Whether it reads little and ends at once: what is kept whole is at most some megabytes.
+    pub fn is_short(&self) -> bool {
+        let is_whole = matches!(self.streams, Streams::Split { stdout: Capture::Whole { .. }, .. });
+        self.effect == Effect::Read && is_whole && !self.is_long() && !self.in_background
+    }
+
     pub fn is_in_background(&self) -> bool {
         self.in_background
+    }
+
+    pub fn is_of_this_moment(&self) -> bool {
+        self.of_this_moment
     }
 
     pub fn reads_only_here(&self) -> bool {

@@ -1,6 +1,9 @@
 //! What the docker client, the daemon and compose say about themselves.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Command, Effect, Invocation, Output, json};
 use crate::error::{Code, Error};
@@ -18,6 +21,15 @@ pub struct Versions {
     /// Why the daemon could not be reached.
     #[serde(skip)]
     pub problem: Option<Error>,
+}
+
+impl Versions {
+    /// Whether the daemon has an event for every image that comes to be: before 28 a build without
+    /// a name has none.
+    pub fn tell_all_images(&self) -> bool {
+        let major = self.server.as_ref().and_then(|it| it.version.split('.').next()?.parse().ok());
+        major.is_some_and(|major: u32| major >= 28)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -128,6 +140,37 @@ impl Command for ComposeVersionQuery {
     fn parse(&self, output: &Output) -> Result<String, Error> {
         let ComposeVersion { version } = json::document(&output.stdout)?;
         Ok(version.trim_start_matches('v').to_owned())
+    }
+}
+
+/// Where the compose plugin of the client is, by `docker info`; nothing when there is none that
+/// works. No daemon is asked from 23 on.
+pub struct ComposePluginQuery;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Plugin {
+    name: String,
+    path: PathBuf,
+    /// Why it does not work.
+    #[serde(default)]
+    err: Option<Value>,
+}
+
+impl Command for ComposePluginQuery {
+    type Reply = Option<PathBuf>;
+
+    fn invocation(&self) -> Invocation {
+        Invocation::docker(Effect::Read, ["info"])
+            .option("--format", "{{json .ClientInfo.Plugins}}")
+            .only_here()
+    }
+
+    fn parse(&self, output: &Output) -> Result<Self::Reply, Error> {
+        let plugins: Option<Vec<Plugin>> = json::document(&output.stdout)?;
+        let works = |plugin: &Plugin| plugin.err.is_none() && plugin.path.is_absolute();
+        let compose = plugins.into_iter().flatten().find(|it| it.name == "compose" && works(it));
+        Ok(compose.map(|plugin| plugin.path))
     }
 }
 

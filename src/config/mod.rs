@@ -112,6 +112,9 @@ pub struct Settings {
     /// Do not hide secrets in answers and logs.
     #[arg(long, env = "DOCKER_MCP_NO_REDACT", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub no_redact: bool,
+    /// Ask docker each time, also where its events prove that nothing has changed.
+    #[arg(long, env = "DOCKER_MCP_NO_CACHE", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
+    pub no_cache: bool,
     /// A further environment variable that docker gets, and compose files can name; may be repeated
     #[arg(
         long,
@@ -167,6 +170,7 @@ impl Settings {
             path: search_path(),
             environment: environment(&self.pass_env),
             slots: usize::from(self.slots),
+            cache: !self.no_cache,
             read_timeout: Duration::from_secs(self.read_timeout),
             change_timeout: Duration::from_secs(self.change_timeout),
             reaper: std::env::current_exe().ok(),

@@ -1,6 +1,8 @@
 //! The shell around the pure core: the one way to docker, and all its rules in their order.
 
+mod listener;
 mod master;
+mod memory;
 mod prefix;
 mod process;
 mod reaper;
@@ -32,6 +34,7 @@ use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
+use memory::{Memory, Turn};
 use watch::Watch;
 
 /// Who answered so lately may be starting again.
@@ -45,14 +48,16 @@ pub struct Shared {
     pub policy: Arc<Policy>,
     versions: OnceCell<Versions>,
     watch: Watch,
+    memory: Memory,
     /// When the daemon last answered; nothing when it could not be reached since.
     answered: Mutex<Option<Instant>>,
 }
 
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
-        let (versions, watch, answered) = (OnceCell::new(), Watch::default(), Mutex::default());
-        Self { runner, retry, redactor, policy, versions, watch, answered }
+        let (versions, watch, memory) = (OnceCell::new(), Watch::default(), Memory::default());
+        let answered = Mutex::default();
+        Self { runner, retry, redactor, policy, versions, watch, memory, answered }
     }
 
     fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -88,6 +93,8 @@ pub struct Docker {
     trail: Trail,
     /// Whether a passing fault is waited for.
     patient: bool,
+    /// Whether an answer may be one from before ([`memory`]).
+    remembers: bool,
 }
 
 impl Docker {
@@ -99,13 +106,16 @@ impl Docker {
             progress: Progress::default(),
             trail: Trail::default(),
             patient: true,
+            remembers: false,
         }
     }
 
-    /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`.
+    /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`. What may change
+    /// something looks at everything itself.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
         let (shared, trail) = (Arc::clone(&self.shared), Trail::default());
-        Self { shared, ceiling, cancel, progress, trail, patient: true }
+        let remembers = ceiling == Effect::Read;
+        Self { shared, ceiling, cancel, progress, trail, patient: true, remembers }
     }
 
     /// A handle of the same call that refuses whatever changes anything.
@@ -116,6 +126,12 @@ impl Docker {
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
     pub fn for_cleanup(&self) -> Self {
         Self { cancel: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// A handle that asks docker each time: for what changes without an event, such as the log of a
+    /// health check.
+    pub fn afresh(&self) -> Self {
+        Self { remembers: false, ..self.clone() }
     }
 
     /// A handle that tries once: that docker does not answer is an answer too.
@@ -210,13 +226,45 @@ impl Docker {
         ))
     }
 
-    /// Runs one command.
+    /// Runs one command, or answers as docker has answered it before ([`memory`]).
     ///
     /// # Errors
     /// DKR-014 when the policy forbids it, whatever [`diagnose`] makes of a failed exit, DKR-012 after the time limit, DKR-013 when
     /// cancelled, DKR-015 without docker, DKR-016 for output that cannot be read.
     pub async fn run<C: Command + Sync>(&self, command: &C) -> Result<C::Reply, Error> {
-        self.watch(command, |_| ()).await
+        let invocation = command.invocation();
+        let accepts = |output: &Output| command.accepts(output);
+        let output = Box::pin(self.answer(&invocation, &accepts)).await?;
+        command.parse(&output).map_err(|error| error.command(invocation.told()))
+    }
+
+    async fn answer(
+        &self,
+        invocation: &Invocation,
+        accepts: &(dyn Fn(&Output) -> bool + Sync),
+    ) -> Result<Arc<Output>, Error> {
+        self.permit(invocation)?;
+        let shared = &self.shared;
+        let remembers = self.remembers && shared.runner.caches();
+        let hears_all = || remembers && shared.watch.hears_all(&shared.runner);
+        let tells_all_images = shared.versions.get().is_some_and(Versions::tell_all_images);
+        let turn = tokio::select! {
+            biased;
+            turn = shared.memory.turn(invocation, hears_all, tells_all_images) => turn,
+            () = self.cancel.cancelled() => return Err(runner::cancelled(None)),
+        };
+        let mut ignore = |_: Line<'_>| false;
+        let asked = match &turn {
+            Turn::Known(output) => return Ok(Arc::clone(output)),
+            Turn::Ask(_) | Turn::AskAlone => self.attempts(invocation, accepts, &mut ignore),
+        };
+        let answer = asked.await.map(Arc::new);
+        match (turn, &answer) {
+            (Turn::Ask(flight), Ok(output)) => flight.keep(output, hears_all()),
+            (Turn::Ask(flight), Err(_)) => flight.fail(),
+            _ => {}
+        }
+        answer
     }
 
     /// Runs one command and hands every line to `on_line` as it comes.
@@ -293,6 +341,8 @@ impl Docker {
     ) -> Result<Output, Error> {
         self.permit(invocation)?;
         self.trail.leave(invocation);
+        let _forgotten =
+            (invocation.effect() > Effect::Read).then(|| self.shared.memory.changing());
         let (runner, cancel) = (&self.shared.runner, &self.cancel);
         // Of all attempts together, without what they wait for a slot.
         let mut left = runner.time_limit(invocation);
@@ -305,6 +355,7 @@ impl Docker {
                 Ok(output) if accepts(&output) => {
                     if invocation.asks_the_daemon() {
                         *self.shared.answered() = Some(Instant::now());
+                        self.shared.watch.confirm(begun);
                     }
                     self.learn(invocation, &output.stdout);
                     return Ok(output);

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::listener::Listener;
 use super::master::Master;
 use super::prefix::{Line as CommandLine, Prefix};
 use super::process::{self, Grace, Group, Kill};
@@ -40,6 +41,9 @@ const WAIT_FOR_A_SLOT: Duration = Duration::from_secs(45);
 /// The pause before it is started again where the system was short of descriptors or processes.
 const START_AGAIN: Duration = Duration::from_millis(50);
 
+/// For the runtime of Go in a client that ends at once: one thread and no collection of garbage
+/// save a fifth of its processor time.
+const SHORT_LIVED: [(&str, &str); 2] = [("GOMAXPROCS", "1"), ("GOGC", "off")];
 /// For a question to the other side of what stands before docker.
 const BESIDE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -54,6 +58,8 @@ pub struct Settings {
     pub environment: Vec<(OsString, OsString)>,
     /// How many docker processes run at once; more wait. As many again may take long.
     pub slots: usize,
+    /// Whether an answer may be one from before, while events prove that it is still true.
+    pub cache: bool,
     /// The time limit of a command that only reads and has none of its own.
     pub read_timeout: Duration,
     /// The time limit of a command that changes something and has none of its own.
@@ -71,6 +77,10 @@ pub struct Runner {
     /// For what may take long, so that short commands always get through.
     long_slots: Semaphore,
     reaper: OnceLock<Option<Reaper>>,
+    /// The compose plugin, to be started without docker before it.
+    compose: OnceLock<PathBuf>,
+    /// The client that runs in the background, while it does.
+    listener: Mutex<Option<Listener>>,
 }
 
 /// A line of output as it comes.
@@ -105,7 +115,8 @@ impl Runner {
         let prefix = Prefix::new(settings.docker.clone());
         let master = prefix.ssh().zip(prefix.host());
         let master = master.and_then(|(words, host)| Master::new(words, host));
-        Self { settings, prefix, master, slots, long_slots, reaper: OnceLock::new() }
+        let (reaper, compose, listener) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { settings, prefix, master, slots, long_slots, reaper, compose, listener }
     }
 
     /// The docker command as it was configured.
@@ -135,6 +146,25 @@ impl Runner {
             Reaper::start(self.settings.reaper.as_deref()?, &kill)
         };
         self.reaper.get_or_init(start).as_ref()
+    }
+
+    /// Where the compose plugin is that docker would start on this machine.
+    pub(super) fn compose_is(&self, plugin: PathBuf) {
+        let _only_once = self.compose.set(plugin);
+    }
+
+    /// Whether answers may be kept at all.
+    pub(super) fn caches(&self) -> bool {
+        self.settings.cache
+    }
+
+    /// Whether the client in the background has told everything that docker has told it.
+    pub(super) fn background_has_told_all(&self) -> bool {
+        self.listener().as_ref().is_some_and(Listener::has_told_all)
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<Listener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long an invocation may take, all attempts together.
@@ -187,7 +217,8 @@ impl Runner {
             () = cancel.cancelled() => return Err(cancelled(None)),
             options = async { if is_here { vec![] } else { self.ssh_options().await } } => options,
         };
-        let line = self.prefix.line(invocation, &options)?;
+        let compose = self.compose.get().map(PathBuf::as_path).filter(|plugin| plugin.exists());
+        let line = self.prefix.line(invocation, &options, compose)?;
         let mut command = self.command(&line, invocation)?;
         let kill = self.kill();
         let started = loop {
@@ -203,6 +234,9 @@ impl Runner {
         };
         let Started { mut child, mut group, merged } =
             started.map_err(|error| self.not_started(&error))?;
+        if invocation.is_in_background() {
+            *self.listener() = Listener::of(&child);
+        }
         // Our copies of the writing ends must go, or the pipe would never end.
         drop(command);
         let started = Instant::now();
@@ -217,10 +251,9 @@ impl Runner {
         let (mut kept_out, mut kept_err) = (Kept::new(out_kind), Kept::new(err_kind));
         let ended = {
             let enough = CancellationToken::new();
-            let is_enough = std::sync::Mutex::new(is_enough);
+            let is_enough = Mutex::new(is_enough);
             let tell = |line: Line<'_>| {
-                let mut is_enough =
-                    is_enough.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut is_enough = is_enough.lock().unwrap_or_else(PoisonError::into_inner);
                 if !enough.is_cancelled() && (*is_enough)(line) {
                     enough.cancel();
                 }
@@ -336,6 +369,9 @@ impl Runner {
         command.args(&line.arguments);
         command.env_clear().envs(self.settings.environment.iter().cloned());
         command.envs(invocation.env().iter().map(|(key, value)| (key, value.expose())));
+        if invocation.is_short() {
+            command.envs(SHORT_LIVED);
+        }
         // Compose looks for its files in the working folder unless it is told which; there are
         // none here.
         command.current_dir("/");
@@ -507,7 +543,7 @@ fn is_passing(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|error| passing.contains(&error))
 }
 
-fn cancelled(invocation: Option<&Invocation>) -> Error {
+pub(super) fn cancelled(invocation: Option<&Invocation>) -> Error {
     match invocation {
         Some(invocation) if !invocation.is_undone_when_killed() => Error::new(
             Code::Cancelled,

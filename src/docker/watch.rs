@@ -5,16 +5,19 @@
 //! an hour. Whoever asks after the fact what happened needs somebody who has listened.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::Kind;
+use super::runner::Runner;
 use super::{Docker, Line};
 use crate::command::Effect;
 use crate::command::events::{Event, Events};
+use crate::command::version::ComposePluginQuery;
 use crate::progress::Progress;
 
 /// Events that are kept; about half a megabyte.
@@ -24,6 +27,8 @@ const KEPT: usize = 2000;
 const AFTER_THE_FIRST_CALL: Duration = Duration::from_secs(1);
 /// Clocks differ, and a client needs a moment until it listens.
 const BEFORE: Duration = Duration::from_secs(2);
+/// When docker has not been used for so long, it stops to listen: a client takes 27 MB.
+const IDLE: Duration = Duration::from_secs(5 * 60);
 /// The pause after a client that lived longer than [`PAUSE_MAX`]; after one that did not, twice the
 /// pause before it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,7 +39,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Watch {
     /// Set by whoever lives long enough; a single call from the command line does not.
     until: OnceLock<CancellationToken>,
-    begun: AtomicBool,
     ring: Mutex<Ring>,
 }
 
@@ -45,6 +49,13 @@ struct Ring {
     complete_since: Option<Timestamp>,
     /// Since when the client runs; nothing while it does not.
     listening_since: Option<Instant>,
+    /// Whether another client, started after this one, was answered by the daemon: then this one
+    /// listens too.
+    is_confirmed: bool,
+    /// When docker was last used, if somebody sees to it that there is a client.
+    last_used: Option<Instant>,
+    /// From when on the first client was to tell.
+    first_since: Option<Timestamp>,
 }
 
 /// What was heard, as far as it goes.
@@ -61,27 +72,55 @@ impl Watch {
         let _only_once = self.until.set(until);
     }
 
-    /// Begins to listen, where that is allowed and was not done yet.
+    /// Docker is used: begins to listen, where that is allowed and is not done yet.
     pub(super) fn begin(docker: &Docker) {
         let watch = &docker.shared.watch;
         let Some(until) = watch.until.get() else { return };
-        if !watch.begun.swap(true, Ordering::Relaxed) {
+        if watch.ring().last_used.replace(Instant::now()).is_none() {
             let docker = docker.limited(Effect::Read, until.clone(), Progress::default());
             tokio::spawn(listen(docker));
         }
     }
 
-    pub(super) fn heard(&self) -> Heard {
-        let ring = self.ring();
-        let is_steady = ring.listening_since.is_some_and(|since| since.elapsed() > BEFORE);
-        Heard {
-            events: ring.events.iter().cloned().collect(),
-            complete_since: ring.complete_since.filter(|_| is_steady),
+    /// A client that was started then was answered by the daemon.
+    pub(super) fn confirm(&self, started: Instant) {
+        let mut ring = self.ring();
+        if ring.listening_since.is_some_and(|since| since < started) {
+            ring.is_confirmed = true;
         }
     }
 
-    fn ring(&self) -> std::sync::MutexGuard<'_, Ring> {
+    /// Whether everything that has happened until now was heard.
+    pub(super) fn hears_all(&self, runner: &Runner) -> bool {
+        let ring = self.ring();
+        let is_steady = ring.is_confirmed && ring.is_steady();
+        drop(ring);
+        is_steady && runner.background_has_told_all()
+    }
+
+    pub(super) fn heard(&self) -> Heard {
+        let ring = self.ring();
+        Heard {
+            events: ring.events.iter().cloned().collect(),
+            complete_since: ring.complete_since.filter(|_| ring.is_steady()),
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when docker was not used for a while, and lets go of listening.
+    async fn idle(&self) {
+        loop {
+            let used = self.ring().last_used.unwrap_or_else(Instant::now);
+            tokio::time::sleep_until(used + IDLE).await;
+            let mut ring = self.ring();
+            if ring.last_used == Some(used) {
+                ring.last_used = None;
+                return;
+            }
+        }
     }
 }
 
@@ -100,9 +139,21 @@ impl Ring {
         self.events.push_back(event);
     }
 
-    fn begin(&mut self, complete_since: Timestamp) {
+    /// A client has been started, and for so long that it must be heard by now.
+    fn is_steady(&self) -> bool {
+        self.listening_since.is_some_and(|since| since.elapsed() > BEFORE)
+    }
+
+    /// A client begins. Returns from when on it is to tell: what happened since the last one ended
+    /// is told as far as the daemon remembers.
+    fn begin(&mut self, now: Timestamp) -> Timestamp {
         self.listening_since = Some(Instant::now());
-        self.complete_since = Some(complete_since);
+        self.is_confirmed = false;
+        let start = now.checked_sub(BEFORE).unwrap_or(now);
+        let is_first = self.first_since.is_none();
+        let first_since = *self.first_since.get_or_insert(start);
+        self.complete_since = Some(if is_first { start } else { now });
+        self.events.back().map_or(first_since, Event::time)
     }
 
     /// What happens until the next client is told by the daemon as far as it remembers, and nobody
@@ -113,40 +164,50 @@ impl Ring {
     }
 }
 
-/// Listens until the server ends, whatever the daemon does meanwhile.
+/// What is done beside the calls once docker is used: finds the compose plugin, then listens until
+/// the server ends or docker is no longer used, whatever the daemon does meanwhile.
 async fn listen(docker: Docker) {
-    let mut since = ago(Timestamp::now(), BEFORE);
-    let mut pause = AFTER_THE_FIRST_CALL;
-    let mut connected_before = false;
+    let (watch, memory) = (&docker.shared.watch, &docker.shared.memory);
+    let idle = watch.idle();
+    tokio::pin!(idle);
+    if docker.sleep(AFTER_THE_FIRST_CALL).await.is_err() {
+        return;
+    }
+    if let Ok(Some(plugin)) = docker.run(&ComposePluginQuery).await {
+        docker.shared.runner.compose_is(plugin);
+    }
+    let mut pause = Duration::ZERO;
     while docker.sleep(pause).await.is_ok() {
         let begun = Instant::now();
-        let complete_since = if connected_before { Timestamp::now() } else { since };
-        docker.shared.watch.ring().begin(complete_since);
-        connected_before = true;
+        let since = watch.ring().begin(Timestamp::now());
         let hear = |line: Line<'_>| {
             if let Line::Stdout(line) = line
                 && let Some(event) = Event::read(line)
             {
-                docker.shared.watch.ring().push(event);
+                // What was kept is forgotten first: nobody is to read it after the event.
+                match Kind::named(&event.kind) {
+                    Some(kind) => memory.happened(kind),
+                    None => memory.forget(),
+                }
+                watch.ring().push(event);
             }
         };
-        let ended = docker.watch(&Events { since, until: None }, hear).await;
-        let mut ring = docker.shared.watch.ring();
-        ring.end();
-        since = ring.events.back().map_or(since, Event::time);
-        drop(ring);
+        let events = Events { since, until: None };
+        let ended = tokio::select! {
+            ended = docker.watch(&events, hear) => Some(ended),
+            () = &mut idle => None,
+        };
+        watch.ring().end();
+        memory.forget();
+        let Some(ended) = ended else { return };
         pause = match begun.elapsed() {
             lived if lived > PAUSE_MAX => PAUSE,
-            _ => (pause * 2).min(PAUSE_MAX),
+            _ => (pause * 2).clamp(PAUSE, PAUSE_MAX),
         };
         if let Err(error) = ended {
             tracing::debug!(%error, pause_seconds = pause.as_secs(), "docker events ended");
         }
     }
-}
-
-fn ago(now: Timestamp, span: Duration) -> Timestamp {
-    now.checked_sub(span).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -174,9 +235,9 @@ mod tests {
 
     #[test]
     fn after_a_break_it_is_complete_from_the_new_connection_on_and_not_before() {
-        let [first, again] = [10, 2500].map(|nanoseconds| event(nanoseconds).time());
+        let again = event(2500).time();
         let mut ring = Ring::default();
-        ring.begin(first);
+        ring.begin(event(10).time());
         for at in 0..1500 {
             ring.push(event(at));
         }

@@ -194,7 +194,13 @@ const FORBIDDEN: &[(&str, &str, &[&str])] = &[
     (
         r"\btokio::process|\bstd::process::Command|\bCommand::new\(",
         "only docker/ starts processes",
-        &["docker/runner.rs", "docker/process.rs", "docker/reaper.rs", "docker/master.rs"],
+        &[
+            "docker/runner.rs",
+            "docker/process.rs",
+            "docker/listener.rs",
+            "docker/reaper.rs",
+            "docker/master.rs",
+        ],
     ),
     (
         r"\benv::(var|vars|var_os|vars_os|args|current_dir|current_exe)\b",

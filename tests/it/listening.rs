@@ -41,7 +41,8 @@ async fn a_listener_that_breaks_off_goes_on_where_it_was() {
 #[tokio::test]
 async fn after_a_break_nothing_from_before_counts_as_complete() {
     let stage = Stage::script(
-        r#"echo x >> "$here/argv"
+        r#"case "$1" in events) ;; *) exit 0 ;; esac
+echo x >> "$here/argv"
 if [ "$(wc -l < "$here/argv")" = 1 ]; then echo "unexpected EOF" >&2; exit 1; fi
 exec sleep 1000"#,
     );

@@ -524,6 +524,8 @@ async fn docker_gets_the_variables_of_the_list_and_no_other() {
     COMPOSE_MENU=false
     DOCKER_CLI_HINTS=false
     DOCKER_HOST=unix:///run/elsewhere.sock
+    GOGC=off
+    GOMAXPROCS=1
     HOME=/home/someone
     NO_COLOR=1
     SHOP_PASSED=a=b c

@@ -120,6 +120,7 @@ impl Stage {
             path: self.search_path(),
             environment: [&self.environment[..], &[("PATH".into(), self.search_path())]].concat(),
             slots: 8,
+            cache: true,
             read_timeout: Duration::from_secs(15),
             change_timeout: Duration::from_secs(60),
             reaper: None,

@@ -29,6 +29,7 @@ impl Command for Measured {
             .flag("--size", true)
             .operands(&self.0)
             .timeout(MEASURING)
+            .of_this_moment()
     }
 
     fn accepts(&self, output: &Output) -> bool {

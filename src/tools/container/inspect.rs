@@ -117,7 +117,12 @@ impl Tool for InspectContainer {
         let wants = |part| self.include.contains(&part);
         let document = Documents::one("container", self.container_name.as_str());
         let document = Documents { size: wants(Part::Size), ..document };
-        let raw = Documents::single(context.docker.run(&document).await?)?;
+        let docker = if wants(Part::HealthLog) || wants(Part::Raw) {
+            &context.docker.afresh()
+        } else {
+            &context.docker
+        };
+        let raw = Documents::single(docker.run(&document).await?)?;
         let container: Container = json::part(&raw)?;
         let mut reply = summary(&container);
         reply.environment = environment(&container, wants(Part::Env));

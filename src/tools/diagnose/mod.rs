@@ -68,8 +68,8 @@ impl Tool for Diagnose {
             (None, Some(project)) => Scope::Project(project),
             (None, None) => Scope::Host,
         };
-        // That docker does not answer is the diagnosis.
-        let context = Context { docker: context.docker.impatient(), ..context.clone() };
+        // That docker does not answer is the diagnosis; and it reads what health checks print.
+        let context = Context { docker: context.docker.impatient().afresh(), ..context.clone() };
         match gather::gather(&context, &scope).await {
             Ok(facts) => Ok(Structured(reply::reply(&facts, &scope))),
             Err(error) if is_docker_itself(&error) => {

@@ -10,6 +10,7 @@
 mod bad_input;
 mod builds;
 mod change;
+mod coherent;
 mod compose;
 mod compose_down;
 mod compose_drift;

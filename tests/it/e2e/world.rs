@@ -312,6 +312,6 @@ fn docker(arguments: &[&str]) -> Output {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what tests/run has set for these tests")]
-fn variable(name: &str) -> Option<OsString> {
+pub(super) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -211,7 +211,7 @@ impl Watch<'_> {
 
     async fn look_again(&mut self) -> Result<(), Error> {
         let query = InspectContainers::listed([self.container.id.clone()]);
-        match self.context.docker.run(&query).await?.pop() {
+        match self.context.docker.afresh().run(&query).await?.pop() {
             Some(container) => self.container = container,
             None => "removed".clone_into(&mut self.container.state.status),
         }
