@@ -109,20 +109,30 @@ pub(super) async fn covered(
         let image = images.iter().find(|image| image.id == container.image);
         let built = image.and_then(|image| time::parse(&image.created));
         let (Some(made), Some(built)) = (made(mount), built) else { continue };
-        if built <= made {
+        let folder = build_context(container);
+        if built <= made && folder.is_none() {
             continue;
         }
         if !steps.contains_key(container.image.as_str()) {
             let history = History { image: container.image.clone() };
             steps.insert(&container.image, docker.run(&history).await.unwrap_or_default());
         }
-        let newer = steps.get(container.image.as_str()).into_iter().flatten();
-        let mut newer = newer.filter(|step| step.created > made);
-        let folder = build_context(container);
+        let all = || steps.get(container.image.as_str()).into_iter().flatten();
+        let workspace = &context.workspace;
+        let mut newer = all().filter(|step| built > made && step.created > made);
+        let is_newer_on_disk = |step: &Step| {
+            folder.is_some() && step.fills(mount, built.max(made), folder.as_deref(), workspace)
+        };
         if newer.any(|step| step.fills(mount, made, folder.as_deref(), &context.workspace)) {
             let text = format!(
                 "volume {} covers {}, where the newer image has newer files: they are not seen; copy them into the volume, or remove it if it holds no data",
                 mount.name, mount.destination
+            );
+            told.entry(container.id.clone()).or_default().push(text);
+        } else if all().any(is_newer_on_disk) {
+            let text = format!(
+                "volume {} covers {}, where files of the build context have changed: they would not be seen after a build either; take the mount of {} out of the service, or remove the volume if it holds no data",
+                mount.name, mount.destination, mount.destination
             );
             told.entry(container.id.clone()).or_default().push(text);
         }

@@ -139,10 +139,11 @@ pub(super) fn programs(docker: &Docker, port: u16) -> Vec<String> {
     found
 }
 
+/// `TCP_LISTEN` of the kernel.
+const LISTEN: &str = "0A";
+
 /// The inodes of the sockets that listen on this port, in a table of `/proc/net`.
 fn listening(table: &str, port: u16) -> Vec<String> {
-    /// `TCP_LISTEN` of the kernel.
-    const LISTEN: &str = "0A";
     let lines = table.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (_, local) = fields.get(1)?.rsplit_once(':')?;
@@ -150,6 +151,49 @@ fn listening(table: &str, port: u16) -> Vec<String> {
         matches.then(|| fields.get(9).copied().map(str::to_owned)).flatten()
     });
     lines.collect()
+}
+
+/// A TCP port that something in a container listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Listening {
+    pub(super) port: u16,
+    /// Only on 127.0.0.1 or `::1`, where nobody outside of the container reaches it.
+    pub(super) is_local: bool,
+}
+
+/// What listens in the network of a process, when that is one of this container on this machine:
+/// its control group has the container's ID in its name. Nothing where that cannot be seen.
+pub(super) fn listening_in(pid: i64, container: &str) -> Option<Vec<Listening>> {
+    let process = std::path::PathBuf::from(format!("/proc/{pid}"));
+    let groups = fs::read_to_string(process.join("cgroup")).ok()?;
+    if pid <= 0 || container.is_empty() || !groups.contains(container) {
+        return None;
+    }
+    let tables = ["net/tcp", "net/tcp6"];
+    let tables = tables.map(|table| fs::read_to_string(process.join(table)));
+    // Without IPv6 there is one table only.
+    tables.iter().any(Result::is_ok).then_some(())?;
+    Some(tables.iter().flatten().flat_map(|table| listeners(table)).collect())
+}
+
+fn listeners(table: &str) -> Vec<Listening> {
+    let mut found: Vec<Listening> = vec![];
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (Some(local), Some(&LISTEN)) = (fields.get(1), fields.get(3)) else { continue };
+        let Some((address, port)) = local.rsplit_once(':') else { continue };
+        let Ok(port) = u16::from_str_radix(port, 16) else { continue };
+        // 127.0.0.0/8 and ::1, in the byte order of the machine, also as an IPv4 in IPv6.
+        let is_local = match address.len() {
+            8 => address.ends_with("7F"),
+            _ => {
+                address == "00000000000000000000000001000000"
+                    || (address.starts_with("0000000000000000FFFF0000") && address.ends_with("7F"))
+            }
+        };
+        found.push(Listening { port, is_local });
+    }
+    found
 }
 
 #[cfg(test)]
@@ -168,6 +212,21 @@ mod tests {
         ] {
             assert_eq!(is_published(entry, port, protocol), expected, "{entry} {port}/{protocol}");
         }
+    }
+
+    #[test]
+    fn what_listens_is_read_with_the_addresses_that_only_it_reaches() {
+        let table = "  sl  local_address rem_address   st\n\
+             0: 0100007F:1F40 00000000:0000 0A 0 0 0 0 0 1\n\
+             1: 00000000:0050 00000000:0000 0A 0 0 0 0 0 2\n\
+             2: 00000000:0051 0100007F:0052 01 0 0 0 0 0 3\n";
+        let (inner, outer) =
+            (Listening { port: 8000, is_local: true }, Listening { port: 80, is_local: false });
+        assert_eq!(listeners(table), [inner, outer]);
+        let six = "h\n 0: 00000000000000000000000000000000:0050 0:0 0A\n 1: 00000000000000000000000001000000:0050 0:0 0A\n";
+        let found: Vec<bool> = listeners(six).iter().map(|it| it.is_local).collect();
+        assert_eq!(found, [false, true]);
+        assert_eq!(listening_in(i64::from(std::process::id()), "0123456789abcdef0123"), None);
     }
 
     #[test]

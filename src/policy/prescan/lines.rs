@@ -19,7 +19,24 @@ struct Entry {
     text: String,
     /// Counted from 1.
     line: usize,
+    /// The name that the value has for others, and that of the other one whose value it is.
+    anchor: Option<String>,
+    alias: Option<String>,
 }
+
+/// What stands at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stands<'a> {
+    /// The last part of the key; of an item of a list its index.
+    pub name: &'a str,
+    /// The value, when it is a scalar.
+    pub text: &'a str,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// Aliases of aliases, and merges in merges.
+const MERGES_MAX: usize = 8;
 
 /// A list or map whose end has not come yet.
 struct Open {
@@ -45,11 +62,11 @@ impl Lines {
     }
 
     fn take(&mut self, event: EventData, line: usize, open: &mut Vec<Open>) {
-        let (scalar, items) = match event {
-            EventData::Scalar { value, .. } => (Some(value), None),
-            EventData::Alias { .. } => (Some(String::new()), None),
-            EventData::SequenceStart { .. } => (None, Some(0)),
-            EventData::MappingStart { .. } => (None, None),
+        let (scalar, items, own_name, alias) = match event {
+            EventData::Scalar { value, anchor, .. } => (Some(value), None, anchor, None),
+            EventData::Alias { anchor } => (Some(String::new()), None, None, Some(anchor)),
+            EventData::SequenceStart { anchor, .. } => (None, Some(0), anchor, None),
+            EventData::MappingStart { anchor, .. } => (None, None, anchor, None),
             EventData::SequenceEnd | EventData::MappingEnd => {
                 open.pop();
                 return;
@@ -75,6 +92,9 @@ impl Lines {
                 }
             },
         };
+        if let Some(entry) = entry.and_then(|entry| self.0.get_mut(entry)) {
+            (entry.anchor, entry.alias) = (own_name, alias);
+        }
         match (scalar, entry.and_then(|entry| self.0.get_mut(entry))) {
             (Some(scalar), Some(entry)) => entry.text = scalar,
             (None, _) => open.push(Open { entry, items, key: None }),
@@ -102,6 +122,59 @@ impl Lines {
                 return line;
             }
         }
+    }
+
+    /// What stands at exactly this key, also when it comes from an alias or by a merge (`<<`).
+    pub fn at(&self, path: &[&str]) -> Option<Stands<'_>> {
+        self.stands(self.entry(path)?)
+    }
+
+    /// The keys of the map, or the items of the list, that stands at this key.
+    pub fn below(&self, path: &[&str]) -> Vec<Stands<'_>> {
+        let Some(parent) = self.entry(path).map(|at| self.meant(at)) else { return vec![] };
+        self.children(Some(parent)).filter_map(|at| self.stands(at)).collect()
+    }
+
+    fn entry(&self, path: &[&str]) -> Option<usize> {
+        let mut at = None;
+        for name in path {
+            at = Some(self.child(at, name, 0)?);
+        }
+        at
+    }
+
+    fn stands(&self, at: usize) -> Option<Stands<'_>> {
+        let entry = self.0.get(at)?;
+        let text = self.0.get(self.meant(at)).map_or("", |meant| meant.text.as_str());
+        Some(Stands { name: &entry.name, text, line: entry.line })
+    }
+
+    fn children(&self, parent: Option<usize>) -> impl Iterator<Item = usize> {
+        let is_child = move |(_, entry): &(usize, &Entry)| entry.parent == parent;
+        self.0.iter().enumerate().filter(is_child).map(|(at, _)| at)
+    }
+
+    fn child(&self, parent: Option<usize>, name: &str, merges: usize) -> Option<usize> {
+        let parent = parent.map(|at| self.meant(at));
+        let named = |wanted: &str| {
+            self.children(parent).find(|at| self.0.get(*at).is_some_and(|it| it.name == wanted))
+        };
+        if let Some(found) = named(name) {
+            return Some(found);
+        }
+        let merge = named("<<").filter(|_| merges < MERGES_MAX)?;
+        let in_list = self
+            .children(Some(merge))
+            .filter(|at| self.0.get(*at).is_some_and(|it| it.alias.is_some()));
+        let mut merged = std::iter::once(merge).chain(in_list);
+        merged.find_map(|at| self.child(Some(at), name, merges + 1))
+    }
+
+    /// The entry whose value an alias stands for.
+    fn meant(&self, at: usize) -> usize {
+        let Some(alias) = self.0.get(at).and_then(|entry| entry.alias.as_ref()) else { return at };
+        let before = self.0.get(..at).unwrap_or_default();
+        before.iter().rposition(|entry| entry.anchor.as_ref() == Some(alias)).unwrap_or(at)
     }
 
     /// The key that begins on this line, or the last one before it.
@@ -151,7 +224,8 @@ impl Lines {
     }
 
     fn add(&mut self, parent: Option<usize>, name: String, line: usize) -> usize {
-        self.0.push(Entry { parent, name, text: String::new(), line });
+        let (text, anchor, alias) = (String::new(), None, None);
+        self.0.push(Entry { parent, name, text, line, anchor, alias });
         self.0.len() - 1
     }
 
@@ -190,6 +264,31 @@ mod tests {
         ] {
             assert_eq!(lines.line_of(path), line, "{path}");
         }
+    }
+
+    #[test]
+    fn a_key_is_found_through_aliases_and_merges() {
+        let text = "x-a: &a\n  mem_limit: 64m\nx-b: &b {user: '1'}\nx-p: &p\n  - 80:80\nservices:\n  web:\n    <<: [*a, *b]\n    ports: *p\n  api:\n    <<: *a\n    image: &i x\n  job: {image: *i}\n";
+        let lines = Lines::of(text);
+        let at = |path: &str| {
+            let path: Vec<&str> = path.split('.').collect();
+            lines.at(&path).map(|it| format!("{}:{}", it.line, it.text))
+        };
+        for (path, expected) in [
+            ("services.web.mem_limit", Some("2:64m")),
+            ("services.api.mem_limit", Some("2:64m")),
+            ("services.web.user", Some("3:1")),
+            ("services.web.ports.0", Some("5:80:80")),
+            ("services.job.image", Some("13:x")),
+            ("services.api.user", None),
+            ("services.none", None),
+        ] {
+            assert_eq!(at(path).as_deref(), expected, "{path}");
+        }
+        let ports = lines.below(&["services", "web", "ports"]);
+        assert_eq!(ports, [Stands { name: "0", text: "80:80", line: 5 }]);
+        let circle = Lines::of("a: &a\n  <<: *a\n");
+        assert_eq!(circle.at(&["a", "b"]), None);
     }
 
     #[test]

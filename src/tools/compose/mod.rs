@@ -22,6 +22,7 @@ mod list;
 mod logs;
 mod model;
 mod naming;
+pub(super) mod origin;
 pub(super) mod outlook;
 mod place;
 mod project;

@@ -134,6 +134,16 @@ impl Port {
         Some(format!("{address}:{published}->{}/{protocol}", self.target))
     }
 
+    /// The one port of this machine that it asks for; nothing for a range, or for any.
+    pub(super) fn on_host(&self) -> Option<u16> {
+        let published = match &self.published {
+            serde_json::Value::String(text) => text.parse().ok(),
+            serde_json::Value::Number(number) => u16::try_from(number.as_u64()?).ok(),
+            _ => None,
+        };
+        published.filter(|port| *port > 0 && self.protocol != "udp")
+    }
+
     /// Whether other machines can reach it.
     pub(super) fn is_open(&self) -> bool {
         self.published().is_some() && matches!(self.host_ip.as_str(), "" | "0.0.0.0" | "::")

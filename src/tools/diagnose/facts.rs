@@ -8,6 +8,7 @@ use crate::command::labels;
 use crate::command::text::{cut_line, human_memory};
 use crate::tools::compose::outlook::{Outlook, depends_on, service};
 use crate::tools::joined::Lost;
+use crate::tools::ports::Listening;
 
 /// Networks on which docker resolves no names of containers.
 pub(super) const NAMELESS: [&str; 3] = ["bridge", "host", "none"];
@@ -28,6 +29,8 @@ pub(super) struct Facts {
     pub(super) programs: Vec<(u16, Vec<String>)>,
     /// A free port for one that a start has failed for.
     pub(super) free_ports: Vec<(u16, Option<u16>)>,
+    /// What networks there are and which addresses they have, when the project asks for some.
+    pub(super) subnets: Vec<(String, String)>,
     /// The processor of docker's machine: `amd64`.
     pub(super) architecture: Option<String>,
 }
@@ -55,6 +58,8 @@ pub(super) struct Subject {
     pub(super) changed_files: Vec<String>,
     /// What to say of volumes that hide what its image has.
     pub(super) covering_volumes: Vec<String>,
+    /// What listens in it, where that can be seen from here.
+    pub(super) listening: Option<Vec<Listening>>,
     /// It uses the network of another container, and has lost it.
     pub(super) lost_network: Option<Lost>,
 }
@@ -197,6 +202,33 @@ impl Subject {
     pub(super) fn memory_limit(&self) -> Option<String> {
         let limit = u64::try_from(self.container.host_config.memory).ok()?;
         (limit > 0).then(|| human_memory(limit))
+    }
+
+    /// The published TCP ports of a running one: the port in the container, and that of the host.
+    pub(super) fn published(&self) -> Vec<(u16, u16)> {
+        let ports = self.container.network_settings.ports.iter();
+        let published = ports.filter_map(|(port, bindings)| {
+            let inner = port.strip_suffix("/tcp")?.parse().ok()?;
+            let host = bindings.iter().flatten().find_map(|it| it.host_port.parse().ok())?;
+            Some((inner, host))
+        });
+        published.collect()
+    }
+
+    /// The published ports that nobody outside of it would find anybody at; nothing where that
+    /// cannot be seen.
+    pub(super) fn unheard(&self) -> Vec<(u16, u16)> {
+        let Some(listening) = &self.listening else { return vec![] };
+        let is_heard = |port: u16| listening.iter().any(|it| it.port == port && !it.is_local);
+        self.published().into_iter().filter(|(inner, _)| !is_heard(*inner)).collect()
+    }
+
+    /// The ports that something in it listens on for others.
+    pub(super) fn open_ports(&self) -> Vec<u16> {
+        let open = self.listening.iter().flatten().filter(|it| !it.is_local);
+        let mut ports: Vec<u16> = open.map(|it| it.port).collect();
+        ports.dedup();
+        ports
     }
 
     /// The command that its health check runs.

@@ -19,6 +19,57 @@ pub(super) struct Cause {
     pub(super) blames: Option<String>,
     /// Said without knowing more than the exit code; a dependency that is down explains more.
     pub(super) vague: bool,
+    /// It fails although it runs.
+    pub(super) fails: bool,
+    /// Where it may be defined what is to be changed: the first that is there.
+    pub(super) sites: Vec<Site>,
+    /// What should stand there.
+    pub(super) to: Option<String>,
+    /// The other container in whose definition that is, although it is well itself.
+    pub(super) peer: Option<String>,
+}
+
+/// A part of what defines a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Site {
+    /// A key of its service: `mem_limit`.
+    Key(&'static str),
+    /// An instruction of the Dockerfile.
+    Instruction(&'static str),
+    /// The published port with this number on the host.
+    Port(u16),
+    /// The published port with this number in the container.
+    Target(u16),
+    /// The mount with this path, here or in the container.
+    Mount(String),
+    Variable(String),
+    /// A variable of which the name ends so.
+    VariableLike(&'static [&'static str]),
+    /// A word of a variable, of the command, or of a file that it mounts or is built from.
+    Word(String),
+    /// A setting of a server: in its command, or in a file that it mounts.
+    Directive(&'static str),
+    /// A file as the container sees it, with the line where that is known.
+    File(String, Option<usize>),
+    /// A key of the whole project: `networks.front.ipam`.
+    Top(Vec<String>),
+}
+
+/// What is known of the place where a cause is to be changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// `shop/.env:2 (API_MEMORY)`
+    pub(super) place: Option<String>,
+    /// What to change there, when it is known.
+    pub(super) fix: Option<String>,
+    pub(super) evidence: Vec<String>,
+    /// What makes the change take effect.
+    pub(super) next: Option<String>,
+    /// The deployment of a project that never came up, whose files nothing tells.
+    pub(super) deploy: Option<String>,
+    /// Whether the definition comes from files, so that changing the container itself is undone by
+    /// the next deployment.
+    pub(super) is_deployed: bool,
 }
 
 impl Cause {
@@ -29,7 +80,10 @@ impl Cause {
     /// Whether it only says that a deployment or a restart would make it another one: true of much
     /// that works, and hardly ever the reason of what does not.
     pub(super) fn is_drift(&self) -> bool {
-        matches!(self.id, "drift" | "stale-image" | "file-changed" | "volume-covers")
+        matches!(
+            self.id,
+            "drift" | "stale-image" | "sources-newer" | "file-changed" | "volume-covers"
+        )
     }
 
     pub(super) fn evidence(mut self, line: impl Into<String>) -> Self {
@@ -51,6 +105,26 @@ impl Cause {
         self
     }
 
+    pub(super) fn at(mut self, sites: impl IntoIterator<Item = Site>) -> Self {
+        self.sites.extend(sites);
+        self
+    }
+
+    pub(super) fn to(mut self, value: impl Into<String>) -> Self {
+        self.to = Some(value.into());
+        self
+    }
+
+    pub(super) fn in_peer(mut self, container: impl Into<String>) -> Self {
+        self.peer = Some(container.into());
+        self
+    }
+
+    pub(super) fn fails(mut self) -> Self {
+        self.fails = true;
+        self
+    }
+
     pub(super) fn vague(mut self) -> Self {
         self.vague = true;
         self
@@ -67,6 +141,12 @@ pub(super) fn call(tool: &str, arguments: &[(&str, &str)]) -> String {
 /// A call that only names a container.
 pub(super) fn on(tool: &str, container: &str) -> String {
     call(tool, &[("container_name", container)])
+}
+
+/// What makes a changed file take effect.
+pub(super) fn redeploy(project: &str, builds: bool) -> String {
+    let builds = if builds { ",\"build\":true" } else { "" };
+    format!("deploy-compose {{\"project_name\":{}{builds}}}", Value::from(project))
 }
 
 pub(super) fn logs(container: &str) -> String {

@@ -5,12 +5,14 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::facts::{Facts, Line, NAMELESS, Subject};
+use super::judge::missing;
 use super::rules::wanted_port;
 use super::{Scope, ends, standing};
 use crate::command::containers::{Container, InspectContainers, ListContainers, Mount, Row};
 use crate::command::images::{InspectImages, ListImages};
 use crate::command::labels;
 use crate::command::logs::Logs;
+use crate::command::networks::{InspectNetworks, ListNetworks, Network};
 use crate::command::text::tail;
 use crate::command::values::{ProjectName, TimePoint};
 use crate::docker::Docker;
@@ -23,7 +25,7 @@ use crate::tools::{Context, joined, mounts, ports};
 const LOG_LINES: u32 = 60;
 const LOG_BYTES: usize = 16 << 10;
 /// Logs that are read, all at once; each is a process.
-const LOGS: usize = 5;
+const LOGS: usize = 10;
 /// Containers around the one that was asked for, and troubled ones of a host.
 const NEIGHBOURS: usize = 30;
 const TROUBLED: usize = 60;
@@ -55,12 +57,22 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
         .map(|container| Subject {
             out_of_memory: container.state.oom_killed,
             lost_network: owners.as_ref().ok().and_then(|owners| joined::lost(&container, owners)),
+            listening: ports::listening_in(container.state.pid, &container.id),
             container,
             ..Subject::default()
         })
         .collect();
     look_at_the_host(docker, &mut facts).await;
 
+    let of_asked = || facts.subjects.first()?.project()?.parse::<ProjectName>().ok();
+    let around = match scope {
+        Scope::Project(project) => Some(project.clone()),
+        // Why one fails is told by itself; whether one that runs is the one that it should be, by
+        // its files.
+        Scope::Container(_) if asked_is_bad(&facts) => None,
+        Scope::Container(_) => of_asked(),
+        Scope::Host => None,
+    };
     let project = match scope {
         Scope::Project(project) => Some(project),
         Scope::Container(_) | Scope::Host => None,
@@ -69,7 +81,7 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
     let (printed, events, outlook) = tokio::join!(
         logs(docker, &facts, &read),
         ends::ends(docker, &facts),
-        files(context, project, &facts),
+        files(context, around.as_ref(), &facts),
     );
     for (at, lines) in printed {
         if let Some(subject) = facts.subjects.get_mut(at) {
@@ -79,6 +91,7 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
     ends::tell(&mut facts, &events);
     facts.outlook = outlook;
     look_at_mounts(context, &mut facts, scope).await;
+    look_at_wishes(docker, &mut facts, scope).await;
     if let (Some(project), true, None) = (project, facts.subjects.is_empty(), &facts.outlook) {
         return Err(no_such_project(docker, project).await);
     }
@@ -90,6 +103,7 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
 /// made or started.
 async fn look_at_mounts(context: &Context, facts: &mut Facts, scope: &Scope) {
     let most = match scope {
+        Scope::Container(_) if asked_is_bad(facts) => 0,
         Scope::Container(_) => 1,
         Scope::Project(_) => usize::MAX,
         Scope::Host => 0,
@@ -106,6 +120,42 @@ async fn look_at_mounts(context: &Context, facts: &mut Facts, scope: &Scope) {
         subject.changed_files = changed.remove(&subject.container.id).unwrap_or_default();
         subject.covering_volumes = covered.remove(&subject.container.id).unwrap_or_default();
     }
+}
+
+/// What a service that has no container would find taken.
+async fn look_at_wishes(docker: &Docker, facts: &mut Facts, scope: &Scope) {
+    let (Scope::Project(_), Some(outlook)) = (scope, &facts.outlook) else { return };
+    if missing(facts, scope).is_empty() {
+        return;
+    }
+    let is_taken = |port: &u16| {
+        ports::holder(&facts.rows, *port, "tcp").is_some()
+            || !ports::programs(docker, *port).is_empty()
+    };
+    let taken: Vec<u16> = outlook.ports.iter().map(|(_, port)| *port).filter(is_taken).collect();
+    let free = |port: &u16| (*port, ports::free_after(docker, &facts.rows, *port));
+    let programs = |port: &u16| (*port, ports::programs(docker, *port));
+    let (free_ports, programs): (Vec<_>, Vec<_>) =
+        (taken.iter().map(free).collect(), taken.iter().map(programs).collect());
+    let has_subnets = !outlook.subnets.is_empty();
+    facts.free_ports.extend(free_ports);
+    facts.programs.extend(programs);
+    if !has_subnets {
+        return;
+    }
+    let Ok(rows) = docker.run(&ListNetworks::default()).await else { return };
+    let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    let networks = in_batches(docker, &ids, InspectNetworks::listed).await.unwrap_or_default();
+    let of = |network: &Network| {
+        let pools = network.ipam.config.iter();
+        pools.map(|pool| (network.name.clone(), pool.subnet.clone())).collect::<Vec<_>>()
+    };
+    facts.subnets = networks.iter().flat_map(of).collect();
+}
+
+/// Whether the container that was asked for, the first, fails.
+fn asked_is_bad(facts: &Facts) -> bool {
+    facts.subjects.first().is_some_and(|it| standing::standing(facts, it).kind.is_bad())
 }
 
 async fn asked(docker: &Docker, scope: &Scope) -> Result<Option<Container>, Error> {
@@ -236,25 +286,29 @@ fn to_read(facts: &Facts, scope: &Scope) -> Vec<usize> {
     let weight = |at: usize, subject: &Subject| {
         let kind = standing::standing(facts, subject).kind;
         let never = subject.started().is_none();
-        let unchecked = subject.container.health().is_none();
         match kind {
             _ if never => None,
             _ if asked && at == 0 => Some(0),
             kind if kind.is_bad() => Some(1),
             standing::Kind::Starting => Some(2),
-            standing::Kind::Running if unchecked && matches!(scope, Scope::Project(_)) => Some(3),
+            standing::Kind::Running if matches!(scope, Scope::Project(_)) => Some(3),
             _ => None,
         }
     };
     let subjects = || facts.subjects.iter().enumerate();
     let of = |wanted: u8| subjects().filter(move |(at, it)| weight(*at, it) == Some(wanted));
-    (0..=3).flat_map(of).map(|(at, _)| at).take(LOGS).collect()
+    let most = if asked { LOGS / 2 } else { LOGS };
+    (0..=3).flat_map(of).map(|(at, _)| at).take(most).collect()
 }
 
 async fn logs(docker: &Docker, facts: &Facts, read: &[usize]) -> Vec<(usize, Vec<Line>)> {
     let one = |at: usize| log(docker, facts, read.get(at).copied());
-    let logs = tokio::join!(one(0), one(1), one(2), one(3), one(4));
-    <[_; LOGS]>::from(logs).into_iter().flatten().collect()
+    let (first, second) =
+        tokio::join!(async { tokio::join!(one(0), one(1), one(2), one(3), one(4)) }, async {
+            tokio::join!(one(5), one(6), one(7), one(8), one(9))
+        },);
+    let logs = [<[_; LOGS / 2]>::from(first), <[_; LOGS / 2]>::from(second)].concat();
+    logs.into_iter().flatten().collect()
 }
 
 async fn log(docker: &Docker, facts: &Facts, at: Option<usize>) -> Option<(usize, Vec<Line>)> {
@@ -272,8 +326,9 @@ async fn log(docker: &Docker, facts: &Facts, at: Option<usize>) -> Option<(usize
 
 async fn files(context: &Context, project: Option<&ProjectName>, facts: &Facts) -> Option<Outlook> {
     let project = project?;
+    let is_of_it = |it: &&Subject| it.project() == Some(project.as_str());
     let containers: Vec<Container> =
-        facts.subjects.iter().map(|subject| subject.container.clone()).collect();
+        facts.subjects.iter().filter(is_of_it).map(|it| it.container.clone()).collect();
     outlook(context, project, &containers).await
 }
 

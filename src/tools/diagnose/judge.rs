@@ -4,13 +4,15 @@ use serde::Serialize;
 
 use super::Scope;
 use super::facts::{Facts, Subject};
-use super::finding::{Cause, call};
+use super::finding::{Cause, Site, call};
 use super::rules::{self, View};
 use super::standing::{Kind, Standing, standing};
+use super::subnets::{free_beside, overlap};
 use crate::command::containers::Container;
 use crate::command::images::image_of;
 use crate::command::labels;
-use crate::tools::compose::outlook::{Wanted, is_one_off};
+use crate::tools::compose::outlook::{Outlook, Wanted, is_one_off};
+use crate::tools::ports;
 
 /// So many failed checks in a row are no slow start any more.
 const CHECKS_OF_A_FAILURE: u64 = 3;
@@ -38,7 +40,9 @@ impl Judged<'_> {
     fn is_bad(&self) -> bool {
         let health = self.subject.container.state.health.as_ref();
         let never_healthy = health.is_some_and(|it| it.failing_streak >= CHECKS_OF_A_FAILURE);
-        self.standing.kind.is_bad() || (self.standing.kind == Kind::Starting && never_healthy)
+        self.standing.kind.is_bad()
+            || (self.standing.kind == Kind::Starting && never_healthy)
+            || self.warnings.iter().any(|warning| warning.fails)
     }
 }
 
@@ -98,6 +102,10 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
     // The files are found again without being named.
     let deploy = || call("deploy-compose", &[("project_name", project)]);
     let here = image_of(&facts.images, image).is_some();
+    if let Some(cause) = taken(facts, service, project) {
+        let standing = Standing { kind: Kind::Missing, text: "does not exist".to_owned() };
+        return Judged { subject, standing, cause: Some(cause), warnings: vec![] };
+    }
     let cause = if here {
         Cause::new(
             "not-created",
@@ -129,7 +137,73 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
         _ => cause,
     };
     let standing = Standing { kind: Kind::Missing, text: "does not exist".to_owned() };
-    Judged { subject, standing, cause: Some(cause), warnings: vec![] }
+    Judged { subject, standing, cause: Some(rules::sited(cause)), warnings: vec![] }
+}
+
+/// What a deployment would find taken: a range of addresses, or a port of this machine.
+fn taken(facts: &Facts, service: &str, project: &str) -> Option<Cause> {
+    let outlook = facts.outlook.as_ref()?;
+    let port = || port_taken(facts, outlook, service, project);
+    let Some((wish, holder, held)) = outlook.subnets.iter().find_map(|wish| {
+        let others = facts.subnets.iter().filter(|(network, _)| *network != wish.network);
+        let mut clashes = others.filter(|(_, subnet)| overlap(subnet, &wish.range));
+        let (network, subnet) = clashes.next()?;
+        Some((wish, network, subnet))
+    }) else {
+        return port();
+    };
+    let known: Vec<&str> = facts.subnets.iter().map(|(_, subnet)| subnet.as_str()).collect();
+    let free = free_beside(&wish.range, &known);
+    let fix = match &free {
+        Some(free) => format!("use another range, for example {free}, which is free"),
+        None => "use another range".to_owned(),
+    };
+    let path = ["networks", wish.key.as_str(), "ipam", "config", "0", "subnet"];
+    let cause = Cause::new(
+        "subnet-overlap",
+        format!(
+            "its network {} asks for {}, which overlaps with {held} of network {holder}",
+            wish.key, wish.range
+        ),
+        fix,
+    )
+    .at([Site::Top(path.map(str::to_owned).to_vec())])
+    .evidence(format!("network {holder} has {held}"));
+    let cause = match free {
+        Some(free) => cause.to(free),
+        None => cause,
+    };
+    let also = facts.outlook.iter().flat_map(|it| &it.services);
+    let also = also.filter_map(|it| port_taken(facts, outlook, &it.service, project));
+    let cause = also
+        .fold(cause, |cause, port| cause.evidence(format!("and then: {}; {}", port.why, port.fix)));
+    Some(cause.next(call("deploy-compose", &[("project_name", project)])))
+}
+
+fn port_taken(facts: &Facts, outlook: &Outlook, service: &str, project: &str) -> Option<Cause> {
+    let own = outlook.ports.iter().filter(|(name, _)| name == service).map(|(_, port)| *port);
+    let is_taken = |port: &u16| facts.free_ports.iter().any(|(taken, _)| taken == port);
+    let port = own.into_iter().find(is_taken)?;
+    let holder = ports::holder(&facts.rows, port, "tcp");
+    // A container of its own would make room for the new one.
+    if holder.is_some_and(|row| row.project.as_deref() == Some(project)) {
+        return None;
+    }
+    let programs = facts.programs.iter().find(|(taken, _)| *taken == port);
+    let programs = programs.map(|(_, programs)| programs.as_slice()).unwrap_or_default();
+    let free =
+        facts.free_ports.iter().find(|(taken, _)| *taken == port).and_then(|(_, free)| *free);
+    let who = match (holder, programs) {
+        (Some(row), _) => ports::described(row),
+        (None, programs) => format!("a program outside of docker: {}", programs.join(", ")),
+    };
+    let cause = Cause::new(
+        "port-taken",
+        format!("port {port} of the host, which {service} asks for, is held by {who}"),
+        ports::advice(port, free, holder, programs, Some(project)),
+    )
+    .at([Site::Port(port)]);
+    Some(cause.next(call("deploy-compose", &[("project_name", project)])))
 }
 
 /// Which of them is the cause of the others, and what that means for what was asked.
@@ -259,7 +333,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::tools::compose::outlook::Outlook;
     use crate::tools::diagnose::facts::Line;
 
     fn subject(service: &str, log: &str) -> Subject {

@@ -1,16 +1,21 @@
 //! Why something fails: one call that looks at everything, and says the cause first.
 //!
 //! `gather` asks docker, `facts` is what it said, `standing` how each container stands, `rules` why,
-//! `judge` whose fault it is, and `reply` puts it in few words. All but `gather` is pure.
+//! `judge` whose fault it is, `place` where that is to be changed, `look` what one question more tells,
+//! and `reply` puts it in few words. Judging is pure.
 
 mod ends;
+mod errors;
 mod facts;
 mod finding;
 mod gather;
 mod judge;
+mod look;
+mod place;
 mod reply;
 mod rules;
 mod standing;
+mod subnets;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +25,8 @@ use super::{Context, Entry, Spec, Tool, Toolset};
 use crate::command::Effect;
 use crate::command::values::{ContainerRef, ProjectName};
 use crate::error::{Code, Error};
+use facts::Facts;
+use finding::Placed;
 use reply::Reply;
 
 pub(super) fn tools() -> Vec<Entry> {
@@ -71,13 +78,24 @@ impl Tool for Diagnose {
         // That docker does not answer is the diagnosis; and it reads what health checks print.
         let context = Context { docker: context.docker.impatient().afresh(), ..context.clone() };
         match gather::gather(&context, &scope).await {
-            Ok(facts) => Ok(Structured(reply::reply(&facts, &scope))),
+            Ok(facts) => Ok(Structured(answer(&context, &facts, &scope).await)),
             Err(error) if is_docker_itself(&error) => {
                 Ok(Structured(reply::docker_is_ill(&error, &scope)))
             }
             Err(error) => Err(error),
         }
     }
+}
+
+async fn answer(context: &Context, facts: &Facts, scope: &Scope) -> Reply {
+    let missing = judge::missing(facts, scope);
+    let all = judge::judge(facts, &missing);
+    let judgement = judge::conclude(&all, scope);
+    let placed = match judgement.root {
+        Some((judged, cause)) => place::place(context, facts, judged.subject, cause).await,
+        None => Placed::default(),
+    };
+    reply::reply(facts, scope, &all, &judgement, &placed)
 }
 
 fn is_docker_itself(error: &Error) -> bool {

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Scope;
 use super::facts::Facts;
-use super::finding::{call, on};
-use super::judge::{Judged, Judgement, Verdict, conclude, judge, missing};
+use super::finding::{Cause, Placed, call, on};
+use super::judge::{Judged, Judgement, Verdict};
 use crate::command::text::{cut_line, head};
 use crate::error::Error;
 use crate::tools::compose::outlook::is_one_off;
@@ -16,7 +16,7 @@ const WHY_BYTES: usize = 320;
 const LINE_BYTES: usize = 220;
 const EVIDENCE: usize = 7;
 const ALSO: usize = 6;
-const NEXT: usize = 4;
+const NEXT: usize = 3;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
@@ -40,15 +40,21 @@ struct Root {
     cause: &'static str,
     why: String,
     fix: String,
+    /// `compose.yaml:14 (services.api.mem_limit)`
+    #[serde(rename = "where")]
+    place: Option<String>,
 }
 
-pub(super) fn reply(facts: &Facts, scope: &Scope) -> Reply {
-    let missing = missing(facts, scope);
-    let all = judge(facts, &missing);
-    let judgement = conclude(&all, scope);
+pub(super) fn reply(
+    facts: &Facts,
+    scope: &Scope,
+    all: &[Judged<'_>],
+    judgement: &Judgement<'_>,
+    placed: &Placed,
+) -> Reply {
     let mut reply = match judgement.root {
-        Some(_) => with_root(facts, scope, &judgement),
-        None => without_root(facts, scope, &all, judgement.verdict),
+        Some(_) => with_root(facts, scope, judgement, placed),
+        None => without_root(facts, scope, all, judgement.verdict),
     };
     let others = judgement.others.iter().map(|judged| in_a_line(judged));
     reply.also = others.clone().take(ALSO).collect();
@@ -58,24 +64,63 @@ pub(super) fn reply(facts: &Facts, scope: &Scope) -> Reply {
     reply
 }
 
-fn with_root(facts: &Facts, scope: &Scope, judgement: &Judgement<'_>) -> Reply {
+fn with_root(facts: &Facts, scope: &Scope, judgement: &Judgement<'_>, placed: &Placed) -> Reply {
     let mut reply = Reply::empty(judgement.verdict, about(facts, scope));
     let Some((judged, cause)) = judgement.root else { return reply };
-    let subject = judged.subject;
+    let peer = cause.peer.as_deref();
+    let peer = peer.and_then(|name| facts.subjects.iter().find(|it| it.name() == name));
+    let subject = peer.unwrap_or(judged.subject);
+    let whose =
+        if peer.is_some() { format!("{}: ", judged.subject.called()) } else { String::new() };
     reply.root = Some(Root {
         container: subject.name().to_owned(),
         service: subject.service().map(str::to_owned),
         project: subject.project().map(str::to_owned),
         cause: cause.id,
-        why: format!("{}: {}", judged.standing.text, cause.why),
-        fix: cause.fix.clone(),
+        why: format!("{whose}{}: {}", judged.standing.text, cause.why),
+        fix: match &placed.fix {
+            Some(fix) => fix.clone(),
+            None => cause.fix.clone(),
+        },
+        place: placed.place.clone(),
     });
     reply.evidence.clone_from(&cause.evidence);
-    reply.next.clone_from(&cause.next);
+    reply.evidence.extend(placed.evidence.iter().cloned());
+    reply.next.extend(placed.next.iter().filter(|_| !is_enough(cause)).cloned());
+    let undone =
+        ["update-container ", "recreate-container ", "connect-network ", "inspect-container "];
+    let stays =
+        |call: &&String| !placed.is_deployed || !undone.iter().any(|it| call.starts_with(it));
+    for call in cause.next.iter().filter(stays) {
+        let tool = call.split(' ').next();
+        let deploy = placed.deploy.as_ref().filter(|_| tool == Some("deploy-compose"));
+        let call = deploy.unwrap_or(call);
+        let is_there = |known: &String| {
+            known == call || (tool == Some("deploy-compose") && known.split(' ').next() == tool)
+        };
+        if !reply.next.iter().any(is_there) {
+            reply.next.push(call.clone());
+        }
+    }
     if matches!(scope, Scope::Host) {
         reply.next.insert(0, on("diagnose", subject.name()));
     }
     reply
+}
+
+/// Whether what the cause itself recommends comes first: nothing is to be changed in a file.
+fn is_enough(cause: &Cause) -> bool {
+    matches!(
+        cause.id,
+        "paused"
+            | "stopped"
+            | "not-started"
+            | "dependency-late"
+            | "file-changed"
+            | "image-missing"
+            | "ended-with-docker"
+            | "stranded-network"
+    )
 }
 
 /// Nothing is wrong; then how well it is should be said honestly.
@@ -145,6 +190,7 @@ pub(super) fn docker_is_ill(error: &Error, scope: &Scope) -> Reply {
         container: String::new(),
         service: None,
         project: None,
+        place: None,
         cause: error.code.name(),
         why: format!("docker itself does not work ({}): {}", error.code.id(), error.message),
         fix: hint.unwrap_or_default(),
@@ -172,6 +218,7 @@ impl Reply {
         if let Some(root) = &mut self.root {
             root.why = cut(&root.why, WHY_BYTES);
             root.fix = cut(&root.fix, WHY_BYTES);
+            root.place = root.place.as_ref().map(|place| cut(place, LINE_BYTES));
         }
         let left_out = self.evidence.len().saturating_sub(EVIDENCE);
         self.evidence.truncate(EVIDENCE);
@@ -211,6 +258,7 @@ mod tests {
 
     use super::*;
     use crate::tools::diagnose::facts::{Line, Subject};
+    use crate::tools::diagnose::judge::{conclude, judge};
     use crate::tools::reply::{Answer, IntoAnswer as _, Structured};
 
     #[test]
@@ -229,7 +277,11 @@ mod tests {
         let facts = Facts { subjects: (0..300).map(subject).collect(), ..Facts::default() };
         let project = Scope::Project("p".repeat(120).parse().unwrap());
         for scope in [project, Scope::Host] {
-            let Answer::Structured(answer) = Structured(reply(&facts, &scope)).into_answer() else {
+            let all = judge(&facts, &[]);
+            let judgement = conclude(&all, &scope);
+            let placed = Placed { place: Some("x".repeat(300)), ..Placed::default() };
+            let reply = reply(&facts, &scope, &all, &judgement, &placed);
+            let Answer::Structured(answer) = Structured(reply).into_answer() else {
                 unreachable!("it is structured")
             };
             assert!(answer.to_string().len() <= 2000, "{answer}");

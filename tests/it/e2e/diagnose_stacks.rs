@@ -108,7 +108,11 @@ networks: { front: {}, back: {} }
     )
     .await;
     assert_eq!(root(&answer), ("api", "other-network"), "{answer}");
-    assert!(answer["next"].to_string().contains(&format!("{}_back", world.prefix)), "{answer}");
+    assert!(
+        answer["root"]["fix"].to_string().contains(&format!("{}_back", world.prefix)),
+        "{answer}"
+    );
+    assert_eq!(answer["root"]["where"], "compose.yaml:3 (services.api.networks)");
 
     let Some(world) = World::enter("dxs-typo") else { return };
     let answer = stack(

@@ -22,6 +22,7 @@ mod create;
 mod create_fails;
 mod detours;
 mod diagnose;
+mod diagnose_corpus;
 mod diagnose_stacks;
 mod escapes;
 mod events;
@@ -68,6 +69,7 @@ fn free_port() -> u16 {
 async fn every_tool_is_called_in_one_of_these_tests() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/e2e");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.is_file());
     let tests: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let server = crate::processes::program(env!("CARGO_BIN_EXE_docker-mcp-server"));
     let tools = Session::open(server).await.tools().await;

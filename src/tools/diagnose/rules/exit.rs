@@ -1,9 +1,14 @@
 //! What an exit code says, and who ended a container.
 
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
 use super::View;
 use crate::command::containers::exit_meaning;
+use crate::command::text::human_memory;
 use crate::tools::diagnose::facts::Subject;
-use crate::tools::diagnose::finding::{Cause, call, logs, on, start};
+use crate::tools::diagnose::finding::{Cause, Site, call, logs, on, start};
 
 /// Lines of a failed program that are shown when nothing in them is known.
 const LAST_WORDS: usize = 4;
@@ -80,8 +85,7 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
         Some(_) => "raise its memory limit, or make it need less",
         None => "give it and its neighbours memory limits, or the host more memory",
     };
-    // Twice as much, in MiB.
-    let more = format!("{}m", view.subject.container.host_config.memory >> 19);
+    let more = more_memory(view);
     let cause = Cause::new(
         "out-of-memory",
         format!("the kernel killed {victim} because it used up {reached}"),
@@ -93,10 +97,97 @@ pub(super) fn out_of_memory(view: &View<'_>) -> Option<Cause> {
         view.subject.exit_code().unwrap_or_default(),
         limit.as_deref().unwrap_or("none")
     ));
+    let cause = match (memory_wanted(view), sum_of_limits(view)) {
+        (Some(wanted), _) if limit.is_some() => cause.evidence(wanted),
+        _ => cause,
+    };
+    let cause = match sum_of_limits(view) {
+        Some(sum) => cause.evidence(sum),
+        None => cause,
+    };
+    let sites = [Site::Key("mem_limit"), Site::Key("deploy.resources.limits.memory")];
+    let cause = if limit.is_some() { cause.to(more.clone()) } else { cause };
+    let cause = cause.at(sites);
     Some(cause.next(match limit {
         Some(_) => call("update-container", &[("container_name", name), ("memory", &more)]),
         None => on("inspect-container", name),
     }))
+}
+
+/// A size in what it said, or in its command and variables: `-Xmx512m`, `allocating 110 MB`.
+fn sizes(text: &str) -> Vec<(u64, String)> {
+    static SIZE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)(?:^|[^\w.])(?:-Xmx|-Xms)?(\d+(?:\.\d+)?)\s?([kmg])(?:i?b)?\b")
+            .expect("a valid pattern")
+    });
+    let found = SIZE.captures_iter(text).filter_map(|captures| {
+        let (number, unit) = (captures.get(1)?.as_str(), captures.get(2)?.as_str().to_lowercase());
+        let number: f64 = number.parse().ok()?;
+        let kib = match unit.as_str() {
+            "k" => 1.0,
+            "m" => 1024.0,
+            _ => 1024.0 * 1024.0,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is rounded"
+        )]
+        Some(((number * kib) as u64, captures.get(0)?.as_str().trim().to_owned()))
+    });
+    found.collect()
+}
+
+/// The largest size beyond its limit that it speaks of, and where.
+fn wanted(view: &View<'_>) -> Option<(u64, String)> {
+    let container = &view.subject.container;
+    let limit = u64::try_from(container.host_config.memory).ok()? >> 10;
+    let said = view.subject.log.iter().map(|line| ("log", line.text.as_str()));
+    let words = std::iter::once(&container.path).chain(&container.args);
+    let options = words.map(|word| ("command", word.as_str()));
+    let heaps = container.config.env.iter().filter_map(|entry| {
+        let (name, _) = entry.split_once('=')?;
+        let is_heap =
+            ["OPTS", "OPTIONS", "HEAP", "MEMORY", "ARGS"].iter().any(|it| name.contains(it));
+        is_heap.then_some(("variable", entry.as_str()))
+    });
+    let all = said.chain(options).chain(heaps);
+    let found = all.flat_map(|(place, text)| {
+        sizes(text).into_iter().map(move |(kib, size)| (kib, format!("{place}: {size}")))
+    });
+    // A machine's whole memory, or a file's size, is not what it needs.
+    found
+        .filter(|(kib, _)| *kib > limit && *kib < limit.saturating_mul(64))
+        .max_by_key(|(kib, _)| *kib)
+}
+
+fn memory_wanted(view: &View<'_>) -> Option<String> {
+    let (_, told) = wanted(view)?;
+    Some(format!("it speaks of more than its limit ({told})"))
+}
+
+/// Twice as much, or what it speaks of and a quarter more; in MiB, a multiple of 16.
+fn more_memory(view: &View<'_>) -> String {
+    let twice = u64::try_from(view.subject.container.host_config.memory >> 19).unwrap_or_default();
+    let wanted = wanted(view).map_or(0, |(kib, _)| (kib + kib / 4) >> 10);
+    let more = twice.max(wanted);
+    let more = if more > twice { more.div_ceil(16) * 16 } else { more };
+    format!("{more}m")
+}
+
+/// What the limits of its project come to.
+fn sum_of_limits(view: &View<'_>) -> Option<String> {
+    let project = view.subject.project()?;
+    let own = view.facts.subjects.iter().filter(|it| it.project() == Some(project));
+    let limits: Vec<(&str, u64)> = own
+        .filter_map(|it| Some((it.called(), u64::try_from(it.container.host_config.memory).ok()?)))
+        .filter(|(_, limit)| *limit > 0)
+        .collect();
+    let sum = limits.iter().map(|(_, limit)| limit).sum();
+    let each = limits.iter().map(|(name, limit)| format!("{name} {}", human_memory(*limit)));
+    let each = each.take(8).collect::<Vec<_>>().join(", ");
+    (limits.len() > 1)
+        .then(|| format!("limits of the project: {each}; together {}", human_memory(sum)))
 }
 
 /// A signal of its own making.
@@ -170,7 +261,12 @@ pub(super) fn ends_well(view: &View<'_>) -> Option<Cause> {
 pub(super) fn failed(view: &View<'_>) -> Option<Cause> {
     let subject = view.subject;
     let Some(code) = subject.exit_code() else {
-        let cause = Cause::new("restarts", "it ends soon after each start", "see its last lines");
+        // Docker has forgotten how it ended: other events came in between.
+        let cause = Cause::new(
+            "application-failed",
+            "its own program ends soon after each start; its exit code is not known",
+            "see its last lines",
+        );
         return Some(with_last_words(cause.vague(), subject).next(logs(subject.name())));
     };
     let (id, why, fix) = match code {

@@ -1,8 +1,11 @@
 //! A closer look at what a program complained of: whose file it was, which variable, which user.
 
+use std::path::Path;
+
 use super::View;
 use crate::tools::diagnose::facts::Subject;
-use crate::tools::diagnose::finding::{Cause, call, on};
+use crate::tools::diagnose::finding::{Cause, Site, call, on};
+use crate::tools::diagnose::place::files_in;
 use crate::tools::diagnose::standing::Kind;
 
 fn line(subject: &Subject, at: usize) -> &str {
@@ -67,7 +70,7 @@ pub(super) fn interpreter(view: &View<'_>, at: usize) -> Option<Cause> {
         // A shell that reads a program as if it were a script.
         return exec_format(view, at);
     }
-    Some(if program.starts_with('/') {
+    let cause = if program.starts_with('/') {
         Cause::new(
             "command-not-found",
             format!(
@@ -81,7 +84,8 @@ pub(super) fn interpreter(view: &View<'_>, at: usize) -> Option<Cause> {
             format!("it calls {program}, which the image does not have"),
             format!("install {program} in the image, or correct its name"),
         )
-    })
+    };
+    Some(cause.at([Site::Word(program.to_owned())]))
 }
 
 pub(super) fn read_only(view: &View<'_>, at: usize) -> Option<Cause> {
@@ -106,7 +110,32 @@ pub(super) fn read_only(view: &View<'_>, at: usize) -> Option<Cause> {
             "give it a volume or tmpfs there".to_owned(),
         ),
     };
-    Some(Cause::new("read-only", why, fix).next(on("inspect-container", view.subject.name())))
+    let site = mount.map(|mount| Site::Mount(mount.destination.clone()));
+    let cause = Cause::new("read-only", why, fix).at(site);
+    Some(cause.next(on("inspect-container", view.subject.name())))
+}
+
+/// On docker's disk, or in a tmpfs of its own.
+pub(super) fn no_space(view: &View<'_>, at: usize) -> Option<Cause> {
+    let container = &view.subject.container;
+    let said = line(view.subject, at);
+    let own = container.host_config.tmpfs.keys().map(String::as_str);
+    let mounts = container.mounts.iter().filter(|mount| mount.kind == "tmpfs");
+    let all = own.chain(mounts.map(|mount| mount.destination.as_str()));
+    let tmpfs = all.filter(|path| said.contains(path)).max_by_key(|path| path.len());
+    Some(match tmpfs {
+        Some(path) => Cause::new(
+            "disk-full",
+            format!("its tmpfs {path} is full"),
+            "enlarge it (size=…), or let it write to a volume",
+        )
+        .at([Site::Mount(path.to_owned())]),
+        None => Cause::new(
+            "disk-full",
+            "there is no space left where it writes",
+            "free space on docker's disk (unused images, containers, build cache), or enlarge the tmpfs or quota it writes to",
+        ),
+    })
 }
 
 pub(super) fn permission(view: &View<'_>, at: usize) -> Option<Cause> {
@@ -133,6 +162,7 @@ pub(super) fn permission(view: &View<'_>, at: usize) -> Option<Cause> {
                 "give the folder to that user (chown, once, as root), or run as the user that owns it",
             )
             .evidence(format!("user: {user}; {} is {what}", mount.destination))
+            .at([Site::Key("user"), Site::Mount(mount.destination.clone())])
         }
         None => Cause::new(
             "permission",
@@ -151,7 +181,8 @@ pub(super) fn folder_for_file(view: &View<'_>, at: usize) -> Option<Cause> {
             format!("{target} is a folder, not a file: {source} did not exist on the host, so docker made an empty folder of that name"),
             format!("remove the folder {source}, put the file there, and recreate the container"),
         )
-        .evidence(format!("{source} is an empty folder")),
+        .evidence(format!("{source} is an empty folder"))
+        .at([Site::Mount(source.clone())]),
         None if said.is_empty() => return None,
         None => Cause::new(
             "folder-for-file",
@@ -194,7 +225,12 @@ pub(super) fn variable(view: &View<'_>, at: usize) -> Option<Cause> {
                 "set {name} (environment of the service, or the .env file beside the compose file)"
             ),
         )
-        .evidence(format!("{name}: {state}")),
+        .evidence(format!("{name}: {state}"))
+        .at([
+            Site::Variable(name.to_owned()),
+            Site::Key("environment"),
+            Site::Key("env_file"),
+        ]),
     )
 }
 
@@ -232,8 +268,48 @@ pub(super) fn module(view: &View<'_>, _: usize) -> Option<Cause> {
                 "{} of the host is mounted over {} and hides what the image has there (node_modules, vendor): mount a volume over that folder, or install on the host",
                 mount.source, mount.destination
             ),
+            sites: vec![Site::Mount(mount.destination.clone())],
             ..cause
         },
         None => cause,
     })
+}
+
+/// A certificate whose time is over: its own, in a file that it names, or that of another service.
+pub(super) fn certificate(view: &View<'_>, at: usize) -> Option<Cause> {
+    let cause = Cause::new(
+        "certificate-expired",
+        "a certificate has expired (or is not valid yet)",
+        "replace the certificate by one that is valid now, and start what uses it again",
+    );
+    Some(with_files(cause, view, at, &["crt", "pem", "cer", "cert", "p12", "jks"]))
+}
+
+pub(super) fn license(view: &View<'_>, at: usize) -> Option<Cause> {
+    let cause = Cause::new(
+        "license-expired",
+        "its licence has expired, or is not accepted",
+        "put a valid licence there, and start it again",
+    );
+    let cause = with_files(cause, view, at, &["lic", "license", "licence", "key"]);
+    Some(cause.at([Site::VariableLike(&["LICENSE", "LICENCE", "LICENSE_KEY", "LICENCE_KEY"])]))
+}
+
+/// The file that the line names, or the mounted one that looks like it.
+fn with_files(cause: Cause, view: &View<'_>, at: usize, extensions: &[&str]) -> Cause {
+    let container = &view.subject.container;
+    let lines = view.subject.log.iter().skip(at.saturating_sub(2)).take(3);
+    let named: Vec<Site> = lines
+        .flat_map(|line| files_in(line, container))
+        .map(|(path, line)| Site::File(path, line))
+        .collect();
+    let is_like = |path: &str| {
+        Path::new(path)
+            .extension()
+            .and_then(|it| it.to_str())
+            .is_some_and(|it| extensions.contains(&it))
+    };
+    let mounts = container.mounts.iter().map(|mount| mount.destination.clone());
+    let mounted = mounts.filter(|path| is_like(path)).map(|path| Site::File(path, None));
+    cause.at(named).at(mounted)
 }

@@ -4,7 +4,7 @@ use super::View;
 use crate::command::containers::Probe;
 use crate::command::text::cut_line;
 use crate::tools::diagnose::facts::{Line, Subject};
-use crate::tools::diagnose::finding::{Cause, logs, on};
+use crate::tools::diagnose::finding::{Cause, Site, logs, on};
 
 const OUTPUT_BYTES: usize = 200;
 const CHECK_BYTES: usize = 120;
@@ -87,6 +87,21 @@ pub(super) fn failing(view: &View<'_>) -> Option<Cause> {
         ("its health check fails", "see what the check printed, and the service's log")
     };
     let cause = Cause::new("unhealthy", why, fix).vague();
+    let open: Vec<String> = view.subject.open_ports().iter().map(ToString::to_string).collect();
+    let cause = match (why.contains("reaches nobody"), view.subject.listening.is_some()) {
+        (true, true) if open.is_empty() => cause.evidence("nothing listens in it"),
+        (true, true) => cause.evidence(format!("it listens on {}", open.join(", "))),
+        _ => cause,
+    };
+    let cause = if why.contains("reaches nobody") {
+        cause.at([
+            Site::Key("healthcheck.test"),
+            Site::Key("healthcheck"),
+            Site::Instruction("HEALTHCHECK"),
+        ])
+    } else {
+        cause
+    };
     let cause = with_check(cause, view.subject, probe);
     let last = view.subject.log.last();
     let cause = match last {

@@ -4,6 +4,7 @@ use super::View;
 use super::exit::with_last_words;
 use super::signatures::{By, SIGNATURES, Words};
 use crate::command::text::cut_line;
+use crate::tools::diagnose::errors::errors;
 use crate::tools::diagnose::facts::{Line, Subject};
 use crate::tools::diagnose::finding::{Cause, logs};
 use crate::tools::diagnose::standing::Kind;
@@ -25,6 +26,38 @@ pub(super) fn signature(view: &View<'_>) -> Option<Cause> {
     find(view, searched)
 }
 
+/// Of one that runs and whose log is mostly errors: what these say, and how often.
+pub(super) fn mostly_errors(view: &View<'_>) -> Option<Cause> {
+    let lines = &view.subject.log;
+    let told = errors(lines, CAME_UP)?;
+    let (message, times) = &told.most;
+    let count = format!(
+        "{} of its last {} lines are errors; most often ({times}×): {message}",
+        told.errors, told.lines
+    );
+    let known = find(view, SEARCHED).filter(|cause| !matches!(cause.id, "command-not-found"));
+    let cause = match known {
+        Some(cause) => Cause { vague: false, ..cause },
+        None if told.server_errors * 2 >= told.errors => Cause::new(
+            "answers-5xx",
+            format!(
+                "it answers with errors: {} of {} answers have a status of 500 or more",
+                told.server_errors, told.answers
+            ),
+            "see the log of what it passes requests on to",
+        )
+        .vague(),
+        None => Cause::new(
+            "errors-in-log",
+            format!("it runs, but {} of its last {} log lines are errors", told.errors, told.lines),
+            "its own words tell what it lacks",
+        )
+        .vague(),
+    };
+    let evidence = std::iter::once(count).chain(cause.evidence).collect();
+    Some(with_next(Cause { evidence, ..cause }.fails(), view.subject))
+}
+
 fn find(view: &View<'_>, searched: usize) -> Option<Cause> {
     let lines = &view.subject.log;
     let known = |at: usize, line: &Line| {
@@ -33,7 +66,12 @@ fn find(view: &View<'_>, searched: usize) -> Option<Cause> {
                 Words(why, fix) => Cause::new(signature.id, why, fix),
                 By(explain) => explain(view, at)?,
             };
-            Some(with_next(cause.said(line), view.subject))
+            let cause = if cause.evidence.iter().any(|it| it.contains(line.text.trim())) {
+                cause
+            } else {
+                cause.said(line)
+            };
+            Some(with_next(cause, view.subject))
         })
     };
     let runs = matches!(view.standing.kind, Kind::Running | Kind::Unhealthy | Kind::Starting);

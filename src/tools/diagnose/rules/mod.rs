@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod health;
 mod log;
+mod limits;
 mod peers;
 mod signatures;
 mod start;
@@ -17,6 +18,7 @@ pub(super) use warnings::warnings;
 
 use super::facts::{Facts, Subject};
 use super::finding::Cause;
+use super::finding::Site::{self, Instruction, Key, VariableLike};
 use super::standing::{Kind, Standing};
 
 pub(super) struct View<'a> {
@@ -73,7 +75,45 @@ fn speaks(kind: Kind) -> bool {
 /// The cause, unless nothing is wrong.
 pub(super) fn cause(view: &View<'_>) -> Option<Cause> {
     let kind = view.standing.kind;
-    RULES.iter().filter(|rule| (rule.concerns)(kind)).find_map(|rule| (rule.cause)(view))
+    let found =
+        RULES.iter().filter(|rule| (rule.concerns)(kind)).find_map(|rule| (rule.cause)(view));
+    found.map(sited)
+}
+
+/// With the usual places of such a cause, where the rule itself knows none.
+pub(super) fn sited(cause: Cause) -> Cause {
+    const MEMORY: &[Site] = &[Key("mem_limit"), Key("deploy.resources.limits.memory")];
+    const COMMAND: &[Site] =
+        &[Key("command"), Key("entrypoint"), Instruction("CMD"), Instruction("ENTRYPOINT")];
+    const CHECK: &[Site] =
+        &[Key("healthcheck.test"), Key("healthcheck"), Instruction("HEALTHCHECK")];
+    const IMAGE: &[Site] = &[Key("image"), Key("build")];
+    const SECRETS: &[Site] = &[VariableLike(&["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"])];
+    if !cause.sites.is_empty() {
+        return cause;
+    }
+    let usual = match cause.id {
+        "command-not-found" | "not-executable" | "ends-at-once" | "port-in-use-inside" => COMMAND,
+        "exec-format" => {
+            &[Key("platform"), Key("command"), Key("entrypoint"), Key("image"), Key("build")]
+        }
+        "user-unknown" | "privileged-port" | "permission" => &[Key("user"), Instruction("USER")],
+        "working-folder" => &[Key("working_dir"), Instruction("WORKDIR")],
+        "network-gone" | "other-network" => &[Key("networks")],
+        "stranded-network" => &[Key("network_mode")],
+        "memory-inside" => MEMORY,
+        "probe-missing" => CHECK,
+        "probe-timeout" => {
+            &[Key("healthcheck.timeout"), Key("healthcheck"), Instruction("HEALTHCHECK")]
+        }
+        "limits" => &[Key("ulimits.nofile"), Key("ulimits"), Key("pids_limit")],
+        "read-only" => &[Key("read_only")],
+        "stale-image" | "sources-newer" => &[Key("build"), Key("image")],
+        "image-missing" | "image-gone" | "data-version" => IMAGE,
+        "authentication" => SECRETS,
+        _ => &[],
+    };
+    cause.at(usual.iter().cloned())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::View;
 use crate::command::containers::Row;
 use crate::tools::diagnose::facts::{Facts, NAMELESS, Subject};
-use crate::tools::diagnose::finding::{Cause, call, deploy, logs, on, start};
+use crate::tools::diagnose::finding::{Cause, Site, call, deploy, logs, on, start};
 use crate::tools::joined::Lost;
 
 /// Lines before the complaint that may name the other side.
@@ -161,7 +161,8 @@ fn known_name(view: &View<'_>, name: &str, row: &Row) -> Cause {
                 row.name
             ),
             "start it again; let it wait for the other (depends_on with condition service_healthy)",
-        );
+        )
+        .at([Site::Key("depends_on")]);
         return late.evidence(lists).next(on("restart-container", subject.name()));
     }
     let theirs = row.networks.iter().find(|network| !NAMELESS.contains(&network.as_str()));
@@ -171,6 +172,7 @@ fn known_name(view: &View<'_>, name: &str, row: &Row) -> Cause {
             format!("it cannot find {name}: {} is on another network", row.name),
             format!("connect it to {network} (in compose: list that network in both services)"),
         )
+        .at([Site::Key("networks"), Site::Key("network_mode")])
         .evidence(lists)
         .next(call("connect-network", &[("name", network), ("container_name", subject.name())]))
         .next(on("restart-container", subject.name())),
@@ -196,7 +198,8 @@ fn unknown_name(view: &View<'_>, host: &str) -> Cause {
             "name-resolution",
             format!("it cannot resolve {host}: no DNS server that it reaches knows it"),
             "check the name, and whether docker's machine is on line and its DNS works (an internal network has no way out)",
-        );
+        )
+        .at([Site::Word(host.to_owned())]);
     }
     let nearest = nearest(view.facts, subject, host);
     let elsewhere = view.facts.rows.iter().find(|row| row.service.as_deref() == Some(host));
@@ -213,13 +216,15 @@ fn unknown_name(view: &View<'_>, host: &str) -> Cause {
                 "it looks for {host:?}, and no container or service is called so; there is {like:?}"
             ),
             format!("use the name {like}"),
-        ),
+        )
+        .to(like),
         (None, None) => Cause::new(
             "name-unknown",
             format!("it looks for {host:?}, and no container or service here is called so"),
             "correct the name, or deploy the service that it means",
         ),
     };
+    let cause = cause.at([Site::Word(host.to_owned())]);
     match subject.project() {
         Some(project) => cause.next(call("compose-ps", &[("project_name", project)])),
         None => cause.next(logs(subject.name())),
@@ -317,6 +322,9 @@ fn refused_by(view: &View<'_>, name: &str, row: &Row, port: Option<u16>) -> Caus
         .next(on("diagnose", &row.name))
         .blames(row.name.clone());
     }
+    if let Some(cause) = refused_by_what_listens(view, name, row, port) {
+        return cause.evidence(status);
+    }
     Cause::new(
         "dependency-refuses",
         format!(
@@ -329,6 +337,60 @@ fn refused_by(view: &View<'_>, name: &str, row: &Row, port: Option<u16>) -> Caus
     .next(logs(&row.name))
     .next(on("restart-container", view.subject.name()))
     .blames(row.name.clone())
+    .at(address(name, port))
+}
+
+/// Where it has the address from.
+fn address(name: &str, port: Option<u16>) -> Vec<Site> {
+    let with_port = port.map(|port| Site::Word(format!("{name}:{port}")));
+    with_port.into_iter().chain([Site::Word(name.to_owned())]).collect()
+}
+
+/// What is seen of the ports that the other one listens on.
+fn refused_by_what_listens(
+    view: &View<'_>,
+    name: &str,
+    row: &Row,
+    port: Option<u16>,
+) -> Option<Cause> {
+    let peer = view.facts.subjects.iter().find(|it| it.name() == row.name)?;
+    let (port, listening) = (port?, peer.listening.as_ref()?);
+    let open = peer.open_ports();
+    if open.contains(&port) {
+        return Some(
+            Cause::new(
+                "dependency-late",
+                format!("the connection to {name}:{port} was refused when it tried; {name} listens there now"),
+                "start it again; let it wait for the other (depends_on with condition service_healthy)",
+            )
+            .next(on("restart-container", view.subject.name()))
+            .at([Site::Key("depends_on")]),
+        );
+    }
+    if listening.iter().any(|it| it.port == port) {
+        return Some(
+            Cause::new(
+                "listens-on-loopback",
+                format!("{name} refuses it on port {port}: it listens there on 127.0.0.1 alone, which only {name} itself reaches"),
+                format!("let {name} listen on 0.0.0.0:{port}"),
+            )
+            .in_peer(row.name.clone())
+            .at([Site::Word(format!("127.0.0.1:{port}")), Site::Word("127.0.0.1".to_owned()), Site::Word("localhost".to_owned()), Site::Key("command")]),
+        );
+    }
+    let refused = |fix: String| {
+        let ports: Vec<String> = open.iter().map(ToString::to_string).collect();
+        let listens = if ports.is_empty() { "nothing".to_owned() } else { ports.join(", ") };
+        let why = format!("nothing listens on {name}:{port}; {name} listens on {listens}");
+        Cause::new("dependency-refuses", why, fix).at(address(name, Some(port))).fails()
+    };
+    Some(match open.as_slice() {
+        [only] => refused(format!("use {name}:{only}")).to(format!("{name}:{only}")),
+        [] => refused(format!("see why {name} does not listen: its log, its command"))
+            .next(logs(&row.name))
+            .blames(row.name.clone()),
+        _ => refused(format!("use a port that {name} listens on")),
+    })
 }
 
 fn refused_by_itself(view: &View<'_>, port: Option<u16>) -> Cause {
@@ -357,6 +419,11 @@ fn refused_by_itself(view: &View<'_>, port: Option<u16>) -> Cause {
             "it connects to localhost{to}, which inside a container is the container itself, and nothing listens there"
         ),
         fix,
+    )
+    .at(
+        port.iter()
+            .flat_map(|port| LOCAL.iter().map(move |name| Site::Word(format!("{name}:{port}"))))
+            .chain(LOCAL.iter().map(|name| Site::Word((*name).to_owned()))),
     )
 }
 

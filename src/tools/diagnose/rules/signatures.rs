@@ -1,6 +1,6 @@
 //! Words by which a fault is known in a log; within a line the most certain ones come first.
 
-use super::{View, explain, peers};
+use super::{View, explain, limits, peers};
 use crate::tools::diagnose::finding::Cause;
 
 pub(super) struct Signature {
@@ -20,6 +20,7 @@ pub(super) enum Explain {
 pub(super) use Explain::{By, Words};
 
 pub(super) const SIGNATURES: &[Signature] = &[
+    Signature { id: "server-limit", words: limits::WORDS, explain: By(limits::server) },
     Signature {
         id: "exec-format",
         words: &["exec format error", "cannot execute binary file"],
@@ -60,10 +61,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     Signature {
         id: "disk-full",
         words: &["no space left on device", "enospc", "disk quota exceeded"],
-        explain: Words(
-            "there is no space left where it writes",
-            "free space on docker's disk (unused images, containers, build cache), or enlarge the tmpfs or quota it writes to",
-        ),
+        explain: By(explain::no_space),
     },
     Signature {
         id: "limits",
@@ -193,6 +191,42 @@ pub(super) const SIGNATURES: &[Signature] = &[
         explain: Words(
             "it ran out of the memory that it may use",
             "raise its memory limit or the program's own (heap size), or make it need less",
+        ),
+    },
+    Signature {
+        id: "certificate-expired",
+        words: &[
+            "certificate has expired",
+            "certificate expired",
+            "cert expired",
+            "certificate is expired",
+            "certificate is not yet valid",
+        ],
+        explain: By(explain::certificate),
+    },
+    Signature {
+        id: "license-expired",
+        words: &[
+            "license has expired",
+            "license expired",
+            "licence has expired",
+            "licence expired",
+            "license is expired",
+            "invalid license",
+            "invalid licence",
+        ],
+        explain: By(explain::license),
+    },
+    Signature {
+        id: "store-missing",
+        words: &[
+            "unable to open database file",
+            "cannot open database file",
+            "could not open database",
+        ],
+        explain: Words(
+            "it cannot open its database file: the path is another one than where the data is, or its user may not write there",
+            "compare the path that it uses with the mount of the volume",
         ),
     },
     Signature {

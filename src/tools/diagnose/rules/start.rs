@@ -6,7 +6,7 @@ use super::View;
 use crate::command::Program;
 use crate::command::diagnose::diagnose;
 use crate::error::Code;
-use crate::tools::diagnose::finding::{Cause, call, deploy, on};
+use crate::tools::diagnose::finding::{Cause, Site, call, deploy, on};
 use crate::tools::ports;
 
 /// The host port that a start failed for.
@@ -32,10 +32,12 @@ pub(super) fn port(view: &View<'_>) -> Option<Cause> {
         let cause =
             Cause::new("port-taken", format!("port {port} of the host is held by {who}"), fix)
                 .evidence(format!("docker: {}", plain(error)));
-        match deploy(view.facts, view.subject).or_else(|| elsewhere(view, port, free?)) {
+        let cause = match deploy(view.facts, view.subject).or_else(|| elsewhere(view, port, free?))
+        {
             Some(call) => cause.next(call),
             None => cause,
-        }
+        };
+        cause.at([Site::Port(port)])
     };
     Some(
         match (holder, programs) {
@@ -90,6 +92,7 @@ pub(super) fn mount(view: &View<'_>) -> Option<Cause> {
                 "make the file or folder, or correct the path of the mount",
             )
             .evidence(format!("there is no {source} on this machine"))
+            .at([Site::Mount(source.clone())])
             .next(on("start-container", name)),
         );
     }
@@ -111,7 +114,12 @@ pub(super) fn mount(view: &View<'_>) -> Option<Cause> {
     let mounted = || view.subject.container.mounts.iter().any(|it| error.contains(&it.destination));
     let folder_read = lower.contains("is a directory") && (known.is_some() || mounted());
     (mismatch || folder_read).then(|| {
-        let what = match (pair.flatten(), known) {
+        let pair = pair.flatten();
+        let mount = known.map(|(source, _)| source.as_str()).or(pair.map(|(source, _)| source));
+        let mounts = view.subject.container.mounts.iter();
+        let said = mounts.filter(|it| error.contains(&it.destination)).map(|it| it.source.as_str());
+        let mount = mount.or(said.max_by_key(|it| it.len())).map(str::to_owned);
+        let what = match (pair, known) {
             (_, Some((source, target))) => format!("{source} is a folder, {target} a file"),
             (Some((source, target)), None) => {
                 format!("{source} and {target} are not of the same kind")
@@ -124,6 +132,7 @@ pub(super) fn mount(view: &View<'_>) -> Option<Cause> {
             "docker makes an empty folder where the source does not exist: remove it, put the file there, and mount file on file",
         )
         .evidence(format!("docker: {}", plain(error)))
+        .at(mount.map(Site::Mount))
         .next(on("inspect-container", name))
     })
 }
@@ -203,6 +212,14 @@ pub(super) fn program(view: &View<'_>) -> Option<Cause> {
     let mut cause = Cause::new(known.id, known.why, known.fix)
         .evidence(format!("docker: {}", plain(error)))
         .evidence(format!("command: {}", view.subject.command()));
+    let program = &view.subject.container.path;
+    if program.starts_with('/') && matches!(known.id, "not-executable" | "exec-format") {
+        cause = cause.at([
+            Site::File(program.clone(), None),
+            Site::Key("command"),
+            Site::Key("entrypoint"),
+        ]);
+    }
     if let (Some(own), Some(host)) = (&view.subject.architecture, &view.facts.architecture)
         && known.id == "exec-format"
     {
