@@ -71,6 +71,28 @@ impl Doomed {
     pub fn bytes(&self) -> u64 {
         self.size_bytes.unwrap_or_default()
     }
+
+    /// One line about it, for a person.
+    pub fn told(&self) -> String {
+        let Self { kind, name, project, size, used_by, loses_data, holds, .. } = self;
+        let mut told = format!("{kind} {}", one_line(name));
+        if *loses_data {
+            told.push_str(" with its data");
+        }
+        if let Some(size) = size {
+            let _infallible = write!(told, ", {size}");
+        }
+        if let Some(project) = project {
+            let _infallible = write!(told, ", of project {}", one_line(project));
+        }
+        if !holds.is_empty() {
+            let _infallible = write!(told, ", {}", one_line(holds));
+        }
+        if !used_by.is_empty() {
+            let _infallible = write!(told, ", used by {}", one_line(&used_by.join(", ")));
+        }
+        told
+    }
 }
 
 /// What a call would do, to be shown to the person.
@@ -110,24 +132,7 @@ impl Plan {
     pub fn asked(&self) -> Asked {
         let mut question = String::from("An agent asks to remove for good:\n");
         for object in &self.plan.removes {
-            let Doomed { kind, name, project, size, used_by, loses_data, holds, .. } = object;
-            let _infallible = write!(question, "- {kind} {}", one_line(name));
-            if *loses_data {
-                question.push_str(" with its data");
-            }
-            if let Some(size) = size {
-                let _infallible = write!(question, ", {size}");
-            }
-            if let Some(project) = project {
-                let _infallible = write!(question, ", of project {}", one_line(project));
-            }
-            if !holds.is_empty() {
-                let _infallible = write!(question, ", {}", one_line(holds));
-            }
-            if !used_by.is_empty() {
-                let _infallible = write!(question, ", used by {}", one_line(&used_by.join(", ")));
-            }
-            question.push('\n');
+            let _infallible = writeln!(question, "- {}", object.told());
         }
         for note in &self.plan.notes {
             let _infallible = writeln!(question, "({})", one_line(note));
@@ -186,13 +191,7 @@ impl Confirmations {
         if let Some(token) = token {
             return self.redeem(token, &bound_to).map(|()| Decision::Go);
         }
-        let loses_data = || doomed.iter().any(|object| object.loses_data);
-        let is_asked = match (self.when, asks) {
-            (When::Never, _) => false,
-            (When::DataLoss, Asks::ForData) => loses_data(),
-            (When::DataLoss, Asks::Always) | (When::Always, _) => !doomed.is_empty(),
-        };
-        if !is_asked {
+        if !self.asks_about(asks, &doomed) {
             return Ok(Decision::Go);
         }
         Ok(Decision::Ask(Plan {
@@ -201,6 +200,15 @@ impl Confirmations {
             expires_in_seconds: LIFETIME.as_secs(),
             next: "nothing was done yet: show this plan to the person, and only after their yes repeat the same call with this `confirm`",
         }))
+    }
+
+    /// Whether the removal of these objects needs the person's word.
+    pub fn asks_about(&self, asks: Asks, doomed: &[Doomed]) -> bool {
+        match (self.when, asks) {
+            (When::Never, _) => false,
+            (When::DataLoss, Asks::ForData) => doomed.iter().any(|object| object.loses_data),
+            (When::DataLoss, Asks::Always) | (When::Always, _) => !doomed.is_empty(),
+        }
     }
 
     /// Whether a loss of data needs the person's word at all.

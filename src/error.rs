@@ -301,6 +301,8 @@ pub struct Report {
     pub stderr: Option<String>,
     /// Whether the same call may be tried again; the code's own answer unless a text says less.
     pub repeat: Repeat,
+    /// Of a refusal: whether a person who is asked at that moment may say yes.
+    pub is_negotiable: bool,
 }
 
 impl Error {
@@ -314,6 +316,7 @@ impl Error {
             command: None,
             stderr: None,
             repeat: code.repeat(),
+            is_negotiable: false,
         }))
     }
 

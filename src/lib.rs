@@ -20,6 +20,7 @@ pub mod tool;
 pub mod foreign_projects;
 pub mod registry;
 pub mod tools;
+pub mod hook;
 pub mod config;
 pub mod logging;
 pub mod docs;

@@ -1,13 +1,16 @@
 //! The program: settings, log, docker, server; signals and exit status.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use docker_mcp_server::config::{self, Cli, Settings, Subcommands};
-use docker_mcp_server::docker::{Docker, Runner, Shared, reap};
+use docker_mcp_server::docker::{self, Docker, Runner, Shared, reap};
+use docker_mcp_server::hook::shell::Standing;
+use docker_mcp_server::hook::{self, Question};
 use docker_mcp_server::progress::Progress;
 use docker_mcp_server::redact::Redactor;
 use docker_mcp_server::server::audit::Audit;
@@ -16,6 +19,7 @@ use docker_mcp_server::server::render::{Rendered, Renderer};
 use docker_mcp_server::server::{Server, definitions, serve};
 use docker_mcp_server::tools::Context;
 use docker_mcp_server::tools::confirm::Confirmations;
+use docker_mcp_server::tools::reply::{Answer, Text};
 use docker_mcp_server::workspace::Workspace;
 use docker_mcp_server::{docs, logging};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -27,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 const LAST_TASKS: Duration = Duration::from_millis(100);
 /// Files and pipes that may be open at once; more are never needed.
 const DESCRIPTORS: u64 = 4096;
+/// A question that is longer is not read whole.
+const QUESTION_MAX: u64 = 16 << 20;
 
 fn main() -> ExitCode {
     match Cli::read().and_then(run) {
@@ -42,6 +48,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
     if let Some(Subcommands::Reap { kill }) = &cli.command {
         reap(io::stdin().lock(), kill);
         return Ok(ExitCode::SUCCESS);
+    }
+    if matches!(cli.command, Some(Subcommands::Hook)) {
+        return hook(&cli.settings);
     }
     raise_limit_of_descriptors();
     let redactor = Arc::new(Redactor::new(!cli.settings.no_redact));
@@ -68,12 +77,54 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 print(&serde_json::to_string_pretty(&definitions(&dispatcher))?)
             }
             Some(Subcommands::Doctor) => doctor(&dispatcher, stop).await,
-            Some(Subcommands::Reap { .. }) => Ok(ExitCode::SUCCESS),
+            Some(Subcommands::Hook | Subcommands::Reap { .. }) => Ok(ExitCode::SUCCESS),
         }
     });
     // Dropping a task kills what it runs; a read of standard input that blocks is not waited for.
     runtime.shutdown_timeout(LAST_TASKS);
     code
+}
+
+/// Answers one question of a host, which waits for it before every line: docker is not asked, and
+/// nothing is set up, where the line has none of it.
+fn hook(settings: &Settings) -> Result<ExitCode> {
+    let mut text = String::new();
+    io::stdin().take(QUESTION_MAX).read_to_string(&mut text)?;
+    let Some(question) = Question::read(&text) else { return Ok(ExitCode::SUCCESS) };
+    let own = shell_words::split(&settings.docker).unwrap_or_default().pop().unwrap_or_default();
+    let standing = Standing { folder: question.folder(), home: config::home() };
+    let (cases, alarms) = hook::sift(question.line(), standing, &own);
+    if cases.is_empty() && alarms.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let redactor = Arc::new(Redactor::new(!settings.no_redact));
+    let judged = judged(settings, &redactor, own, cases, alarms);
+    let answer = judged.unwrap_or_else(|problem| {
+        hook::Answer::on_error(settings.hook_on_error, &format!("{problem:#}"))
+    });
+    let Some(answer) = answer else { return Ok(ExitCode::SUCCESS) };
+    let reason = Text { output: String::new(), account: answer.reason };
+    let reason = Renderer::new(redactor).render(Ok(Answer::Text(reason))).text;
+    print(&hook::Answer { reason, ..answer }.json())
+}
+
+fn judged(
+    settings: &Settings,
+    redactor: &Arc<Redactor>,
+    own: String,
+    cases: Vec<hook::Case>,
+    alarms: Vec<String>,
+) -> Result<Option<hook::Answer>> {
+    let context = context(settings, redactor, None)?;
+    let context = Context { docker: context.docker.looking().impatient(), ..context };
+    let bench = hook::Bench { context, own, variables: config::compose_variables() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let judged = runtime.block_on(async {
+        // A panic in it is a problem, and no permission.
+        tokio::spawn(async move { hook::judge(&bench, &cases, alarms).await }).await
+    });
+    runtime.shutdown_background();
+    judged?.map_err(|error| anyhow!("{}", error.message))
 }
 
 /// Each docker process takes three, and the usual 256 of macOS are soon used up. Where the system
@@ -89,18 +140,27 @@ fn raise_limit_of_descriptors() {
     }
 }
 
-fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatcher> {
+/// What calls work with. `reaper` ends docker processes that would outlive this one.
+fn context(
+    settings: &Settings,
+    redactor: &Arc<Redactor>,
+    reaper: Option<PathBuf>,
+) -> Result<Context> {
     let policy = Arc::new(settings.policy()?);
-    let runner = Runner::new(settings.docker()?);
+    let runner = Runner::new(docker::Settings { reaper, ..settings.docker()? });
     let shared = Shared::new(runner, settings.retry(), Arc::clone(redactor), Arc::clone(&policy));
-    let context = Context {
+    Ok(Context {
         docker: Docker::new(Arc::new(shared)),
         workspace: Arc::new(Workspace {
             state: settings.state_folder(),
             ..Workspace::new(settings.project_folder()?, policy)
         }),
         confirmations: Arc::new(Confirmations::new(settings.confirm)),
-    };
+    })
+}
+
+fn dispatcher(settings: &Settings, redactor: &Arc<Redactor>) -> Result<Dispatcher> {
+    let context = context(settings, redactor, settings.docker()?.reaper)?;
     let renderer = Renderer::new(Arc::clone(redactor));
     let dispatcher = Dispatcher::new(context, renderer, &settings.toolsets);
     match &settings.audit_file {

@@ -11,9 +11,9 @@ use crate::confirm::Decision;
 use crate::error::Error;
 use crate::foreign_projects;
 use crate::parameters::{Arguments, Brief, CONSENT, arguments, schema};
-use crate::policy::Policy;
+use crate::policy::{Disk, Policy};
 use crate::reply::{Answer, IntoAnswer as _, Structured};
-use crate::tool::{Change, Context, Prepared, Spec, Tool};
+use crate::tool::{Change, Context, Foreseen, Prepared, Spec, Tool};
 
 type Running = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
@@ -25,7 +25,10 @@ pub struct Entry {
     brief: Option<Brief>,
     pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
+    foresee: Option<fn(Arguments, Context) -> Looking>,
 }
+
+type Looking = Pin<Box<dyn Future<Output = Result<Foreseen, Error>> + Send>>;
 
 impl Entry {
     /// A tool that only looks.
@@ -37,6 +40,7 @@ impl Entry {
             brief: T::BRIEF,
             can_work: T::can_work,
             run: run::<T>,
+            foresee: None,
         }
     }
 
@@ -48,12 +52,26 @@ impl Entry {
             brief: T::BRIEF,
             can_work: T::can_work,
             run: run_change::<T>,
+            foresee: Some(foresee::<T>),
         }
     }
 
     /// The schema as clients see it: shorter.
     pub fn input_schema(&self) -> Map<String, Value> {
         schema::advertised(&self.full_schema, self.brief)
+    }
+
+    /// What a changing tool would do with these arguments; nothing is done. For a tool that only
+    /// looks it is nothing.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn foresee(&self, arguments: Arguments, context: Context) -> Result<Foreseen, Error> {
+        let arguments = arguments::fit(&self.full_schema, arguments)?;
+        match self.foresee {
+            Some(foresee) => foresee(arguments, context).await,
+            None => Ok(Foreseen::default()),
+        }
     }
 
     /// Reads the arguments and runs the tool.
@@ -138,6 +156,17 @@ fn run_change<T: Change>(mut arguments: Arguments, context: Context) -> Running 
             members.entry("command").or_insert_with(|| joined(&commands).into());
         }
         Ok(answer)
+    })
+}
+
+fn foresee<T: Change>(arguments: Arguments, context: Context) -> Looking {
+    Box::pin(async move {
+        let tool: T = arguments::read(arguments)?;
+        let looking = context.looking();
+        let Prepared { commands, losses, asks, notes, .. } = tool.prepare(&looking).await?;
+        let policy = context.docker.policy();
+        commands.iter().try_for_each(|command| policy.check(command, &Disk))?;
+        Ok(Foreseen { losses, asks, notes })
     })
 }
 

@@ -155,6 +155,16 @@ pub struct Prepared<Ready> {
     pub ready: Ready,
 }
 
+/// What a change would do, without what it takes to do it.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// The objects that would be gone.
+    pub losses: Vec<Doomed>,
+    pub asks: Asks,
+    /// What else is to be known before.
+    pub notes: Vec<String>,
+}
+
 impl<Ready> Prepared<Ready> {
     /// A change of these command lines that loses nothing.
     pub fn new(commands: impl Into<Vec<Invocation>>, ready: Ready) -> Self {

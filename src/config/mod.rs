@@ -4,6 +4,7 @@
 mod file;
 mod policy;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::docker;
+use crate::hook;
 use crate::policy::Policy;
 use crate::retry::Retry;
 use crate::tools::{Toolset, confirm};
@@ -61,6 +63,9 @@ pub enum Subcommands {
     },
     /// Check the docker CLI, daemon, compose, buildx and permissions, and say what to do.
     Doctor,
+    /// Judge a line of a shell before an agent runs it: a hook of Claude Code (`PreToolUse`), which
+    /// asks by a JSON object on standard input.
+    Hook,
     /// End docker processes when the server is gone (the server starts this itself).
     #[command(hide = true, name = docker::REAPER_ARGUMENT)]
     Reap {
@@ -106,6 +111,9 @@ pub struct Settings {
     /// When a call that removes something has to be confirmed.
     #[arg(long, env = "DOCKER_MCP_CONFIRM", default_value = "data-loss", global = true)]
     pub confirm: confirm::When,
+    /// What the hook says when it cannot judge a line, because docker does not answer for instance.
+    #[arg(long, env = "DOCKER_MCP_HOOK_ON_ERROR", default_value = "ask", global = true)]
+    pub hook_on_error: hook::OnError,
     /// Append one JSON line per call to this file: tool, outcome, rule, commands, objects.
     #[arg(long, env = "DOCKER_MCP_AUDIT_FILE", value_name = "FILE", global = true)]
     pub audit_file: Option<PathBuf>,
@@ -173,7 +181,6 @@ impl Settings {
             cache: !self.no_cache,
             read_timeout: Duration::from_secs(self.read_timeout),
             change_timeout: Duration::from_secs(self.change_timeout),
-            processor_is_free: docker::a_processor_is_free,
             reaper: std::env::current_exe().ok(),
         })
     }
@@ -300,6 +307,19 @@ pub fn secrets_of_the_environment(passed_on: &[String]) -> Vec<String> {
         .filter(|(name, _)| crate::redact::is_secret_key(name) || passed_on.contains(name))
         .map(|(_, value)| value)
         .collect()
+}
+
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
+/// Variables of our own environment by which compose chooses a project: a shell that is started
+/// beside us has them too.
+pub fn compose_variables() -> BTreeMap<String, String> {
+    let names = ["COMPOSE_PROJECT_NAME", "COMPOSE_FILE"];
+    let value = |name: &str| Some((name.to_owned(), variable(name)?.into_string().ok()?));
+    names.into_iter().filter_map(value).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]

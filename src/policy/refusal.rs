@@ -4,11 +4,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Policy;
 use super::allow::Allow;
 use super::located::Paths;
 use super::roots::Root;
 use super::rule::{Rule, Switch};
+use super::{Policy, places, rule};
 use crate::error::{Code, Error};
 
 /// More than these are counted, not told.
@@ -55,6 +55,12 @@ impl Refusal {
         rules
     }
 
+    /// Whether none of it is control of this machine, or its secrets: then a person who is asked at
+    /// that moment can decide as well as one who wrote settings.
+    pub fn is_negotiable(&self) -> bool {
+        self.violations.iter().all(Violation::is_negotiable)
+    }
+
     /// Both together, as one answer.
     pub fn and(mut self, other: Self) -> Self {
         self.violations.extend(other.violations);
@@ -66,6 +72,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let rules = refusal.rules().join(", ");
         let mut error = Self::new(Code::RefusedByPolicy, &rules).with("rule", &rules);
+        error.is_negotiable = refusal.is_negotiable();
         let count = refusal.violations.len();
         if let [violation] = &refusal.violations[..] {
             if let Some(service) = &violation.service {
@@ -116,6 +123,20 @@ impl From<Refusal> for Error {
 }
 
 impl Violation {
+    fn is_negotiable(&self) -> bool {
+        const HARD: [&str; 4] =
+            ["compose.use_api_socket", "compose.provider", "compose.models", "compose.external"];
+        if self.rule == rule::MOUNT_OUTSIDE.name || self.rule == rule::MOUNT_READ_ONLY.name {
+            let is_of_people =
+                |path: &Path| places::system_path(path).is_none() && !places::is_home(path);
+            return self.opens.as_ref().is_some_and(|(path, _)| is_of_people(path));
+        }
+        [rule::PUSH.name, rule::REMOTE_BUILD.name].contains(&self.rule)
+            || (self.rule.starts_with("compose.") && !HARD.contains(&self.rule))
+            // The client reads and writes as the person does.
+            || self.rule.starts_with("file.")
+    }
+
     /// The lines of the text; one of several violations says its rule and place itself, and what the
     /// operator can do is told of all together.
     fn lines(&self, is_one_of_several: bool) -> Vec<String> {

@@ -8,6 +8,7 @@ mod container;
 mod diagnose;
 mod execution;
 pub mod filters;
+pub mod foresight;
 mod image;
 mod joined;
 mod lines;
@@ -33,7 +34,7 @@ use crate::parameters::Arguments;
 pub use crate::parameters::{Brief, arguments, schema};
 pub use crate::registry::Entry;
 use crate::sort;
-pub use crate::tool::{Change, Context, Prepared, Spec, Tool, Toolset};
+pub use crate::tool::{Change, Context, Foreseen, Prepared, Spec, Tool, Toolset};
 use crate::workspace::Workspace;
 pub use crate::{confirm, reply};
 

@@ -152,7 +152,16 @@ fn refusals_and_hints_name_only_tools_that_exist() {
     let names: BTreeSet<&str> = tools.iter().map(name).collect();
     let verbs: BTreeSet<&str> = names.iter().filter_map(|name| name.split('-').next()).collect();
     // `docker-…` are programs, packages, files and labels.
-    let others = ["build-host", "disk-full", "exec-format", "start-failed"];
+    let others = [
+        "build-host",
+        "disk-full",
+        "exec-format",
+        "start-failed",
+        // Options of docker, and of what runs it.
+        "build-context",
+        "kill-after",
+        "remove-orphans",
+    ];
     let is_meant = |word: &str| {
         let verb = word.split('-').next().unwrap();
         verb != "docker" && verbs.contains(verb) && !others.contains(&word)

@@ -47,6 +47,14 @@ impl Stage {
         stage
     }
 
+    /// Docker has the objects of that file, and is asked about them alone.
+    pub(crate) fn world(objects: &Path) -> Self {
+        let stage = Self::empty();
+        stage.link("docker", env!("CARGO_BIN_EXE_fake-docker"));
+        stage.link("world.json", objects);
+        stage
+    }
+
     /// Docker is the real one, and what it does is recorded in that folder.
     pub(crate) fn record(exchanges: &Path, docker: &Path) -> Self {
         let stage = Self::replay(exchanges);
@@ -121,8 +129,6 @@ impl Stage {
             environment: [&self.environment[..], &[("PATH".into(), self.search_path())]].concat(),
             slots: 8,
             cache: true,
-            // Other tests have them.
-            processor_is_free: || true,
             read_timeout: Duration::from_secs(15),
             change_timeout: Duration::from_secs(60),
             reaper: None,

@@ -2,11 +2,15 @@
 //! the files beside the link through which it is started (a *stage*, made by `tests/it/stage.rs`):
 //!
 //! * `docker.sh`: it becomes that shell script;
+//! * `world.json`: it answers about the objects in it (`world.rs`);
 //! * `record`, a link to a real docker: it runs that one and writes the exchange to `exchanges/`;
 //! * else it replays `exchanges/`.
 //!
 //! An exchange is `N.argv` with what came back: `N.stdout`, `N.stderr`, `N.exit`, and `N.stdin` for
 //! what it was given; see `fixtures/cases/README.md`.
+
+#[expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
+mod world;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -31,8 +35,13 @@ fn main() -> ExitCode {
         return failed(&format!("the script cannot be run: {error}"));
     }
     let argv: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-    let result =
-        if stage.join("record").exists() { record(stage, &argv) } else { replay(stage, &argv) };
+    let result = if stage.join("world.json").exists() {
+        world::answer(&stage.join("world.json"), &argv)
+    } else if stage.join("record").exists() {
+        record(stage, &argv)
+    } else {
+        replay(stage, &argv)
+    };
     result.unwrap_or_else(|error| failed(&error.to_string()))
 }
 

@@ -25,7 +25,7 @@ mod naming;
 pub(super) mod origin;
 pub(super) mod outlook;
 mod place;
-mod project;
+pub(super) mod project;
 mod ps;
 mod remembered;
 mod removal;

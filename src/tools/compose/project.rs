@@ -31,7 +31,7 @@ pub(super) async fn all_containers(
 ///
 /// # Errors
 /// As [`Docker::run`].
-pub(super) async fn containers(
+pub(in crate::tools) async fn containers(
     docker: &Docker,
     project: &ProjectName,
 ) -> Result<Vec<Container>, Error> {

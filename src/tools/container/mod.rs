@@ -15,6 +15,7 @@ mod update;
 mod wait;
 
 pub(super) use create::command as create_command;
+pub(super) use remove::going_volumes;
 
 use super::Entry;
 

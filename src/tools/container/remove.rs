@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::lifecycle::inspect;
-use crate::command::containers::{Container, InspectContainers, ListContainers};
+use crate::command::containers::{Container, InspectContainers, ListContainers, Row};
 use crate::command::labels;
 use crate::command::values::ContainerRef;
 use crate::command::volumes::{InspectVolumes, Volume, VolumeSizes};
@@ -63,7 +63,7 @@ impl Change for RemoveContainer {
         judge_removal(docker, "container", container.name(), labels)?;
         self.refuse_running(&container)?;
         let volumes =
-            if self.volumes { doomed_volumes(context, &container).await? } else { vec![] };
+            if self.volumes { going_volumes(context, &[&container]).await? } else { vec![] };
         let mut doomed = losses::containers(context, [&container]).await;
         doomed.extend(lost_volumes(&container, &volumes, &sizes(context, &volumes).await));
         let notes = joined::would_be_gone(docker, &[&container]).await;
@@ -110,19 +110,26 @@ impl RemoveContainer {
     }
 }
 
-/// The volumes that docker would remove with it. One that another container uses, it keeps.
-async fn doomed_volumes(context: &Context, container: &Container) -> Result<Vec<Volume>, Error> {
-    let names = container.anonymous_volumes();
+/// The volumes that docker would remove with these containers. One that another container uses, it
+/// keeps.
+///
+/// # Errors
+/// DKR-014 for a protected one; whatever docker says.
+pub(in crate::tools) async fn going_volumes(
+    context: &Context,
+    containers: &[&Container],
+) -> Result<Vec<Volume>, Error> {
+    let names: BTreeSet<&str> = containers.iter().flat_map(|it| it.anonymous_volumes()).collect();
     if names.is_empty() {
         return Ok(vec![]);
     }
     let query = InspectVolumes::listed(names.into_iter().map(str::to_owned).collect());
     let everything = ListContainers::everything();
-    let (mut volumes, containers) =
+    let (mut volumes, rows) =
         tokio::try_join!(context.docker.run(&query), context.docker.run(&everything))?;
     volumes.retain(|volume| {
-        let mut others = containers.iter().filter(|other| other.id != container.id);
-        !others.any(|other| other.mounts.contains(&volume.name))
+        let stays = |row: &&Row| containers.iter().all(|going| going.id != row.id);
+        !rows.iter().filter(stays).any(|other| other.mounts.contains(&volume.name))
     });
     for volume in &volumes {
         judge_protection(&context.docker, "volume", &volume.name, &volume.labels)?;
