@@ -11,6 +11,7 @@ pub mod command;
 pub mod policy;
 pub mod retry;
 pub mod progress;
+pub mod metrics;
 pub mod docker;
 pub mod workspace;
 pub mod confirm;

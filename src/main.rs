@@ -16,7 +16,7 @@ use docker_mcp_server::redact::Redactor;
 use docker_mcp_server::server::audit::Audit;
 use docker_mcp_server::server::call::{Dispatcher, UnknownTool};
 use docker_mcp_server::server::render::{Rendered, Renderer};
-use docker_mcp_server::server::{Server, definitions, serve};
+use docker_mcp_server::server::{Server, definitions, exporter, serve};
 use docker_mcp_server::tools::Context;
 use docker_mcp_server::tools::confirm::Confirmations;
 use docker_mcp_server::tools::reply::{Answer, Text};
@@ -66,7 +66,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         let stop = stop_on_signals()?;
         match cli.command {
             None => {
-                dispatcher.context().docker.may_listen(stop.clone());
+                let docker = &dispatcher.context().docker;
+                docker.may_listen(stop.clone());
+                if let Some(address) = cli.settings.metrics_listen {
+                    let listener = exporter::open(address).await?;
+                    tokio::spawn(exporter::serve(listener, docker.metrics().clone(), stop.clone()));
+                }
                 serve(Server::new(dispatcher), stop).await.map(|()| ExitCode::SUCCESS)
             }
             Some(Subcommands::Call { tool, arguments }) => {

@@ -6,6 +6,7 @@ mod policy;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,6 +118,9 @@ pub struct Settings {
     /// Append one JSON line per call to this file: tool, outcome, rule, commands, objects.
     #[arg(long, env = "DOCKER_MCP_AUDIT_FILE", value_name = "FILE", global = true)]
     pub audit_file: Option<PathBuf>,
+    /// Serve metrics for a Prometheus server of this machine there: `127.0.0.1:9464`.
+    #[arg(long, env = "DOCKER_MCP_METRICS_LISTEN", value_name = "ADDRESS", global = true)]
+    pub metrics_listen: Option<SocketAddr>,
     /// Do not hide secrets in answers and logs.
     #[arg(long, env = "DOCKER_MCP_NO_REDACT", value_parser = clap::builder::FalseyValueParser::new(), global = true)]
     pub no_redact: bool,

@@ -117,7 +117,7 @@ enum Landed {
 /// How an answer is come by.
 pub(super) enum Turn<'m> {
     Known(Arc<Output>),
-    Ask(Flight<'m>),
+    Ask(Box<Flight<'m>>),
     /// For one's own use: it is neither kept nor shared.
     AskAlone,
 }
@@ -157,7 +157,9 @@ impl Memory {
                 }
                 match state.flights.get(invocation) {
                     Some(other) => other.clone(),
-                    None => return Turn::Ask(self.flight(&mut state, invocation, tells_of)),
+                    None => {
+                        return Turn::Ask(Box::new(self.flight(&mut state, invocation, tells_of)));
+                    }
                 }
             };
             // An error: whoever asked has given up.

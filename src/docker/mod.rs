@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::version::{VersionQuery, Versions};
 use crate::command::{Command, Effect, Invocation, Output, Program, Streams, diagnose};
 use crate::error::{Code, Error, Repeat};
+use crate::metrics::Metrics;
 use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
@@ -49,6 +50,7 @@ pub struct Shared {
     versions: OnceCell<Versions>,
     watch: Watch,
     memory: Memory,
+    pub metrics: Metrics,
     /// When the daemon last answered; nothing when it could not be reached since.
     answered: Mutex<Option<Instant>>,
 }
@@ -56,8 +58,8 @@ pub struct Shared {
 impl Shared {
     pub fn new(runner: Runner, retry: Retry, redactor: Arc<Redactor>, policy: Arc<Policy>) -> Self {
         let (versions, watch, memory) = (OnceCell::new(), Watch::default(), Memory::default());
-        let answered = Mutex::default();
-        Self { runner, retry, redactor, policy, versions, watch, memory, answered }
+        let (metrics, answered) = (Metrics::default(), Mutex::default());
+        Self { runner, retry, redactor, policy, versions, watch, memory, metrics, answered }
     }
 
     fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -145,6 +147,10 @@ impl Docker {
 
     pub fn trail(&self) -> &Trail {
         &self.trail
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -253,6 +259,9 @@ impl Docker {
             turn = shared.memory.turn(invocation, hears_all, tells_all_images) => turn,
             () = self.cancel.cancelled() => return Err(runner::cancelled(None)),
         };
+        if invocation.effect() == Effect::Read {
+            shared.metrics.read(matches!(turn, Turn::Known(_)));
+        }
         let mut ignore = |_: Line<'_>| false;
         let asked = match &turn {
             Turn::Known(output) => return Ok(Arc::clone(output)),
@@ -348,9 +357,12 @@ impl Docker {
         let mut left = runner.time_limit(invocation);
         let mut attempt = 1;
         loop {
+            let waits = self.metrics().waits();
             let slot = runner.slot(invocation, cancel).await;
+            drop(waits);
             let slot = slot.map_err(|error| error.command(invocation.told()))?;
             let begun = Instant::now();
+            let process = self.metrics().process();
             let error = match runner.run(invocation, left, cancel, is_enough).await {
                 Ok(output) if accepts(&output) => {
                     if invocation.asks_the_daemon() {
@@ -366,7 +378,7 @@ impl Docker {
                 }
                 Err(error) => error,
             };
-            drop(slot);
+            drop((process, slot));
             left = left.saturating_sub(begun.elapsed());
             let error = error.command(invocation.told());
             tracing::debug!(command = %invocation, code = error.code.id(), attempt, "docker failed");

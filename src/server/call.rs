@@ -12,13 +12,22 @@ use super::audit::Audit;
 use super::offered;
 use super::render::{Rendered, Renderer};
 use crate::command::Effect;
+use crate::command::containers::ListContainers;
 use crate::docker::Trail;
 use crate::error::{Code, Error};
+use crate::metrics::Status;
 use crate::progress::Progress;
 use crate::sort;
 use crate::tools::confirm::Confirmations;
 use crate::tools::reply::Answer;
 use crate::tools::{Context, Entry, Toolset};
+
+/// What a name in a template or in a prompt stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Containers,
+    Projects,
+}
 
 /// A cancelled call may take this long to clean up before its task is dropped, which kills what it
 /// still runs: longer than docker waits before it kills a container that is to stop.
@@ -59,6 +68,7 @@ impl Dispatcher {
     ) -> Self {
         let entries = sort::map(entries.into_iter().map(|entry| (entry.spec.name, entry)));
         let under_way = Arc::new(Semaphore::new(CALLS));
+        let renderer = renderer.counted_in(context.docker.metrics());
         Self { entries: Arc::new(entries), context, renderer, audit: None, under_way }
     }
 
@@ -77,6 +87,10 @@ impl Dispatcher {
     }
 
     /// The tools that there are, and that this server does not offer.
+    pub(super) fn offers(&self, tool: &str) -> bool {
+        self.offered().any(|entry| entry.spec.name == tool)
+    }
+
     pub(super) fn absent(&self) -> BTreeSet<&'static str> {
         let offered: BTreeSet<_> = self.offered().map(|entry| entry.spec.name).collect();
         let all = crate::tools::all();
@@ -134,6 +148,18 @@ impl Dispatcher {
         Ok(self.finish(tool, result, &trail, started))
     }
 
+    /// What containers or projects are called; nothing when docker does not answer.
+    pub(super) async fn names(&self, names: Names, cancel: CancellationToken) -> Vec<String> {
+        let docker = self.context.docker.limited(Effect::Read, cancel, Progress::default());
+        let rows = docker.impatient().run(&ListContainers::everything()).await.unwrap_or_default();
+        let named = rows.into_iter().filter_map(|row| match names {
+            Names::Containers => Some(row.name),
+            Names::Projects => row.project,
+        });
+        let named: BTreeSet<String> = named.map(|name| self.renderer.line(&name)).collect();
+        named.into_iter().collect()
+    }
+
     /// What remains to be done with the answer to any call.
     fn finish(
         &self,
@@ -151,11 +177,16 @@ impl Dispatcher {
         if let Some(audit) = &self.audit {
             audit.record(tool, &result, trail, duration);
         }
+        let metrics = self.context.docker.metrics();
+        let status = if result.is_ok() { Status::Success } else { Status::Error };
+        metrics.called(tool, status, duration);
         // The form is one: what fails without a context of its own names the tool.
-        self.renderer.render(result.map_err(|mut error| {
+        let rendered = self.renderer.render(result.map_err(|mut error| {
             error.hint = self.hint(&error);
             if error.context.is_empty() { error.with("tool", tool) } else { error }
-        }))
+        }));
+        metrics.answered(rendered.text.len());
+        rendered
     }
 
     /// What to do next, as far as it can be done with what is offered.

@@ -4,10 +4,13 @@ pub mod audit;
 mod bound;
 pub mod call;
 mod early;
+pub mod exporter;
 mod lines;
 mod offered;
 mod person;
+mod prompts;
 pub mod render;
+mod resources;
 mod stdio;
 
 use std::collections::BTreeSet;
@@ -15,10 +18,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    CustomRequest, CustomResult, ErrorCode, ErrorData, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
-    ServerConfig, Tool as Definition, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, CompletionInfo, ContentBlock, CustomRequest, CustomResult, ErrorCode,
+    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    Reference, ServerCapabilities, ServerConfig, Tool as Definition, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
@@ -114,7 +119,13 @@ fn definition(entry: &Entry, absent: &BTreeSet<&str>) -> Definition {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .build();
+        ServerConfig::new(capabilities)
             .with_server_info(
                 Implementation::new("docker-mcp-server", env!("CARGO_PKG_VERSION"))
                     .with_title("Docker"),
@@ -128,10 +139,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let list = ListToolsResult::with_all_items(self.definitions().clone());
-        let modern = context
-            .protocol_version()
-            .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-        Ok(if modern {
+        Ok(if is_modern(&context) {
             list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
         } else {
             list
@@ -173,6 +181,95 @@ impl ServerHandler for Server {
         Ok(result(self.run(&request.name, arguments, &context).await?).into())
     }
 
+    async fn list_resources(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let list = ListResourcesResult::with_all_items(resources::list(&self.dispatcher));
+        Ok(if is_modern(&context) {
+            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
+        } else {
+            list
+        })
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let templates = resources::templates(&self.dispatcher);
+        let list = ListResourceTemplatesResult::with_all_items(templates);
+        Ok(if is_modern(&context) {
+            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
+        } else {
+            list
+        })
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let read = resources::read(&self.dispatcher, &request.uri, context.ct.clone()).await?;
+        // What is read is of this moment.
+        let read = if is_modern(&context) {
+            read.with_ttl_ms(0).with_cache_scope(CacheScope::Private)
+        } else {
+            read
+        };
+        Ok(read.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let list = ListPromptsResult::with_all_items(prompts::list(&self.dispatcher));
+        Ok(if is_modern(&context) {
+            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
+        } else {
+            list
+        })
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let arguments = request.arguments.unwrap_or_default();
+        Ok(prompts::get(&self.dispatcher, &request.name, &arguments)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let names = match &request.r#ref {
+            Reference::Resource(it) if request.argument.name == "name" => {
+                resources::names_in(&it.uri)
+            }
+            Reference::Prompt(it) => prompts::names_in(&it.name, &request.argument.name),
+            _ => None,
+        };
+        let Some(names) = names else { return Ok(CompleteResult::default()) };
+        let begun = &request.argument.value;
+        let mut values = self.dispatcher.names(names, context.ct.clone()).await;
+        values.retain(|name| name.contains(begun.as_str()));
+        // What begins so comes first.
+        values.sort_by_key(|name| (!name.starts_with(begun.as_str()), name.clone()));
+        let total = u32::try_from(values.len()).ok();
+        let has_more = values.len() > CompletionInfo::MAX_VALUES;
+        values.truncate(CompletionInfo::MAX_VALUES);
+        let completion = CompletionInfo::with_pagination(values, total, has_more);
+        Ok(CompleteResult::new(completion.unwrap_or_default()))
+    }
+
     /// rmcp takes a known method whose parameters have the wrong shape for an unknown one.
     async fn on_custom_request(
         &self,
@@ -204,6 +301,10 @@ impl Server {
         }
         answer.map_err(|UnknownTool(message)| ErrorData::invalid_params(message, None))
     }
+}
+
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn result(Rendered { text, structured, is_error, .. }: Rendered) -> CallToolResult {

@@ -9,6 +9,7 @@ use super::bound::bound;
 use crate::command::text;
 use crate::confirm::Asked;
 use crate::error::{Error, Report};
+use crate::metrics::Metrics;
 use crate::redact::Redactor;
 use crate::tools::confirm::token;
 use crate::tools::reply::{Answer, Text};
@@ -41,11 +42,27 @@ pub struct Rendered {
 #[derive(Clone)]
 pub struct Renderer {
     redactor: Arc<Redactor>,
+    metrics: Metrics,
 }
 
 impl Renderer {
     pub fn new(redactor: Arc<Redactor>) -> Self {
-        Self { redactor }
+        Self { redactor, metrics: Metrics::default() }
+    }
+
+    /// Counts there what is hidden.
+    pub fn counted_in(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
+    }
+
+    /// A text of our own, with what came from others in it.
+    pub fn whole(&self, text: &str) -> String {
+        self.text(text)
+    }
+
+    /// A document, as text.
+    pub fn value(&self, value: Value) -> String {
+        self.structured(value).text
     }
 
     /// One line of progress.
@@ -119,6 +136,7 @@ impl Renderer {
     fn structured(&self, mut value: Value) -> Rendered {
         clean(&mut value);
         let redacted = self.redactor.json(&mut value);
+        self.metrics.hidden(redacted);
         if let (Value::Object(members), 1..) = (&mut value, redacted) {
             members.insert("redacted".to_owned(), redacted.into());
         }
@@ -127,7 +145,10 @@ impl Renderer {
     }
 
     fn redacted(&self, text: &str) -> String {
-        self.redactor.text(&text::clean(text).text).text.into_owned()
+        let cleaned = text::clean(text);
+        let redacted = self.redactor.text(&cleaned.text);
+        self.metrics.hidden(redacted.count);
+        redacted.text.into_owned()
     }
 
     fn text(&self, text: &str) -> String {

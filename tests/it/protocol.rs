@@ -98,7 +98,8 @@ async fn the_server_introduces_itself() {
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(modern["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], info["name"]);
     // Only what works: lists that never change need no notifications.
-    assert_eq!(legacy["capabilities"], json!({"tools": {}}));
+    let capabilities = json!({"tools": {}, "resources": {}, "prompts": {}, "completions": {}});
+    assert_eq!(legacy["capabilities"], capabilities);
     assert_eq!(modern["capabilities"], legacy["capabilities"]);
     assert_eq!(modern["instructions"], legacy["instructions"]);
 }
