@@ -161,6 +161,8 @@ fn refusals_and_hints_name_only_tools_that_exist() {
         "build-context",
         "kill-after",
         "remove-orphans",
+        // A prompt.
+        "run-to-compose",
     ];
     let is_meant = |word: &str| {
         let verb = word.split('-').next().unwrap();
