@@ -68,6 +68,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A file as it is now; another state of it is another question to whoever reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FileState {
+    pub path: PathBuf,
+    /// Device, number, size, and when it was last changed, in nanoseconds; nothing when there is no
+    /// such file.
+    pub identity: Option<[i64; 4]>,
+}
+
 /// 16 MiB: `inspect` of a thousand containers is 7 MB.
 const WHOLE: Capture = Capture::Whole { max: 16 << 20 };
 /// The end of standard error is where docker says why.
@@ -99,6 +108,7 @@ pub struct Invocation {
     in_background: bool,
     of_this_moment: bool,
     only_here: bool,
+    reads: Option<Vec<FileState>>,
     needed_there: Vec<PathBuf>,
 }
 
@@ -131,6 +141,7 @@ impl Invocation {
             in_background: false,
             of_this_moment: false,
             only_here: false,
+            reads: None,
             needed_there: vec![],
         }
     }
@@ -290,6 +301,13 @@ impl Invocation {
         self
     }
 
+    /// It reads these files and what it is given, and asks nobody: as long as all of them stay as they
+    /// are, its answer does.
+    pub fn reads(mut self, files: Vec<FileState>) -> Self {
+        self.reads = Some(files);
+        self
+    }
+
     /// A path of this machine that the engine, or the docker client before it, has to find where it
     /// is.
     pub fn needed_there(mut self, path: impl Into<PathBuf>) -> Self {
@@ -319,11 +337,12 @@ impl Invocation {
 
     /// Whether its success tells that the daemon is there: some commands only read files.
     pub fn asks_the_daemon(&self) -> bool {
-        !matches!(
+        let asks_none = matches!(
             (self.program, self.verb.as_slice()),
             (Program::Compose, ["config" | "version"])
                 | (Program::Docker, ["context" | "buildx", ..])
-        )
+        );
+        !self.only_here && !asks_none
     }
 
     pub fn effect(&self) -> Effect {
@@ -381,6 +400,10 @@ impl Invocation {
 
     pub fn is_of_this_moment(&self) -> bool {
         self.of_this_moment
+    }
+
+    pub fn reads_nothing_but_files(&self) -> bool {
+        self.reads.is_some()
     }
 
     pub fn reads_only_here(&self) -> bool {

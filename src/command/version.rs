@@ -27,9 +27,17 @@ impl Versions {
     /// Whether the daemon has an event for every image that comes to be: before 28 a build without
     /// a name has none.
     pub fn tell_all_images(&self) -> bool {
-        let major = self.server.as_ref().and_then(|it| it.version.split('.').next()?.parse().ok());
-        major.is_some_and(|major: u32| major >= 28)
+        self.server.as_ref().and_then(|server| major(&server.version)).is_some_and(|it| it >= 28)
     }
+
+    /// Whether `image ls` lists images without a name beside the others.
+    pub fn list_all_images(&self) -> bool {
+        major(&self.client.version).is_some_and(|it| it < 29)
+    }
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

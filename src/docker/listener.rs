@@ -1,7 +1,12 @@
 //! The process of a client that tells what happens, seen from outside: has it told everything?
+//!
+//! An event is on its way for a moment: the daemon has to write it and the client to read it. Both do
+//! so at once when a processor is free for them, and before the command that caused it has ended;
+//! where all are busy nobody can say.
 
-use std::fs;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::{fs, thread};
 
 use rustix::io::ioctl_fionread;
 use tokio::process::Child;
@@ -36,4 +41,14 @@ impl Listener {
             stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
         })
     }
+}
+
+/// Whether nobody waits for a processor. Where the system does not say it (macOS, whose engines have
+/// processors of their own) it is taken to be so.
+pub fn a_processor_is_free() -> bool {
+    // `0.20 0.18 0.12 1/80 11206`: who runs or waits to run, this thread among them; proc_loadavg(5)
+    let Ok(load) = fs::read_to_string("/proc/loadavg") else { return !cfg!(target_os = "linux") };
+    let running = load.split(' ').nth(3).and_then(|field| field.split('/').next()?.parse().ok());
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    running.is_some_and(|running: usize| running < processors.max(2))
 }

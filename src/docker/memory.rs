@@ -2,10 +2,12 @@
 //!
 //! - An answer is kept, and given again, only while a client hears the daemon's events; without one
 //!   nobody knows what changes, and nothing is kept.
-//! - It is kept only when nothing has happened to what it tells of between the start of its process
-//!   and its end.
+//! - It is kept only when nothing was heard of what it tells of between the start of its process and
+//!   its end, and given again only when everything until then was heard ([`Hearing`]).
 //! - An event forgets the answers that tell of its kind. So does each command of ours that changes
-//!   anything, of every kind, before it is started and after it has ended, whatever came of it.
+//!   objects, of every kind, before it is started and after it has ended, whatever came of it.
+//! - What docker only reads from files is kept as long as the files are the same ones, which are a
+//!   part of the question ([`Invocation::reads`]).
 //! - Failures are not kept. What changes without an event is not kept ([`tells_of`]), or for as
 //!   long only as it is told exactly ([`holds`]).
 //! - Equal questions at once share one process, unless something happened meanwhile.
@@ -57,26 +59,35 @@ impl Kind {
     }
 }
 
-/// What has to stay as it is for the answer to stay true; nothing for what is not kept: what docker
+/// What has to stay as it is for the answer to stay true. Nothing where it is not kept: what docker
 /// tells no event of (logs, processes, sizes, statistics), and what asks for the present moment.
 ///
 /// `image ls` before 28 is such a thing too: a build without a name makes an image without an event.
-fn tells_of(invocation: &Invocation, tells_all_images: bool) -> &'static [Kind] {
+fn tells_of(invocation: &Invocation, tells_all_images: bool) -> Option<&'static [Kind]> {
     if invocation.effect() > Effect::Read || invocation.is_of_this_moment() {
-        return &[];
+        return None;
     }
-    match invocation.subcommand() {
+    if invocation.reads_nothing_but_files() {
+        return Some(&[]);
+    }
+    Some(match invocation.subcommand() {
         // Its networks, the names of its volumes, and what its image is called now.
         ["container", "ls"] => &Kind::ALL,
         // A start that fails tells only of networks.
         ["container", "inspect"] | ["network", "ls" | "inspect"] => {
             &[Kind::Container, Kind::Network]
         }
-        ["image", "ls"] if !tells_all_images => &[],
+        ["image", "ls"] if !tells_all_images => return None,
         ["image", "ls" | "inspect" | "history"] => &[Kind::Image],
         ["volume", "ls" | "inspect"] => &[Kind::Volume, Kind::Container],
-        _ => &[],
-    }
+        _ => return None,
+    })
+}
+
+/// Whether docker's objects may be others afterwards. What is done within a container changes none,
+/// and if it ends one there is an event of that.
+pub(super) fn changes(invocation: &Invocation) -> bool {
+    invocation.effect() > Effect::Read && !matches!(invocation.verb(), "exec" | "cp")
 }
 
 fn holds(invocation: &Invocation, output: &Output) -> Duration {
@@ -85,6 +96,16 @@ fn holds(invocation: &Invocation, output: &Output) -> Duration {
         ["container", "ls"] if tells_seconds() => HOLDS_SECONDS,
         _ => HOLDS,
     }
+}
+
+/// What is heard of the daemon.
+pub(super) trait Hearing {
+    /// Whether a client listens, so that every event arrives sooner or later.
+    fn listens(&self) -> bool;
+    /// Whether every event until now has arrived.
+    fn has_heard_all(&self) -> bool;
+    /// Whether there is an event for each image that comes to be.
+    fn is_told_of_all_images(&self) -> bool;
 }
 
 #[derive(Default)]
@@ -106,13 +127,8 @@ struct Answer {
     tells_of: &'static [Kind],
 }
 
-/// How a question ended that others wait for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Landed {
-    Kept,
-    /// It failed, or what it says may be old: everyone asks for themselves.
-    NotKept,
-}
+/// A question that others wait for was answered, whatever came of it.
+struct Landed;
 
 /// How an answer is come by.
 pub(super) enum Turn<'m> {
@@ -135,39 +151,53 @@ impl State {
 }
 
 impl Memory {
-    /// The answer, or the right to ask for it. `is_proven` says whether events are heard, and
-    /// `tells_all_images` whether of every image that is made.
+    /// The answer, or the right to ask for it. Whoever does not recall asks in any case, but what is
+    /// answered is kept for others.
     pub(super) async fn turn(
         &self,
         invocation: &Invocation,
-        is_proven: impl Fn() -> bool,
-        tells_all_images: bool,
+        recalls: bool,
+        hearing: &impl Hearing,
     ) -> Turn<'_> {
-        let tells_of = tells_of(invocation, tells_all_images);
+        let Some(tells_of) = tells_of(invocation, hearing.is_told_of_all_images()) else {
+            return Turn::AskAlone;
+        };
+        let is_of_files = tells_of.is_empty();
+        if !is_of_files && !hearing.listens() {
+            return Turn::AskAlone;
+        }
+        // What was asked before we came is true now when everything since was heard.
+        let known = || {
+            let is_true =
+                is_of_files || (self.known(invocation).is_some() && hearing.has_heard_all());
+            self.known(invocation).filter(|_| is_true && recalls)
+        };
         loop {
-            if tells_of.is_empty() || !is_proven() {
-                return Turn::AskAlone;
+            if let Some(output) = known() {
+                return Turn::Known(output);
             }
             let mut other = {
                 let mut state = self.state();
-                if let Some(answer) = state.answers.get(invocation)
-                    && Instant::now() < answer.holds_until
-                {
-                    return Turn::Known(Arc::clone(&answer.output));
-                }
                 match state.flights.get(invocation) {
-                    Some(other) => other.clone(),
                     None => {
                         return Turn::Ask(Box::new(self.flight(&mut state, invocation, tells_of)));
                     }
+                    Some(_) if !recalls => return Turn::AskAlone,
+                    Some(other) => other.clone(),
                 }
             };
-            // An error: whoever asked has given up.
-            let landed = other.wait_for(Option::is_some).await.map(|landed| *landed);
-            if landed.ok().flatten() == Some(Landed::NotKept) {
-                return Turn::AskAlone;
+            // An error: whoever asked has given up, and somebody else does.
+            let landed = other.wait_for(Option::is_some).await.is_ok();
+            if landed {
+                return known().map_or(Turn::AskAlone, Turn::Known);
             }
         }
+    }
+
+    fn known(&self, invocation: &Invocation) -> Option<Arc<Output>> {
+        let mut state = self.state();
+        let answer = state.answers.get(invocation)?;
+        (Instant::now() < answer.holds_until).then(|| Arc::clone(&answer.output))
     }
 
     fn flight(
@@ -204,11 +234,9 @@ impl Memory {
 
     /// Anything may have happened.
     pub(super) fn forget(&self) {
-        let mut state = self.state();
-        for count in &mut state.happened {
-            *count += 1;
+        for kind in Kind::ALL {
+            self.happened(kind);
         }
-        state.answers.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -228,9 +256,10 @@ pub(super) struct Flight<'m> {
 
 impl Flight<'_> {
     /// Keeps this answer, unless something happened meanwhile.
-    pub(super) fn keep(self, output: &Arc<Output>, is_proven: bool) {
+    pub(super) fn keep(self, output: &Arc<Output>, hearing: &impl Hearing) {
         let mut state = self.memory.state();
-        let is_unchanged = is_proven && state.count(self.tells_of) == self.happened;
+        let listens = self.tells_of.is_empty() || hearing.listens();
+        let is_unchanged = listens && state.count(self.tells_of) == self.happened;
         let is_kept = is_unchanged && output.exit_code == 0 && output.stdout.len() <= MAX_BYTES;
         if is_kept {
             let holds_until = Instant::now() + holds(&self.invocation, output);
@@ -238,12 +267,12 @@ impl Flight<'_> {
             state.answers.put(self.invocation.clone(), Answer { output, holds_until, tells_of });
         }
         drop(state);
-        self.landed.send_replace(Some(if is_kept { Landed::Kept } else { Landed::NotKept }));
+        self.landed.send_replace(Some(Landed));
     }
 
     /// There is none.
     pub(super) fn fail(self) {
-        self.landed.send_replace(Some(Landed::NotKept));
+        self.landed.send_replace(Some(Landed));
     }
 }
 

@@ -11,6 +11,7 @@ mod streams;
 mod trail;
 mod watch;
 
+pub use listener::a_processor_is_free;
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, Registration as Guarded, reap};
 pub use runner::{Line, Runner, Settings};
 pub use trail::Trail;
@@ -35,7 +36,7 @@ use crate::policy::{Disk, Policy};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::retry::Retry;
-use memory::{Memory, Turn};
+use memory::{Hearing, Memory, Turn};
 use watch::Watch;
 
 /// Who answered so lately may be starting again.
@@ -64,6 +65,20 @@ impl Shared {
 
     fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hearing for Shared {
+    fn listens(&self) -> bool {
+        self.runner.caches() && self.watch.listens()
+    }
+
+    fn has_heard_all(&self) -> bool {
+        self.runner.background_has_told_all()
+    }
+
+    fn is_told_of_all_images(&self) -> bool {
+        self.versions.get().is_some_and(Versions::tell_all_images)
     }
 }
 
@@ -112,8 +127,8 @@ impl Docker {
         }
     }
 
-    /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`. What may change
-    /// something looks at everything itself.
+    /// A handle that refuses whatever goes beyond `ceiling` and ends with `cancel`. One that may
+    /// change something asks docker each time.
     pub fn limited(&self, ceiling: Effect, cancel: CancellationToken, progress: Progress) -> Self {
         let (shared, trail) = (Arc::clone(&self.shared), Trail::default());
         let remembers = ceiling == Effect::Read;
@@ -122,7 +137,7 @@ impl Docker {
 
     /// A handle of the same call that refuses whatever changes anything.
     pub fn looking(&self) -> Self {
-        Self { ceiling: Effect::Read, ..self.clone() }
+        Self { ceiling: Effect::Read, remembers: true, ..self.clone() }
     }
 
     /// A handle that the cancellation of its call does not reach: to undo what was begun.
@@ -250,13 +265,10 @@ impl Docker {
         accepts: &(dyn Fn(&Output) -> bool + Sync),
     ) -> Result<Arc<Output>, Error> {
         self.permit(invocation)?;
-        let shared = &self.shared;
-        let remembers = self.remembers && shared.runner.caches();
-        let hears_all = || remembers && shared.watch.hears_all(&shared.runner);
-        let tells_all_images = shared.versions.get().is_some_and(Versions::tell_all_images);
+        let shared = &*self.shared;
         let turn = tokio::select! {
             biased;
-            turn = shared.memory.turn(invocation, hears_all, tells_all_images) => turn,
+            turn = shared.memory.turn(invocation, self.remembers, shared) => turn,
             () = self.cancel.cancelled() => return Err(runner::cancelled(None)),
         };
         if invocation.effect() == Effect::Read {
@@ -269,7 +281,7 @@ impl Docker {
         };
         let answer = asked.await.map(Arc::new);
         match (turn, &answer) {
-            (Turn::Ask(flight), Ok(output)) => flight.keep(output, hears_all()),
+            (Turn::Ask(flight), Ok(output)) => flight.keep(output, shared),
             (Turn::Ask(flight), Err(_)) => flight.fail(),
             _ => {}
         }
@@ -298,6 +310,11 @@ impl Docker {
     /// As [`Self::run`]; a failure is not kept.
     pub async fn versions(&self) -> Result<&Versions, Error> {
         self.shared.versions.get_or_try_init(|| self.run(&VersionQuery)).await
+    }
+
+    /// The same, if it was asked already.
+    pub fn known_versions(&self) -> Option<&Versions> {
+        self.shared.versions.get()
     }
 
     /// A folder that is removed when the server is killed while this is kept.
@@ -350,8 +367,7 @@ impl Docker {
     ) -> Result<Output, Error> {
         self.permit(invocation)?;
         self.trail.leave(invocation);
-        let _forgotten =
-            (invocation.effect() > Effect::Read).then(|| self.shared.memory.changing());
+        let _forgotten = memory::changes(invocation).then(|| self.shared.memory.changing());
         let (runner, cancel) = (&self.shared.runner, &self.cancel);
         // Of all attempts together, without what they wait for a slot.
         let mut left = runner.time_limit(invocation);

@@ -64,6 +64,9 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// The time limit of a command that changes something and has none of its own.
     pub change_timeout: Duration,
+    /// Whether a processor is free: otherwise an event may be on its way for longer than the command
+    /// that caused it takes to end, and nothing is taken from the cache.
+    pub processor_is_free: fn() -> bool,
     /// This program, to be started as a reaper.
     pub reaper: Option<PathBuf>,
 }
@@ -160,7 +163,8 @@ impl Runner {
 
     /// Whether the client in the background has told everything that docker has told it.
     pub(super) fn background_has_told_all(&self) -> bool {
-        self.listener().as_ref().is_some_and(Listener::has_told_all)
+        (self.settings.processor_is_free)()
+            && self.listener().as_ref().is_some_and(Listener::has_told_all)
     }
 
     fn listener(&self) -> MutexGuard<'_, Option<Listener>> {

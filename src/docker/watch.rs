@@ -13,7 +13,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Kind;
-use super::runner::Runner;
 use super::{Docker, Line};
 use crate::command::Effect;
 use crate::command::events::{Event, Events};
@@ -90,12 +89,10 @@ impl Watch {
         }
     }
 
-    /// Whether everything that has happened until now was heard.
-    pub(super) fn hears_all(&self, runner: &Runner) -> bool {
+    /// Whether every event arrives, sooner or later.
+    pub(super) fn listens(&self) -> bool {
         let ring = self.ring();
-        let is_steady = ring.is_confirmed && ring.is_steady();
-        drop(ring);
-        is_steady && runner.background_has_told_all()
+        ring.is_confirmed && ring.is_steady()
     }
 
     pub(super) fn heard(&self) -> Heard {
@@ -164,7 +161,7 @@ impl Ring {
     }
 }
 
-/// What is done beside the calls once docker is used: finds the compose plugin, then listens until
+/// What is done beside the calls once docker is used: finds out what docker is and where compose, then listens until
 /// the server ends or docker is no longer used, whatever the daemon does meanwhile.
 async fn listen(docker: Docker) {
     let (watch, memory) = (&docker.shared.watch, &docker.shared.memory);
@@ -173,6 +170,8 @@ async fn listen(docker: Docker) {
     if docker.sleep(AFTER_THE_FIRST_CALL).await.is_err() {
         return;
     }
+    // Some tools need fewer processes when they know it.
+    let _known = docker.versions().await;
     if let Ok(Some(plugin)) = docker.run(&ComposePluginQuery).await {
         docker.shared.runner.compose_is(plugin);
     }

@@ -144,7 +144,7 @@ impl Policy {
         self.has_no_rules() || self.judge(&located, path, Access::WRITE_FILE).is_ok()
     }
 
-    fn has_no_rules(&self) -> bool {
+    pub fn has_no_rules(&self) -> bool {
         self.level == Level::Unrestricted
     }
 }

@@ -129,6 +129,8 @@ impl Stage {
             environment: [&self.environment[..], &[("PATH".into(), self.search_path())]].concat(),
             slots: 8,
             cache: true,
+            // Other tests have them.
+            processor_is_free: || true,
             read_timeout: Duration::from_secs(15),
             change_timeout: Duration::from_secs(60),
             reaper: None,

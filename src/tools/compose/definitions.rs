@@ -52,7 +52,7 @@ impl Definitions {
             return Ok(Self { shares, ..Self::default() });
         }
         let unknown = put_containers_in(&mut document, containers);
-        let question = resolved.read("config").stdin(document.to_string().into_bytes());
+        let question = resolved.config().stdin(document.to_string().into_bytes());
         let hashes = Hashes(question);
         let (mut hashes, unsettled) =
             tokio::try_join!(docker.run(&hashes), unsettled(docker, &document, containers))?;

@@ -19,12 +19,13 @@ use super::view::{Model, Named};
 use crate::command::compose::Project;
 use crate::command::diagnose::diagnose;
 use crate::command::documents::Documents;
+use crate::command::invocation::FileState;
 use crate::command::values::{Environment, ProjectName, ServiceName};
 use crate::command::{Capture, Command, Effect, Invocation, Output, Program, Streams, json};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::policy::{Absent, Disk, Policy, Prescanned, Refusal, Unscanned};
-use crate::workspace::demand_no_pipe;
+use crate::workspace::{demand_no_pipe, file_states};
 
 /// An alias bomb of half a kilobyte kept `config` busy for more than a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -35,6 +36,8 @@ const MAX_BYTES: usize = 8 << 20;
 /// is the same and a person's own `docker compose up` does not recreate what we deployed.
 pub(super) struct Resolved {
     project: Project,
+    /// What compose has read for it.
+    files: Option<Vec<FileState>>,
     /// What compose printed, byte for byte.
     model_text: Arc<[u8]>,
     model: Model,
@@ -214,8 +217,8 @@ pub(super) async fn examine(
         env_files: vec![],
         ..question.project
     };
-    let model_text = Arc::from(model_text.into_bytes());
-    Ok(Resolved { project, model_text, model, looked_up, missing, put_in, warnings })
+    let (files, model_text) = (question.files, Arc::from(model_text.into_bytes()));
+    Ok(Resolved { project, files, model_text, model, looked_up, missing, put_in, warnings })
 }
 
 /// The profiles that are on: those that were asked for, or, as compose has it, those of `.env`. Told
@@ -302,6 +305,15 @@ impl Resolved {
         self.invocation(Effect::Read, verb)
     }
 
+    /// `docker compose config` on this model or a document like it.
+    pub(super) fn config(&self) -> Invocation {
+        let question = self.read("config");
+        match &self.files {
+            Some(files) => question.reads(files.clone()),
+            None => question,
+        }
+    }
+
     fn invocation(&self, effect: Effect, verb: &'static str) -> Invocation {
         let invocation = self.project.invocation(effect, verb).stdin(Arc::clone(&self.model_text));
         let values = self.looked_up.iter();
@@ -351,6 +363,8 @@ pub(super) struct Config {
     notes: Vec<String>,
     /// Files that it would not find.
     pub(super) absent: Vec<Absent>,
+    /// All that it reads; nothing when that is not known, or was changed just now.
+    files: Option<Vec<FileState>>,
 }
 
 impl Config {
@@ -402,6 +416,10 @@ impl Config {
             }
             From::Files(paths) => (paths.clone(), None),
         };
+        let Prescanned { notes, absent, files: others } = scanned;
+        let own = [source.directory.join(".env")].into_iter();
+        let own = own.chain(env_files.iter().cloned()).chain(files.iter().cloned());
+        let read = (!policy.has_no_rules()).then(|| file_states(own.chain(others)));
         let project = Project {
             directory: Some(source.directory.clone()),
             files,
@@ -410,8 +428,8 @@ impl Config {
             reads_dot_env: true,
             env_files,
         };
-        let Prescanned { notes, absent, .. } = scanned;
-        Ok(Self { project, text, environment: environment.clone(), notes, absent })
+        let environment = environment.clone();
+        Ok(Self { project, text, environment, notes, absent, files: read.flatten() })
     }
 
     /// The same question with another way to answer it: `--services`, `--hash=*`.
@@ -440,7 +458,11 @@ impl Command for Config {
             stdout: Capture::Whole { max: MAX_BYTES },
             stderr: Capture::Tail { max: 64 << 10 },
         };
-        self.question().option("--format", "json").streams(streams)
+        let question = self.question().option("--format", "json").streams(streams);
+        match &self.files {
+            Some(files) => question.reads(files.clone()),
+            None => question,
+        }
     }
 
     fn accepts(&self, output: &Output) -> bool {
@@ -508,6 +530,7 @@ pub(super) mod testing {
             ..Project::named(name.parse().unwrap())
         };
         Vetted(Resolved {
+            files: None,
             project,
             model_text: Arc::from(model.as_bytes()),
             model: serde_json::from_str(model).unwrap(),

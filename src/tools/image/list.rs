@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::images::{self, Image, InspectImages, Row, image_of, merged};
 use crate::command::text::{human_bytes, short_id};
+use crate::command::version::Versions;
 use crate::command::{Effect, time};
 use crate::error::Error;
 use crate::sort;
@@ -68,7 +69,7 @@ impl Tool for ListImages {
 
     async fn call(self, context: &Context) -> Result<Self::Reply, Error> {
         let names = Names::of_images("reference", self.filters.reference.as_ref())?;
-        let [named, unnamed] = self.commands();
+        let [named, unnamed] = self.commands(context.docker.known_versions());
         let (named, unnamed, users) = tokio::try_join!(
             rows(context, named.as_ref()),
             rows(context, unnamed.as_ref()),
@@ -101,7 +102,7 @@ impl Tool for ListImages {
 
 impl ListImages {
     /// The listing, and a second one for what the first one leaves out since docker 29.
-    fn commands(&self) -> [Option<images::ListImages>; 2] {
+    fn commands(&self, versions: Option<&Versions>) -> [Option<images::ListImages>; 2] {
         let Filters { dangling, reference: _, label } = &self.filters;
         let filters = Texts::filters(label.as_ref(), "label");
         let with = |dangling: bool| {
@@ -112,7 +113,11 @@ impl ListImages {
         match dangling {
             Some(true) => [None, with(true)],
             Some(false) => [with(false), None],
-            None => [Some(images::ListImages { filters: filters.clone() }), with(true)],
+            None => {
+                let is_whole = versions.is_some_and(Versions::list_all_images);
+                let unnamed = if is_whole { None } else { with(true) };
+                [Some(images::ListImages { filters }), unnamed]
+            }
         }
     }
 }
@@ -169,7 +174,7 @@ mod tests {
             let shown = command.invocation().to_string();
             shown.split(" '--format=").next().unwrap().to_owned()
         };
-        tool.commands().into_iter().flatten().map(shown).collect::<Vec<_>>().join("\n")
+        tool.commands(None).into_iter().flatten().map(shown).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
