@@ -20,7 +20,7 @@ use crate::sort;
 use crate::workspace::Workspace;
 
 /// The daemon has a clock of its own.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
 /// Files that programs write themselves.
 const WRITTEN_BY_PROGRAMS: [&str; 7] = ["db", "sqlite", "sqlite3", "log", "pid", "lock", "sock"];
 

@@ -14,7 +14,7 @@ use crate::tools::Context;
 use crate::tools::batches::in_batches;
 
 /// The daemon has a clock of its own.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
 
 /// The images of the chosen services, as they are here now.
 pub(super) struct Images<'a> {

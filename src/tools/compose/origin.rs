@@ -194,6 +194,21 @@ impl Origin {
         })
     }
 
+    /// Where the file of a secret or config is named.
+    pub(in crate::tools) fn file_of_secret(&self, path: &str) -> Option<Spot> {
+        let name = Path::new(path).file_name()?;
+        self.texts.iter().rev().find_map(|text| {
+            ["secrets", "configs"].iter().find_map(|section| {
+                text.lines.below(&[section]).into_iter().find_map(|entry| {
+                    let path = [*section, entry.name, "file"];
+                    let file = text.lines.at(&path)?;
+                    let is_it = Path::new(&self.put_in(file.text)).file_name() == Some(name);
+                    is_it.then(|| self.spot(text, &path, file.text, file.line))
+                })
+            })
+        })
+    }
+
     /// The item of a list of a service, or of a map, that has a value in it which is meant.
     pub(in crate::tools) fn item(
         &self,

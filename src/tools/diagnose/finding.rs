@@ -23,6 +23,8 @@ pub(super) struct Cause {
     pub(super) fails: bool,
     /// Where it may be defined what is to be changed: the first that is there.
     pub(super) sites: Vec<Site>,
+    /// A port of this machine that has to be changed too.
+    pub(super) further_port: Option<u16>,
     /// What should stand there.
     pub(super) to: Option<String>,
     /// The other container in whose definition that is, although it is well itself.

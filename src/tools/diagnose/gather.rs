@@ -220,7 +220,7 @@ fn chosen(scope: &Scope, rows: &[Row], asked: Option<&Container>) -> Vec<String>
         }
         Scope::Host => {
             let of = |weight: u8| rows.iter().filter(move |row| trouble(row) == Some(weight));
-            ids((0..=3).flat_map(of).collect(), TROUBLED)
+            ids((0..=4).flat_map(of).collect(), TROUBLED)
         }
     }
 }
@@ -235,6 +235,8 @@ fn trouble(row: &Row) -> Option<u8> {
         ("running", Some("starting"), _) | ("paused", ..) => Some(1),
         ("exited", _, code) if code != Some(0) => Some(2),
         ("created", ..) => Some(3),
+        // It may fail all the same.
+        ("running", ..) => Some(4),
         _ => None,
     }
 }
@@ -291,7 +293,7 @@ fn to_read(facts: &Facts, scope: &Scope) -> Vec<usize> {
             _ if asked && at == 0 => Some(0),
             kind if kind.is_bad() => Some(1),
             standing::Kind::Starting => Some(2),
-            standing::Kind::Running if matches!(scope, Scope::Project(_)) => Some(3),
+            standing::Kind::Running if !asked => Some(3),
             _ => None,
         }
     };

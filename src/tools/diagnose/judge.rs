@@ -102,7 +102,17 @@ fn absent<'a>(facts: &'a Facts, subject: &'a Subject) -> Judged<'a> {
     // The files are found again without being named.
     let deploy = || call("deploy-compose", &[("project_name", project)]);
     let here = image_of(&facts.images, image).is_some();
-    if let Some(cause) = taken(facts, service, project) {
+    let unset = outlook.and_then(|it| it.missing.get(service)).map(|missing| {
+        Cause::new(
+            "variable-unset",
+            format!("compose has nothing to put into it: {missing}"),
+            "write the variable into .env, or give it in `environment` of deploy-compose",
+        )
+        .evidence(format!("{files}: {missing}"))
+        .at(rules::secret(missing))
+        .next(deploy())
+    });
+    if let Some(cause) = unset.or_else(|| taken(facts, service, project)) {
         let standing = Standing { kind: Kind::Missing, text: "does not exist".to_owned() };
         return Judged { subject, standing, cause: Some(cause), warnings: vec![] };
     }

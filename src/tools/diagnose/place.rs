@@ -164,6 +164,7 @@ impl Search<'_> {
         };
         let keys = ["volumes", "tmpfs", "secrets", "configs"];
         let exactly = keys.iter().find_map(|key| origin.item(service, key, &is_meant));
+        let exactly = exactly.or_else(|| origin.file_of_secret(path));
         // A container that was never made has no mounts; its source is absolute, in the file it is not.
         exactly.or_else(|| {
             let name = Path::new(path).file_name()?.to_str()?.to_owned();
@@ -369,23 +370,23 @@ impl Search<'_> {
 
     /// Other lines of the project's files that name what is to be changed: addresses of a subnet,
     /// a port.
-    fn also_named(&self, cause: &Cause, place: &str) -> Option<String> {
-        let is_it: Box<dyn Fn(&str) -> bool> = match cause.sites.first()? {
+    fn also_named(&self, cause: &Cause, site: &Site, place: &str) -> Option<String> {
+        let (what, is_it): (_, Box<dyn Fn(&str) -> bool>) = match site {
             Site::Port(port) => {
                 let port = port.to_string();
-                Box::new(move |line: &str| has_word(line, &port))
+                (port.clone(), Box::new(move |line: &str| has_word(line, &port)))
             }
             Site::Top(_) => {
                 let subnet = cause.why.split(" asks for ").nth(1)?.split('/').next()?;
                 let prefix = format!("{}.", subnet.rsplit_once('.')?.0);
-                Box::new(move |line: &str| line.contains(&prefix))
+                (format!("{prefix}…"), Box::new(move |line: &str| line.contains(&prefix)))
             }
             _ => return None,
         };
         let spots = self.lines_in_files(self.origin?.directory(), &is_it, ALSO + 1);
         let places = spots.iter().map(Spot::place).filter(|it| it != place).take(ALSO);
         let places = places.collect::<Vec<_>>().join(", ");
-        (!places.is_empty()).then(|| format!("the same stands at {places}"))
+        (!places.is_empty()).then(|| format!("{what} stands at {places} too"))
     }
 
     // --- words -----------------------------------------------------------------------------------
@@ -416,7 +417,10 @@ impl Search<'_> {
             (Some(to), None) => Some(format!("write {to} in {place} (now {value})")),
             (None, _) => None,
         };
-        placed.evidence.extend(self.also_named(cause, &spot.place()));
+        let sites = cause.sites.iter().take(1).cloned().chain(cause.further_port.map(Site::Port));
+        for site in sites {
+            placed.evidence.extend(self.also_named(cause, &site, &spot.place()));
+        }
         if cause.sites.iter().any(|site| matches!(site, Site::Directive(_))) {
             placed.evidence.push(format!("{place}: {value}"));
         }
@@ -526,4 +530,44 @@ pub(super) fn files_in(line: &Line, container: &Container) -> Vec<(String, Optio
         files.push((whole.unwrap_or_else(|| folder.join(path).display().to_string()), number));
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_files_that_a_log_names_are_found_with_their_lines() {
+        let container: Container = serde_json::from_value(json!({
+            "Path": "sh", "Args": ["/srv/run.sh"], "Config": {"WorkingDir": "/app"},
+        }))
+        .unwrap();
+        for (line, expected) in [
+            (r#"  File "/app/x.py", line 3, in <module>"#, Some(("/app/x.py", Some(3)))),
+            ("    at run (/app/index.js:10:5)", Some(("/app/index.js", Some(10)))),
+            ("/srv/run.sh: line 7: JOB: no job", Some(("/srv/run.sh", Some(7)))),
+            ("run.sh: line 7: JOB: no job", Some(("/srv/run.sh", Some(7)))),
+            ("main.go:12 +0x1d", Some(("/app/main.go", Some(12)))),
+            (
+                r#"unknown directive "x" in /etc/nginx/x.conf:3"#,
+                Some(("/etc/nginx/x.conf", Some(3))),
+            ),
+            ("cannot open /data/store", Some(("/data/store", None))),
+            ("nothing to see", None),
+        ] {
+            let found = files_in(&Line::new(line), &container);
+            let found = found.first().map(|(path, line)| (path.as_str(), *line));
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_default_that_is_wider_is_what_the_author_meant() {
+        assert_eq!(wider("128m", Some("192m")), "192m");
+        assert_eq!(wider("128m", Some("96m")), "128m");
+        assert_eq!(wider("128m", Some("x")), "128m");
+        assert_eq!(wider("128m", None), "128m");
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Scope;
-use super::facts::Facts;
+use super::facts::{Facts, Subject};
 use super::finding::{Cause, Placed, call, on};
 use super::judge::{Judged, Judgement, Verdict};
 use crate::command::text::{cut_line, head};
@@ -138,12 +138,12 @@ fn without_root(facts: &Facts, scope: &Scope, all: &[Judged<'_>], verdict: Verdi
             0 => String::new(),
             count => format!(", restarted {count} times before"),
         };
-        let note = if subject.status() == "running" && subject.container.health().is_none() {
-            " (only that it runs is known)"
+        let note = if subject.status() == "running" {
+            known(subject)
         } else if is_one_off(&subject.container) {
-            " (a one-off job)"
+            " (a one-off job)".to_owned()
         } else {
-            ""
+            String::new()
         };
         reply.evidence.push(format!("{}: {said}{restarts}{note}", subject.called()));
         if verdict == Verdict::Starting {
@@ -158,8 +158,35 @@ fn without_root(facts: &Facts, scope: &Scope, all: &[Judged<'_>], verdict: Verdi
             facts.rows.len(),
             healthy.count()
         ));
+        let read = facts.subjects.iter().filter(|it| !it.log.is_empty()).count();
+        let heard = facts.subjects.iter().filter(|it| it.listening.is_some()).count();
+        reply.evidence.push(format!(
+            "looked into: the ports of {heard} and the last log lines of {read} of them"
+        ));
     }
     reply
+}
+
+/// What is known of one that runs beside that, and what is not.
+fn known(subject: &Subject) -> String {
+    let mut known = vec![];
+    let published = subject.published();
+    let ports: Vec<String> = published.iter().map(|(inner, _)| inner.to_string()).collect();
+    match (&subject.listening, published.is_empty()) {
+        (_, true) => {}
+        (Some(_), false) if subject.unheard().is_empty() => {
+            known.push(format!("it listens on {} as published", ports.join(", ")));
+        }
+        (Some(_), false) => {}
+        (None, false) => known.push("whether it listens is not seen from here".to_owned()),
+    }
+    if !subject.log.is_empty() {
+        known.push("its last log lines are not mostly errors".to_owned());
+    }
+    if known.is_empty() && subject.container.health().is_none() {
+        return " (only that it runs is known)".to_owned();
+    }
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join("; ")) }
 }
 
 /// `api: exited with 1 after 2 s: it cannot find db …`.
@@ -257,7 +284,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::tools::diagnose::facts::{Line, Subject};
+    use crate::tools::diagnose::facts::Line;
     use crate::tools::diagnose::judge::{conclude, judge};
     use crate::tools::reply::{Answer, IntoAnswer as _, Structured};
 

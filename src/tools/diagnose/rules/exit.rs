@@ -38,6 +38,7 @@ pub(super) fn stopped(view: &View<'_>) -> Option<Cause> {
                 "give the variable in `environment` of deploy-compose, or in .env: started by hand it would run without it",
             )
             .evidence(format!("{}: {missing}", outlook.files))
+            .at(secret(missing))
             .next(start(name, project, never))
             .vague(),
         );
@@ -59,6 +60,14 @@ pub(super) fn stopped(view: &View<'_>) -> Option<Cause> {
         None => cause,
     };
     Some(cause.next(start(name, project, never)))
+}
+
+/// Where a secret or config is defined that has no content: `secret token of web is the variable …`.
+pub(in crate::tools::diagnose) fn secret(missing: &str) -> Option<Site> {
+    let mut words = missing.split(' ');
+    let (kind, name) = (words.next()?, words.next()?);
+    let path = [&format!("{kind}s"), name, "environment"];
+    Some(Site::Top(path.map(str::to_owned).to_vec()))
 }
 
 /// The kernel killed it, or a process inside of it.

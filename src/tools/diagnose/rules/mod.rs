@@ -13,6 +13,7 @@ mod signatures;
 mod start;
 mod warnings;
 
+pub(super) use exit::secret;
 pub(super) use start::wanted_port;
 pub(super) use warnings::warnings;
 

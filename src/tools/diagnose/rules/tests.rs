@@ -265,6 +265,50 @@ fn what_a_program_complained_of_before_it_came_up_is_past() {
 }
 
 #[test]
+fn a_loop_whose_exit_code_is_forgotten_is_still_a_failure_of_its_program() {
+    let container = serde_json::from_value(json!({
+        "Id": "web", "Name": "/web", "RestartCount": 9,
+        "State": {"Status": "running", "Running": true, "StartedAt": "2026-11-24T12:03:18Z"},
+        "HostConfig": {"RestartPolicy": {"Name": "always"}},
+    }));
+    for log in ["", "no config found\n"] {
+        let subject = Subject {
+            container: container.as_ref().map(Container::clone).unwrap(),
+            log: Line::all(log),
+            ..Subject::default()
+        };
+        let facts = Facts { now: now(), ..Facts::default() };
+        assert!(
+            in_a_line(&facts, &subject).starts_with("web (Looping) application-failed: "),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_suggested_limit_fits_what_the_log_speaks_of() {
+    let suggested = |log: &str| {
+        let container = serde_json::from_value(json!({
+            "Id": "web", "Name": "/web", "HostConfig": {"Memory": 64 << 20},
+            "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": true},
+        }));
+        let subject = Subject {
+            container: container.unwrap(),
+            log: Line::all(log),
+            out_of_memory: true,
+            ..Subject::default()
+        };
+        let facts = Facts { now: now(), ..Facts::default() };
+        let standing = standing(&facts, &subject);
+        cause(&View { facts: &facts, subject: &subject, standing: &standing }).unwrap().to.unwrap()
+    };
+    assert_eq!(suggested("loading\n"), "128m");
+    assert_eq!(suggested("loading a corpus of 180 MB\n"), "240m");
+    assert_eq!(suggested("using 48 MiB of 512 GB\n"), "128m");
+    assert_eq!(suggested("java -Xmx1g\n"), "1280m");
+}
+
+#[test]
 fn a_taken_port_is_no_reason_to_stop_what_is_somebody_elses() {
     let subject = |project: &str| {
         let mut document = json!({
