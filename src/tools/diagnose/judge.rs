@@ -185,8 +185,17 @@ fn taken(facts: &Facts, service: &str, project: &str) -> Option<Cause> {
     };
     let also = facts.outlook.iter().flat_map(|it| &it.services);
     let also = also.filter_map(|it| port_taken(facts, outlook, &it.service, project));
-    let cause = also
-        .fold(cause, |cause, port| cause.evidence(format!("and then: {}; {}", port.why, port.fix)));
+    let cause = also.fold(cause, |cause, port| {
+        let further = port.sites.iter().find_map(|site| match site {
+            Site::Port(port) => Some(*port),
+            _ => None,
+        });
+        let free = facts.free_ports.iter().find(|(taken, _)| Some(*taken) == further);
+        let free = free.and_then(|(_, free)| *free);
+        let free = free.map(|free| format!("; {free} is free")).unwrap_or_default();
+        let cause = cause.evidence(format!("after that: {}{free}", port.why));
+        Cause { further_port: further, ..cause }
+    });
     Some(cause.next(call("deploy-compose", &[("project_name", project)])))
 }
 

@@ -552,6 +552,25 @@ const NEVER_UP: &[Group] = &[
         cases: &[case("web", &["subnet-overlap"]).words(&["10.213.78.0/24", "subnet/proxy.conf:1"])],
     },
     Group {
+        name: "both",
+        files: &[
+            (
+                "compose.yaml",
+                "name: PROJECT\nservices:\n  app: { image: IMAGE, networks: [front], command: [sleep, '600'] }\n  web:\n    image: IMAGE\n    ports: ['127.0.0.1:${WEB_PORT}:80']\n    networks: [front]\n    command: [httpd, -f, -p, '80']\nnetworks:\n  front: { ipam: { config: [ { subnet: 10.213.77.128/25 } ] } }  #@app\n",
+            ),
+            (".env", "WEB_PORT=<port>\n"),
+        ],
+        cases: &[case("app", &["subnet-overlap"]).words(&["after that: port", "both/.env:1"])],
+    },
+    Group {
+        name: "secret",
+        files: &[(
+            "compose.yaml",
+            "name: PROJECT\nservices:\n  web: { image: IMAGE, command: [sleep, '600'], secrets: [token] }\nsecrets:\n  token:\n    environment: DEPLOY_TOKEN_OF_NOBODY  #@web\n",
+        )],
+        cases: &[case("web", &["variable-unset"]).words(&["DEPLOY_TOKEN_OF_NOBODY"])],
+    },
+    Group {
         name: "taken",
         files: &[
             (
