@@ -371,18 +371,16 @@ impl Search<'_> {
     /// Other lines of the project's files that name what is to be changed: addresses of a subnet,
     /// a port.
     fn also_named(&self, cause: &Cause, site: &Site, place: &str) -> Option<String> {
-        let (what, is_it): (_, Box<dyn Fn(&str) -> bool>) = match site {
-            Site::Port(port) => {
-                let port = port.to_string();
-                (port.clone(), Box::new(move |line: &str| has_word(line, &port)))
-            }
+        let (what, is_whole) = match site {
+            Site::Port(port) => (port.to_string(), true),
             Site::Top(_) => {
                 let subnet = cause.why.split(" asks for ").nth(1)?.split('/').next()?;
-                let prefix = format!("{}.", subnet.rsplit_once('.')?.0);
-                (format!("{prefix}…"), Box::new(move |line: &str| line.contains(&prefix)))
+                (format!("{}.", subnet.rsplit_once('.')?.0), false)
             }
             _ => return None,
         };
+        let is_it =
+            |line: &str| if is_whole { has_word(line, &what) } else { line.contains(&what) };
         let spots = self.lines_in_files(self.origin?.directory(), &is_it, ALSO + 1);
         let places = spots.iter().map(Spot::place).filter(|it| it != place).take(ALSO);
         let places = places.collect::<Vec<_>>().join(", ");

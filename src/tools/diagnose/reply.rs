@@ -173,12 +173,11 @@ fn known(subject: &Subject) -> String {
     let published = subject.published();
     let ports: Vec<String> = published.iter().map(|(inner, _)| inner.to_string()).collect();
     match (&subject.listening, published.is_empty()) {
-        (_, true) => {}
         (Some(_), false) if subject.unheard().is_empty() => {
             known.push(format!("it listens on {} as published", ports.join(", ")));
         }
-        (Some(_), false) => {}
         (None, false) => known.push("whether it listens is not seen from here".to_owned()),
+        (_, _) => {}
     }
     if !subject.log.is_empty() {
         known.push("its last log lines are not mostly errors".to_owned());

@@ -272,6 +272,14 @@ volumes: {{ templates: {{}}, data: {{}} }}
     assert_eq!(world.docker(["exec", &container, "cat", "/app/templates/page"]), "one");
     let told = drift(&mut session, &world, "app").await.to_string();
     assert!(told.contains(&volume), "{told}");
+    // A context that is newer than the image is told first, with the volume.
+    let answer = session.done("diagnose", json!({"project_name": world.prefix})).await;
+    assert_eq!(answer["root"]["cause"], "sources-newer", "{answer}");
+    assert!(answer.to_string().contains(&volume), "{answer}");
+    assert_eq!(answer["root"]["where"], "compose.yaml:8 (services.app.volumes.0)", "{answer}");
+    let file = std::fs::File::options().append(true).open(&page).unwrap();
+    file.set_modified(SystemTime::now()).unwrap();
+    session.done("compose-build", json!({"project_name": world.prefix})).await;
     let answer = session.done("diagnose", json!({"project_name": world.prefix})).await;
     assert_eq!(answer["root"]["cause"], "volume-covers", "{answer}");
 }
