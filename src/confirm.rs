@@ -27,6 +27,9 @@ pub enum When {
     DataLoss,
     /// Ask for every removal.
     Always,
+    /// Ask when data would be lost, and before anything is done to what others have made: neither
+    /// this session nor compose in the project folder.
+    Others,
 }
 
 /// What of a call the person is asked about, where the operator has nothing else in mind.
@@ -108,6 +111,8 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Body {
     removes: Vec<Doomed>,
+    /// What others have made of what the call is about.
+    touches: Vec<String>,
     command: Vec<String>,
     /// What stays, and why.
     notes: Vec<String>,
@@ -130,9 +135,19 @@ pub struct Asked {
 impl Plan {
     /// The same for a dialog with the person.
     pub fn asked(&self) -> Asked {
-        let mut question = String::from("An agent asks to remove for good:\n");
+        let mut question = String::new();
+        if !self.plan.removes.is_empty() {
+            question.push_str("An agent asks to remove for good:\n");
+        }
         for object in &self.plan.removes {
             let _infallible = writeln!(question, "- {}", object.told());
+        }
+        if !self.plan.touches.is_empty() {
+            let also = if self.plan.removes.is_empty() { "An agent asks" } else { "It asks" };
+            let _infallible = writeln!(question, "{also} to change what others have made:");
+        }
+        for object in &self.plan.touches {
+            let _infallible = writeln!(question, "- {}", one_line(object));
         }
         for note in &self.plan.notes {
             let _infallible = writeln!(question, "({})", one_line(note));
@@ -184,19 +199,21 @@ impl Confirmations {
         tool: &str,
         commands: &[Invocation],
         doomed: Vec<Doomed>,
+        touches: Vec<String>,
         token: Option<&str>,
     ) -> Result<Decision, Error> {
+        let touches = if self.asks_about_others() { touches } else { vec![] };
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
-        let bound_to = Bond::of(tool, &commands, &doomed);
+        let bound_to = Bond::of(tool, &commands, &doomed, &touches);
         if let Some(token) = token {
             return self.redeem(token, &bound_to).map(|()| Decision::Go);
         }
-        if !self.asks_about(asks, &doomed) {
+        if !self.asks_about(asks, &doomed) && touches.is_empty() {
             return Ok(Decision::Go);
         }
         Ok(Decision::Ask(Plan {
             confirm: self.promise(bound_to)?,
-            plan: Body { removes: doomed, command: commands, notes: vec![] },
+            plan: Body { removes: doomed, touches, command: commands, notes: vec![] },
             expires_in_seconds: LIFETIME.as_secs(),
             next: "nothing was done yet: show this plan to the person, and only after their yes repeat the same call with this `confirm`",
         }))
@@ -206,9 +223,16 @@ impl Confirmations {
     pub fn asks_about(&self, asks: Asks, doomed: &[Doomed]) -> bool {
         match (self.when, asks) {
             (When::Never, _) => false,
-            (When::DataLoss, Asks::ForData) => doomed.iter().any(|object| object.loses_data),
-            (When::DataLoss, Asks::Always) | (When::Always, _) => !doomed.is_empty(),
+            (When::DataLoss | When::Others, Asks::ForData) => {
+                doomed.iter().any(|object| object.loses_data)
+            }
+            (When::DataLoss | When::Others, Asks::Always) | (When::Always, _) => !doomed.is_empty(),
         }
+    }
+
+    /// Whether whatever is done to what others have made needs the person's word.
+    pub fn asks_about_others(&self) -> bool {
+        self.when == When::Others
     }
 
     /// Whether a loss of data needs the person's word at all.
@@ -280,13 +304,13 @@ struct Bond {
 
 impl Bond {
     /// What is in use grows meanwhile, so its size and what it holds are only told.
-    fn of(tool: &str, commands: &[String], doomed: &[Doomed]) -> Self {
+    fn of(tool: &str, commands: &[String], doomed: &[Doomed], touches: &[String]) -> Self {
         let told =
             |object: &Doomed| Doomed { holds: String::new(), ..object.clone().of_size(None) };
         let objects: Vec<_> = doomed.iter().map(told).collect();
         let unused = doomed.iter().filter(|it| it.kind == "volume" && it.used_by.is_empty());
         Self {
-            text: format!("{tool}\n{:?}\n{objects:?}", without_requests(commands)),
+            text: format!("{tool}\n{:?}\n{objects:?}\n{touches:?}", without_requests(commands)),
             sizes: unused.map(|volume| volume.size_bytes).collect(),
         }
     }
@@ -349,7 +373,10 @@ mod tests {
     }
 
     fn plan(confirmations: &Confirmations, doomed: Vec<Doomed>) -> String {
-        match confirmations.decide(ASKS, "remove-volume", &commands(), doomed, None).unwrap() {
+        match confirmations
+            .decide(ASKS, "remove-volume", &commands(), doomed, vec![], None)
+            .unwrap()
+        {
             Decision::Ask(plan) => plan.confirm,
             Decision::Go => unreachable!("data would be lost"),
         }
@@ -359,8 +386,16 @@ mod tests {
     fn a_plan_can_be_confirmed_once() {
         let confirmations = Confirmations::default();
         let token = plan(&confirmations, volume(&[]));
-        let confirm =
-            || confirmations.decide(ASKS, "remove-volume", &commands(), volume(&[]), Some(&token));
+        let confirm = || {
+            confirmations.decide(
+                ASKS,
+                "remove-volume",
+                &commands(),
+                volume(&[]),
+                vec![],
+                Some(&token),
+            )
+        };
         assert!(matches!(confirm(), Ok(Decision::Go)));
         assert_eq!(confirm().unwrap_err().code, Code::ConfirmationInvalid);
     }
@@ -369,13 +404,19 @@ mod tests {
     fn a_plan_is_void_when_the_world_has_changed_or_the_call_is_another() {
         let confirmations = Confirmations::default();
         let token = plan(&confirmations, volume(&[]));
-        let changed =
-            confirmations.decide(ASKS, "remove-volume", &commands(), volume(&["db"]), Some(&token));
+        let changed = confirmations.decide(
+            ASKS,
+            "remove-volume",
+            &commands(),
+            volume(&["db"]),
+            vec![],
+            Some(&token),
+        );
         assert_eq!(changed.unwrap_err().code, Code::ConfirmationInvalid);
 
         let token = plan(&confirmations, volume(&[]));
         let other_tool =
-            confirmations.decide(ASKS, "prune", &commands(), volume(&[]), Some(&token));
+            confirmations.decide(ASKS, "prune", &commands(), volume(&[]), vec![], Some(&token));
         assert_eq!(other_tool.unwrap_err().code, Code::ConfirmationInvalid);
     }
 
@@ -387,8 +428,14 @@ mod tests {
             *object = object.clone().of_size(Some(2_000_000_000));
         }
         let token = plan(&confirmations, measured);
-        let confirmed =
-            confirmations.decide(ASKS, "remove-volume", &commands(), volume(&[]), Some(&token));
+        let confirmed = confirmations.decide(
+            ASKS,
+            "remove-volume",
+            &commands(),
+            volume(&[]),
+            vec![],
+            Some(&token),
+        );
         assert!(matches!(confirmed, Ok(Decision::Go)));
     }
 
@@ -402,7 +449,9 @@ mod tests {
         };
         let confirmed = |then: Vec<Doomed>, now: Vec<Doomed>| {
             let token = plan(&confirmations, then);
-            confirmations.decide(ASKS, "remove-volume", &commands(), now, Some(&token)).is_ok()
+            confirmations
+                .decide(ASKS, "remove-volume", &commands(), now, vec![], Some(&token))
+                .is_ok()
         };
         assert!(confirmed(of(5, "1", &[]), of(5, "1", &[])));
         assert!(!confirmed(of(5, "1", &[]), of(6, "1", &[])));
@@ -440,14 +489,20 @@ mod tests {
         let token = plan(&confirmations, created("2026-11-24T12:00:00Z"));
         let newer = created("2026-11-24T12:00:01Z");
         let confirmed =
-            confirmations.decide(ASKS, "remove-volume", &commands(), newer, Some(&token));
+            confirmations.decide(ASKS, "remove-volume", &commands(), newer, vec![], Some(&token));
         assert_eq!(confirmed.unwrap_err().code, Code::ConfirmationInvalid);
     }
 
     #[test]
     fn what_loses_nothing_needs_no_plan() {
-        let decision =
-            Confirmations::default().decide(ASKS, "remove-container", &commands(), vec![], None);
+        let decision = Confirmations::default().decide(
+            ASKS,
+            "remove-container",
+            &commands(),
+            vec![],
+            vec![],
+            None,
+        );
         assert!(matches!(decision, Ok(Decision::Go)));
     }
 
@@ -456,7 +511,14 @@ mod tests {
         let harmless = Doomed { kind: "network", ..Doomed::default() };
         let decide = |when| {
             let doomed = vec![harmless.clone()];
-            Confirmations::new(when).decide(Asks::Always, "prune", &commands(), doomed, None)
+            Confirmations::new(when).decide(
+                Asks::Always,
+                "prune",
+                &commands(),
+                doomed,
+                vec![],
+                None,
+            )
         };
         assert!(matches!(decide(When::DataLoss), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Always), Ok(Decision::Ask(_))));
@@ -466,11 +528,38 @@ mod tests {
     #[test]
     fn the_operator_can_ask_for_everything_or_for_nothing() {
         let harmless = || vec![Doomed { kind: "network", ..Doomed::default() }];
-        let decide =
-            |when, doomed| Confirmations::new(when).decide(ASKS, "x", &commands(), doomed, None);
+        let decide = |when, doomed| {
+            Confirmations::new(when).decide(ASKS, "x", &commands(), doomed, vec![], None)
+        };
         assert!(matches!(decide(When::Always, harmless()), Ok(Decision::Ask(_))));
         assert!(matches!(decide(When::Always, vec![]), Ok(Decision::Go)), "nothing is removed");
         assert!(matches!(decide(When::DataLoss, harmless()), Ok(Decision::Go)));
         assert!(matches!(decide(When::Never, volume(&[])), Ok(Decision::Go)));
+    }
+
+    #[test]
+    fn what_others_have_made_is_seen_first_where_the_operator_wants_that() {
+        let web = || vec!["container web".to_owned()];
+        let decide = |touches: Vec<String>, token: Option<&str>, own: &Confirmations| {
+            own.decide(ASKS, "stop-container", &commands(), vec![], touches, token)
+        };
+        let usual = Confirmations::default();
+        assert!(matches!(decide(web(), None, &usual), Ok(Decision::Go)));
+        let asks = Confirmations::new(When::Others);
+        assert!(matches!(decide(vec![], None, &asks), Ok(Decision::Go)));
+        let Ok(Decision::Ask(plan)) = decide(web(), None, &asks) else {
+            unreachable!("it is asked")
+        };
+        let asked = plan.asked();
+        assert!(asked.question.starts_with(
+            "An agent asks to change what others have made:\n- container web\nCommand: "
+        ));
+        let other = decide(vec!["container db".to_owned()], Some(&asked.token), &asks);
+        assert_eq!(other.unwrap_err().code, Code::ConfirmationInvalid);
+        let Ok(Decision::Ask(plan)) = decide(web(), None, &asks) else {
+            unreachable!("it is asked")
+        };
+        let token = plan.asked().token;
+        assert!(matches!(decide(web(), Some(&token), &asks), Ok(Decision::Go)));
     }
 }

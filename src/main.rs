@@ -103,10 +103,16 @@ fn hook(settings: &Settings) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let redactor = Arc::new(Redactor::new(!settings.no_redact));
-    let judged = judged(settings, &redactor, own, cases, alarms);
+    let made = hook::Made::of_session(settings.state_folder().as_deref(), question.session());
+    let makes = hook::makes(&cases);
+    let judged = judged(settings, &redactor, own, cases, alarms, made.clone());
     let answer = judged.unwrap_or_else(|problem| {
         hook::Answer::on_error(settings.hook_on_error, &format!("{problem:#}"))
     });
+    let is_denied = answer.as_ref().is_some_and(|answer| answer.decision == hook::Decision::Deny);
+    if !is_denied {
+        made.remember(&makes);
+    }
     let Some(answer) = answer else { return Ok(ExitCode::SUCCESS) };
     let reason = Text { output: String::new(), account: answer.reason };
     let reason = Renderer::new(redactor).render(Ok(Answer::Text(reason))).text;
@@ -119,10 +125,11 @@ fn judged(
     own: String,
     cases: Vec<hook::Case>,
     alarms: Vec<String>,
+    made: hook::Made,
 ) -> Result<Option<hook::Answer>> {
     let context = context(settings, redactor, None)?;
     let context = Context { docker: context.docker.looking().impatient(), ..context };
-    let bench = hook::Bench { context, own, variables: config::compose_variables() };
+    let bench = hook::Bench { context, own, variables: config::compose_variables(), made };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let judged = runtime.block_on(async {
         // A panic in it is a problem, and no permission.

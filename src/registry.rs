@@ -23,6 +23,8 @@ pub struct Entry {
     /// All that is accepted, by which arguments are repaired; made when it is first asked for.
     pub full_schema: LazyLock<Map<String, Value>>,
     brief: Option<Brief>,
+    /// Whether it takes the token of a plan only where the operator asks about what others have made.
+    confirms_others: bool,
     pub can_work: fn(&Policy) -> bool,
     run: fn(Arguments, Context) -> Running,
     foresee: Option<fn(Arguments, Context) -> Looking>,
@@ -41,6 +43,7 @@ impl Entry {
             can_work: T::can_work,
             run: run::<T>,
             foresee: None,
+            confirms_others: false,
         }
     }
 
@@ -53,11 +56,23 @@ impl Entry {
             can_work: T::can_work,
             run: run_change::<T>,
             foresee: Some(foresee::<T>),
+            confirms_others: !T::REMOVES,
         }
     }
 
     /// The schema as clients see it: shorter.
     pub fn input_schema(&self) -> Map<String, Value> {
+        let mut schema = self.input_schema_for_others();
+        if let (true, Some(Value::Object(properties))) =
+            (self.confirms_others, schema.get_mut("properties"))
+        {
+            properties.shift_remove("confirm");
+        }
+        schema
+    }
+
+    /// The same where there can be a plan for whatever is done to what others have made.
+    pub fn input_schema_for_others(&self) -> Map<String, Value> {
         schema::advertised(&self.full_schema, self.brief)
     }
 
@@ -99,11 +114,9 @@ fn run<T: Tool>(arguments: Arguments, context: Context) -> Running {
 fn change_schema<T: Change>() -> Map<String, Value> {
     let mut schema = schema::full::<T>();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        if T::REMOVES {
-            let confirm = "Token of the plan, after the person has agreed to it.";
-            let confirm = json!({"type": "string", "description": confirm});
-            properties.insert("confirm".to_owned(), confirm);
-        }
+        let confirm = "Token of the plan, after the person has agreed to it.";
+        let confirm = json!({"type": "string", "description": confirm});
+        properties.insert("confirm".to_owned(), confirm);
         let dry_run = "Only tell what would be done; default false.";
         let dry_run = json!({"type": "boolean", "description": dry_run});
         properties.insert("dry_run".to_owned(), dry_run);
@@ -140,9 +153,11 @@ fn run_change<T: Change>(mut arguments: Arguments, context: Context) -> Running 
         }
         let prepared = T::complete(prepared, &context).await?;
         let Prepared { commands, losses, asks, notes, ready } = prepared;
-        if T::REMOVES {
+        if T::REMOVES || context.confirmations.asks_about_others() {
             let (name, token) = (T::SPEC.name, consent.confirm.as_deref());
-            let decision = context.confirmations.decide(asks, name, &commands, losses, token)?;
+            let touches = context.docker.trail().touched();
+            let decision =
+                context.confirmations.decide(asks, name, &commands, losses, touches, token)?;
             if let Decision::Ask(plan) = decision {
                 return Ok(plan.with_notes(notes).into_answer());
             }

@@ -202,6 +202,27 @@ fn plain(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
+/// How files are now; nothing when one of them was changed so lately that another change could look
+/// the same, because file systems count time in ticks of up to 10 ms.
+pub fn file_states(files: impl IntoIterator<Item = PathBuf>) -> Option<Vec<FileState>> {
+    const TICKS: Duration = Duration::from_millis(100);
+    let now = SystemTime::now();
+    let state = |path: PathBuf| {
+        let Ok(metadata) = path.metadata() else { return Some(FileState { path, identity: None }) };
+        let changed = Duration::new(
+            metadata.ctime().try_into().ok()?,
+            metadata.ctime_nsec().try_into().ok()?,
+        );
+        let age = now.duration_since(SystemTime::UNIX_EPOCH + changed).ok()?;
+        let [device, number, size] =
+            [metadata.dev(), metadata.ino(), metadata.size()].map(u64::cast_signed);
+        let changed = i64::try_from(changed.as_nanos()).ok()?;
+        let identity = Some([device, number, size, changed]);
+        (age > TICKS).then_some(FileState { path, identity })
+    };
+    files.into_iter().map(state).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,25 +253,4 @@ mod tests {
         assert_eq!(newest(Path::new("/")), None, "it is outside of the project folder");
         assert_eq!(newest(&root.join("web/..")), Some(root.join("other.txt")));
     }
-}
-
-/// How files are now; nothing when one of them was changed so lately that another change could look
-/// the same, because file systems count time in ticks of up to 10 ms.
-pub fn file_states(files: impl IntoIterator<Item = PathBuf>) -> Option<Vec<FileState>> {
-    const TICKS: Duration = Duration::from_millis(100);
-    let now = SystemTime::now();
-    let state = |path: PathBuf| {
-        let Ok(metadata) = path.metadata() else { return Some(FileState { path, identity: None }) };
-        let changed = Duration::new(
-            metadata.ctime().try_into().ok()?,
-            metadata.ctime_nsec().try_into().ok()?,
-        );
-        let age = now.duration_since(SystemTime::UNIX_EPOCH + changed).ok()?;
-        let [device, number, size] =
-            [metadata.dev(), metadata.ino(), metadata.size()].map(u64::cast_signed);
-        let changed = i64::try_from(changed.as_nanos()).ok()?;
-        let identity = Some([device, number, size, changed]);
-        (age > TICKS).then_some(FileState { path, identity })
-    };
-    files.into_iter().map(state).collect()
 }

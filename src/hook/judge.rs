@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::grammar::{self, Client, Spoken, Unspoken};
 use super::lines::{self, Hidden, Task};
 use super::listed::{Listed, listed};
+use super::made::Made;
 use super::places;
 use super::shell::{Call, Reading, Standing};
 use super::{Answer, Decision, detours};
@@ -22,6 +23,17 @@ pub struct Bench {
     pub own: String,
     /// Variables of the environment that compose obeys.
     pub variables: BTreeMap<String, String>,
+    /// What lines of the same session have made.
+    pub made: Made,
+}
+
+/// The names of containers that these calls make.
+pub fn makes(cases: &[Case]) -> Vec<String> {
+    let is_new = |case: &&Case| {
+        matches!(case.spoken.command, "container run" | "container create") && !case.call.elsewhere
+    };
+    let name = |case: &Case| case.spoken.values("name").last()?.value().map(str::to_owned);
+    cases.iter().filter(is_new).filter_map(name).collect()
 }
 
 /// One call of docker, as far as it has to be judged.
@@ -120,7 +132,7 @@ impl Verdict {
     async fn by_state(&mut self, bench: &Bench, call: &Call, task: &Task) -> Result<(), Error> {
         let context = placed(&bench.context, task);
         for deed in &task.deeds {
-            self.by_deed(&context, deed, task).await?;
+            self.by_deed(&context, deed, task, &bench.made).await?;
         }
         for hidden in &task.hidden {
             self.by_hidden(bench, call, hidden, task).await?;
@@ -128,10 +140,24 @@ impl Verdict {
         Ok(())
     }
 
-    async fn by_deed(&mut self, context: &Context, deed: &Deed, task: &Task) -> Result<(), Error> {
+    async fn by_deed(
+        &mut self,
+        context: &Context,
+        deed: &Deed,
+        task: &Task,
+        made: &Made,
+    ) -> Result<(), Error> {
         let deed = &self.in_its_place(deed);
-        match foresee(context, deed).await {
-            Ok(foreseen) => self.would(context, &foreseen),
+        let foreseen = foresee(context, deed).await;
+        let touched = context.docker.trail().touched();
+        match foreseen {
+            Ok(foreseen) => {
+                let own = made.of(&context.docker, &foreseen, &touched).await?;
+                self.would(context, &own.without(foreseen));
+                let others: Vec<String> =
+                    touched.into_iter().filter(|object| !own.has(object)).collect();
+                self.touches(context, &others);
+            }
             Err(error) => match error.code {
                 Code::RefusedByPolicy => self.refused(error),
                 Code::DaemonNotAccessible
@@ -183,7 +209,7 @@ impl Verdict {
             Listed::Names(names) if names.is_empty() => {}
             Listed::Names(names) => {
                 let deed = named(&hidden.deed, names);
-                self.by_deed(&bench.context, &deed, task).await?;
+                self.by_deed(&bench.context, &deed, task, &bench.made).await?;
             }
             Listed::Unknown if hidden.destroys && bench.context.confirmations.asks_about_data() => {
                 self.asks
@@ -208,6 +234,12 @@ impl Verdict {
             told.push_str(&format!("\n({note})"));
         }
         self.asks.push(told);
+    }
+
+    fn touches(&mut self, context: &Context, others: &[String]) {
+        if context.confirmations.asks_about_others() && !others.is_empty() {
+            self.asks.push(format!("others have made this:\n- {}", others.join("\n- ")));
+        }
     }
 
     fn refused(&mut self, error: Error) {

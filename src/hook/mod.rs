@@ -10,6 +10,7 @@ pub mod grammar;
 mod judge;
 mod lines;
 mod listed;
+mod made;
 mod path;
 mod places;
 mod programs;
@@ -22,7 +23,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use judge::{Bench, Case, judge};
+pub use judge::{Bench, Case, judge, makes};
+pub use made::Made;
 use shell::Standing;
 
 /// What the reader of a line may need of the stack: brackets can be nested thousandfold.
@@ -48,6 +50,7 @@ pub struct Question {
     tool_name: String,
     tool_input: Value,
     cwd: Option<PathBuf>,
+    session_id: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +78,11 @@ impl Question {
     /// The line that is to be run.
     pub fn line(&self) -> &str {
         self.tool_input.get("command").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Of the agent that runs it; empty where the host says nothing.
+    pub fn session(&self) -> &str {
+        &self.session_id
     }
 
     /// Where it is to be run.

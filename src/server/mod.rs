@@ -96,7 +96,8 @@ impl Server {
 /// The definitions as clients see them.
 pub fn definitions(dispatcher: &Dispatcher) -> Vec<Definition> {
     let absent = dispatcher.absent();
-    dispatcher.offered().map(|entry| definition(entry, &absent)).collect()
+    let for_others = dispatcher.confirmations().asks_about_others();
+    dispatcher.offered().map(|entry| definition(entry, &absent, for_others)).collect()
 }
 
 /// The instructions as clients see them.
@@ -106,7 +107,7 @@ pub fn instructions(dispatcher: &Dispatcher) -> String {
     offered::without(text, &dispatcher.absent())
 }
 
-fn definition(entry: &Entry, absent: &BTreeSet<&str>) -> Definition {
+fn definition(entry: &Entry, absent: &BTreeSet<&str>, for_others: bool) -> Definition {
     let spec = &entry.spec;
     let description = offered::without(spec.description, absent);
     let annotations = ToolAnnotations::with_title(spec.title)
@@ -114,7 +115,8 @@ fn definition(entry: &Entry, absent: &BTreeSet<&str>) -> Definition {
         .destructive(spec.effect == Effect::Destroy)
         .idempotent(spec.idempotent)
         .open_world(spec.open_world);
-    Definition::new(spec.name, description, entry.input_schema()).with_annotations(annotations)
+    let schema = if for_others { entry.input_schema_for_others() } else { entry.input_schema() };
+    Definition::new(spec.name, description, schema).with_annotations(annotations)
 }
 
 impl ServerHandler for Server {

@@ -125,7 +125,7 @@ pub async fn foresee(context: &Context, deed: &Deed) -> Result<Foreseen, Error> 
         Deed::EndContainers { names } => end(context, &found(context, names).await?).await,
         Deed::StartContainers { names } => start(context, &found(context, names).await?).await,
         Deed::ChangeContainers { names } => {
-            if context.docker.policy().only_ours {
+            if is_about_owners(context) {
                 judge_changes(&context.docker, &found(context, names).await?)?;
             }
             Ok(Foreseen::default())
@@ -148,6 +148,11 @@ pub async fn foresee(context: &Context, deed: &Deed) -> Result<Foreseen, Error> 
             of_project(context, project, services, deed).await
         }
     }
+}
+
+/// Whether it matters who has made what is changed.
+fn is_about_owners(context: &Context) -> bool {
+    context.docker.policy().only_ours || context.confirmations.asks_about_others()
 }
 
 /// Those of the containers that exist.
@@ -392,7 +397,7 @@ fn major(version: &str) -> Option<u32> {
 
 async fn enter(context: &Context, container: &str, erases: &[String]) -> Result<Foreseen, Error> {
     let docker = &context.docker;
-    if context.docker.policy().only_ours || !erases.is_empty() {
+    if is_about_owners(context) || !erases.is_empty() {
         let found = found(context, &[container.to_owned()]).await?;
         judge_changes(docker, &found)?;
         if let Some(container) = found.first() {
@@ -503,6 +508,7 @@ async fn of_project(
             Ok(Foreseen::default())
         }
         OfProject::Enter { erases } => {
+            judge_changes(docker, &containers)?;
             let mut all = Foreseen::default();
             for container in &containers {
                 judge_target(docker, &container.id).await?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Context;
 use super::batches::in_batches;
 use super::losses;
+use super::provenance::is_of_others;
 use crate::command::containers::Container;
 use crate::command::documents::Documents;
 use crate::command::images::{Image, InspectImages, full_name};
@@ -19,7 +20,8 @@ use crate::policy::{Disk, Level};
 /// So many containers that share namespaces one after the other are looked at.
 const CHAIN: usize = 8;
 
-/// Refuses to change what this server has not created, when the operator wants that.
+/// Refuses to change what this server has not created, when the operator wants that; leaves a trace
+/// of what others have made.
 ///
 /// # Errors
 /// DKR-014 with the rule `object.not_ours`.
@@ -27,10 +29,17 @@ pub(super) fn judge_change(
     docker: &Docker,
     kind: &'static str,
     name: &str,
-    labels: &BTreeMap<String, String>,
+    object_labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let change = docker.policy().change(kind, name, pairs(labels));
-    change.map_err(|refusal| Error::from(refusal).with(kind, name))
+    let change = docker.policy().change(kind, name, pairs(object_labels));
+    change.map_err(|refusal| Error::from(refusal).with(kind, name))?;
+    // Whoever has made an image: it is not used up.
+    if kind != "image" && is_of_others(object_labels, docker.policy()) {
+        let project =
+            object_labels.get(labels::PROJECT).map(|project| format!(", of project {project}"));
+        docker.trail().touch(format!("{kind} {name}{}", project.unwrap_or_default()));
+    }
+    Ok(())
 }
 
 /// [`judge_change`] of containers.

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use docker_mcp_server::hook::shell::Standing;
-use docker_mcp_server::hook::{self, Answer, Bench, Decision, Question};
+use docker_mcp_server::hook::shell::{self, Standing};
+use docker_mcp_server::hook::{self, Answer, Bench, Decision, Made, Question, grammar};
 use docker_mcp_server::tools::confirm::{Confirmations, When};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -52,7 +52,8 @@ impl Scene {
         let mut context = self.stage.context();
         context.docker = context.docker.looking().impatient();
         context.confirmations = Confirmations::new(when).into();
-        let bench = Bench { context, own: "docker".to_owned(), variables: BTreeMap::new() };
+        let (own, variables) = ("docker".to_owned(), BTreeMap::new());
+        let bench = Bench { context, own, variables, made: Made::default() };
         hook::judge(&bench, &cases, alarms).await.unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 }
@@ -130,6 +131,48 @@ async fn an_operator_who_is_never_asked_is_not_asked_here_either() {
 }
 
 #[tokio::test]
+async fn what_others_have_made_is_asked_about_where_the_operator_wants_that() {
+    let scene = Scene::new("world.json");
+    for (line, expected) in [
+        ("docker stop test-1", "ask"),
+        ("docker restart test-1", "ask"),
+        ("docker rm -f test-1", "ask"),
+        ("docker exec test-1 ls", "ask"),
+        ("docker compose stop", "ask"),
+        ("docker stop nobody", "ok"),
+        ("docker run --rm alpine:3 true", "ok"),
+        ("docker logs test-1", "ok"),
+    ] {
+        let answer = scene.judge_when(line, When::Others).await;
+        assert_eq!(word(answer.as_ref()), expected, "{line}");
+    }
+    let asked = scene.judge_when("docker stop test-1 test-2", When::Others).await.unwrap();
+    assert!(asked.reason.contains("container test-2"), "{}", asked.reason);
+}
+
+#[test]
+fn what_the_session_has_made_itself_is_free() {
+    let scene = Scene::new("world.json");
+    let state = scene.stage.path("state-of-hooks");
+    let others = ["--confirm", "others"];
+    let ask = |line: &str| {
+        let question = question(line, &scene.stage.workspace());
+        let (answer, is_success) = asked_in(&scene, &question, &others, &state);
+        assert!(is_success);
+        !answer.is_empty()
+    };
+    assert!(ask("docker stop test-1"));
+    assert!(!ask("docker run -d --name test-1 alpine:3"));
+    // In this world it was there before.
+    assert!(ask("docker stop test-1"));
+    let kept = std::fs::read_to_string(state.join("docker-mcp-server/hook/x")).unwrap();
+    let earlier = kept.replace("test-1\t20", "test-1\t19");
+    std::fs::write(state.join("docker-mcp-server/hook/x"), earlier).unwrap();
+    assert!(!ask("docker stop test-1"));
+    assert!(ask("docker stop test-2"));
+}
+
+#[tokio::test]
 async fn a_question_is_the_plan_in_words() {
     let scene = Scene::new("world.json");
     let plan = scene.judge("docker compose down -v").await.unwrap().reason;
@@ -185,9 +228,47 @@ fn quoting_never_changes_the_judgement() {
     outcome.unwrap();
 }
 
+#[rustfmt::skip]
+const WORDS: &[&str] = &[
+    "docker ", "docker-compose ", "compose ", "rm ", "volume rm ", "run ", "-f ", "-v ", "--volumes ", "-v /:/h ",
+    "x ", "$X ", "$(docker ps -q) ", "`docker ps` ", "| ", "&& ", "|| ", "; ", "& ", "\n", "( ", ") ", "{ ", "} ",
+    "'", "\"", "\\", "$", "$'\\x", "<<E\n", "\nE\n", "<<< ", "< ", "> ", "if ", "then ", "fi ", "for x in ", "do ",
+    "done ", "while ", "case x in ", "esac ", "f() ", "f ", "sh -c ", "bash <<'E'\n", "eval ", "xargs ", "sudo ",
+    "env ", "X=", "export ", "cd /tmp ", "set -- ", "alias d=", "trap ", "read x ", "[[ ", "]] ", "((", "))", "${X:-",
+    "~", "*", "{a,b}", "#", "!", "time ", "\u{0}", "ü", "a ", "b ",
+];
+
+/// The calls of docker in a line; nothing where a part of it could not be read.
+fn calls(line: &str) -> Option<Vec<String>> {
+    let reading = shell::read(line, &Standing::default());
+    let told = |call: &shell::Call| {
+        let client = grammar::client(call.words.first()?, "docker")?;
+        let spoken = grammar::read(client, &call.words).ok()?;
+        Some(format!("{} {:?} {:?}", spoken.command, spoken.flags, spoken.operands))
+    };
+    let calls = reading.calls.iter().filter_map(told).collect();
+    (!reading.unread).then_some(calls)
+}
+
+#[test]
+fn a_line_that_another_shell_is_given_says_what_it_says_itself() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
+    let config = Config { cases: 20_000, failure_persistence: None, ..Config::default() };
+    let words = proptest::collection::vec(proptest::sample::select(WORDS), 1..14);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&words, |words| {
+        let line = words.concat();
+        let quoted = format!("sh -c -- '{}'", line.replace('\'', r"'\''"));
+        if let (Some(plain), Some(quoted)) = (calls(&line), calls(&quoted)) {
+            prop_assert_eq!(plain, quoted, "{:?}", line);
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
 /// The real program with this question.
 #[expect(clippy::disallowed_methods, reason = "it is the hook that is tested, not docker")]
-fn asked(stage: &Scene, question: &str, arguments: &[&str]) -> (String, bool) {
+fn asked_in(stage: &Scene, question: &str, arguments: &[&str], state: &Path) -> (String, bool) {
     let mut hook = Command::new(env!("CARGO_BIN_EXE_docker-mcp-server"))
         .args(arguments)
         .arg("hook")
@@ -195,6 +276,7 @@ fn asked(stage: &Scene, question: &str, arguments: &[&str]) -> (String, bool) {
         .env_clear()
         .env("PATH", stage.stage.search_path())
         .env("HOME", "/home/ann")
+        .env("XDG_STATE_HOME", state)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -203,6 +285,10 @@ fn asked(stage: &Scene, question: &str, arguments: &[&str]) -> (String, bool) {
     hook.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
     let output = hook.wait_with_output().unwrap();
     (String::from_utf8(output.stdout).unwrap(), output.status.success())
+}
+
+fn asked(scene: &Scene, question: &str, arguments: &[&str]) -> (String, bool) {
+    asked_in(scene, question, arguments, &scene.stage.path("state-of-hooks"))
 }
 
 fn question(line: &str, folder: &Path) -> String {

@@ -3,11 +3,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::command::Effect;
-use crate::command::containers::{self, Row};
+use crate::command::containers::{self, InspectContainers, Row};
 use crate::command::labels;
 use crate::command::text::short_id;
 use crate::error::Error;
+use crate::tools::batches::in_batches;
 use crate::tools::filters::{Choices, Names, Texts, limited};
+use crate::tools::provenance::is_of_this_session;
 use crate::tools::reply::{Answer, IntoAnswer, Listing};
 use crate::tools::{Context, Spec, Tool, Toolset};
 
@@ -17,7 +19,7 @@ pub(super) struct ListContainers {
     /// Also those that are stopped.
     #[serde(default)]
     all: bool,
-    /// By status, label, name, network, health, project, image.
+    /// By status, label, name, network, health, project, image, mine.
     #[serde(default)]
     filters: Filters,
     /// The most entries to return; default 50.
@@ -43,6 +45,9 @@ struct Filters {
     project: Option<String>,
     /// Image, or one that its own is built on.
     image: Option<Texts>,
+    /// Only those that this session has made.
+    #[serde(default)]
+    mine: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
@@ -156,6 +161,14 @@ impl Tool for ListContainers {
         let mut rows = context.docker.run(&self.command()).await?;
         // Docker's API calls it `/web`, and its own filter knows both.
         rows.retain(|row| names.want(&row.name) || names.want(&format!("/{}", row.name)));
+        if self.filters.mine {
+            let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+            let made = in_batches(&context.docker, &ids, InspectContainers::listed).await?;
+            let is_own = |row: &Row| {
+                made.iter().any(|container| container.id == row.id && is_of_this_session(container))
+            };
+            rows.retain(is_own);
+        }
         let (rows, total) = limited(rows, self.limit);
         Ok(Reply { containers: rows.into_iter().map(Listed::from).collect(), total })
     }
@@ -163,7 +176,8 @@ impl Tool for ListContainers {
 
 impl ListContainers {
     fn command(&self) -> containers::ListContainers {
-        let Filters { status, label, name: _, network, health, project, image } = &self.filters;
+        let Filters { status, label, name: _, network, health, project, image, mine } =
+            &self.filters;
         let mut filters = vec![];
         filters.extend(status.filters("status"));
         filters.extend(health.filters("health"));
@@ -171,6 +185,7 @@ impl ListContainers {
         filters.extend(Texts::filters(label.as_ref(), "label"));
         filters.extend(Texts::filters(network.as_ref(), "network"));
         filters.extend(Texts::filters(image.as_ref(), "ancestor"));
+        filters.extend(mine.then(|| format!("label={}", labels::REQUEST)));
         containers::ListContainers { all: self.all, filters }
     }
 }
@@ -215,6 +230,7 @@ mod tests {
     #[test]
     fn argv_of_list_containers() {
         assert_snapshot!(argv(json!({})), @"docker container ls --no-trunc");
+        assert_snapshot!(argv(json!({"filters": {"mine": true}})), @"docker container ls --no-trunc --filter=label=docker-mcp-server.request");
         assert_snapshot!(argv(json!({"filters": {"status": ["exited", "dead"]}})), @"docker container ls --no-trunc --filter=status=exited --filter=status=dead");
         assert_snapshot!(
             argv(json!({"all": true, "filters": {"status": "exited", "label": ["a=b", "c"], "name": "we.b", "health": "unhealthy", "project": "shop"}})),

@@ -21,7 +21,7 @@ const WORDS: &[&str] = &[
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(line) = line(bytes) else { return Corpus::Reject };
     let plain = calls(&line);
-    let quoted = calls(&format!("sh -c '{}'", line.replace('\'', r"'\''")));
+    let quoted = calls(&format!("sh -c -- '{}'", line.replace('\'', r"'\''")));
     // A shell of its own forgets nothing that it is given, and adds only itself.
     if let (Some(plain), Some(quoted)) = (plain, quoted) {
         assert_eq!(plain, quoted, "{line:?}");

@@ -46,6 +46,7 @@ mod registry;
 mod run;
 mod secrets;
 mod session;
+mod shell;
 mod stranded;
 mod system;
 mod through;
