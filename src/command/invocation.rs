@@ -388,10 +388,12 @@ impl Invocation {
         self.follow.is_some() || self.timeout.is_some_and(|limit| limit > LONG)
     }
 
-    /// Whether it reads little and ends at once: what is kept whole is at most some megabytes.
+    /// Whether it reads little and ends at once: what is kept whole is at most some megabytes. What
+    /// compose makes of a file in its memory has no such limit.
     pub fn is_short(&self) -> bool {
         let is_whole = matches!(self.streams, Streams::Split { stdout: Capture::Whole { .. }, .. });
-        self.effect == Effect::Read && is_whole && !self.is_long() && !self.in_background
+        let reads_little = self.program == Program::Docker && self.effect == Effect::Read;
+        reads_little && is_whole && !self.is_long() && !self.in_background
     }
 
     pub fn is_in_background(&self) -> bool {
