@@ -413,7 +413,13 @@ impl Search<'_> {
                 Some(format!("set {last}={to} in {place} (now {value})"))
             }
             (Some(to), None) => Some(format!("write {to} in {place} (now {value})")),
-            (None, _) => None,
+            (None, _) => missing_variable(cause).map(|name| {
+                if last == name {
+                    format!("give {name} a value that the program accepts in {place}")
+                } else {
+                    format!("add {name} at {place} ({})", spot.key)
+                }
+            }),
         };
         let sites = cause.sites.iter().take(1).cloned().chain(cause.further_port.map(Site::Port));
         for site in sites {
@@ -447,6 +453,14 @@ impl Search<'_> {
         let key = cause.sites.iter().find_map(key_of)?;
         Some(format!("{files} ({why}): {key} of service {}", self.subject.service()?))
     }
+}
+
+/// The variable that a program asks for.
+fn missing_variable(cause: &Cause) -> Option<&str> {
+    cause.sites.iter().filter(|_| cause.id == "variable-missing").find_map(|site| match site {
+        Site::Variable(name) => Some(name.as_str()),
+        _ => None,
+    })
 }
 
 /// The default of a variable, when that is more.

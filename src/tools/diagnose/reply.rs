@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Scope;
 use super::facts::{Facts, Subject};
-use super::finding::{Cause, Placed, call, on};
+use super::finding::{Cause, Placed, call, logs, on};
 use super::judge::{Judged, Judgement, Verdict};
 use crate::command::text::{cut_line, head};
 use crate::error::Error;
@@ -102,10 +102,18 @@ fn with_root(facts: &Facts, scope: &Scope, judgement: &Judgement<'_>, placed: &P
             reply.next.push(call.clone());
         }
     }
+    at_least_logs(&mut reply, subject);
     if matches!(scope, Scope::Host) {
         reply.next.insert(0, on("diagnose", subject.name()));
     }
     reply
+}
+
+/// When nothing else is recommended of what is deployed from files that are not here.
+fn at_least_logs(reply: &mut Reply, subject: &Subject) {
+    if reply.next.is_empty() && !subject.name().is_empty() {
+        reply.next.push(logs(subject.name()));
+    }
 }
 
 /// Whether what the cause itself recommends comes first: nothing is to be changed in a file.

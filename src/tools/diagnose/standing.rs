@@ -1,7 +1,5 @@
 //! How a container stands, before the question why.
 
-use jiff::SignedDuration;
-
 use super::facts::{Facts, Subject, span};
 use crate::command::containers::{Container, exit_meaning};
 
@@ -25,9 +23,6 @@ pub(super) enum Kind {
     /// A service of the project's files without a container.
     Missing,
 }
-
-/// A program may take so long until it listens.
-const COMES_UP: SignedDuration = SignedDuration::from_secs(3);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
@@ -108,7 +103,7 @@ fn running(facts: &Facts, subject: &Subject) -> (Kind, String) {
                 "running for {since} since its last restart, whether it stays is not known yet"
             ),
         ),
-        None if !subject.unheard().is_empty() && uptime.is_some_and(|it| it < COMES_UP) => {
+        None if !subject.unheard().is_empty() && uptime.is_some_and(|it| it < Container::UP) => {
             (Kind::Starting, format!("running for {since}, nothing listens on its port yet"))
         }
         None => (Kind::Running, format!("running for {since}, no health check")),

@@ -159,7 +159,7 @@ services:
         ],
         cases: &[
             case("absent", &["variable-missing"]).words(&["DATABASE_URL"]),
-            case("filed", &["variable-missing"]).words(&["API_TOKEN", "empty"]),
+            case("filed", &["variable-missing"]).words(&["give API_TOKEN a value", "empty"]),
             case("passed", &["variable-missing"]).words(&["SECRET_KEY"]),
             case("typo", &["name-unknown"]).words(&["postgres in place of postgers"]),
             case("typofile", &["name-unknown"]).words(&["postgres"]),
@@ -496,6 +496,79 @@ async fn what_is_broken_is_told_with_its_cause_and_its_place() {
     let score: Score = all(&world, GROUPS, port, Duration::from_secs(12)).await;
     later.join().unwrap();
     score.demand("broken");
+}
+
+/// Stacks that are asked about as a whole: one service is to blame for all.
+const STACKS: &[Group] = &[
+    Group {
+        name: "full",
+        files: &[
+            (
+                "compose.yaml",
+                r#"
+services:
+  web: { image: IMAGE, command: [sh, -c, "sleep 3; nc api 8000"], depends_on: [api] }
+  api:
+    image: IMAGE
+    restart: always
+    command: [sh, -c, "echo \"redis.exceptions.ResponseError: OOM command not allowed when used memory > 'maxmemory'.\"; exit 1"]
+  cache:
+    image: IMAGE
+    command: [sh, -c, "sleep 600", redis-server, /etc/redis/redis.conf]
+    volumes: ["./redis.conf:/etc/redis/redis.conf:ro"]
+"#,
+            ),
+            ("redis.conf", "port 6379\nmaxmemory 6mb  #@cache\n"),
+        ],
+        cases: &[case("cache", &["server-limit"]).words(&["maxmemory", "api"])],
+    },
+    Group {
+        name: "deaf",
+        files: &[(
+            "compose.yaml",
+            r#"
+services:
+  web: { image: IMAGE, command: [sleep, "600"], depends_on: [api] }
+  api:
+    image: IMAGE
+    command: [httpd, -f, -p, "8080"]
+    ports: ["127.0.0.1::80"]  #@api
+"#,
+        )],
+        cases: &[case("api", &["port-not-listened"]).words(&["8080"])],
+    },
+    Group {
+        name: "starved",
+        files: &[
+            (
+                "compose.yaml",
+                "services:\n  web: { image: IMAGE, command: [sh, -c, 'sleep 3; nc api 80'], depends_on: [api] }\n  api:\n    image: IMAGE\n    restart: always\n    env_file: [api.env]\n    command: [sh, -c, ': $${STORE:?STORE is not set}']\n",
+            ),
+            ("api.env", "#@>api\nSTORE=\n"),
+        ],
+        cases: &[case("api", &["variable-missing"]).words(&["give STORE a value"])],
+    },
+];
+
+#[tokio::test]
+async fn the_one_that_is_to_blame_for_a_whole_stack_is_told_with_its_place() {
+    let Some(world) = World::enter("dxc-stack") else { return };
+    let stages: Vec<Stage<'_>> =
+        STACKS.iter().map(|group| Stage::write(&world, group, 1)).collect();
+    for stage in &stages {
+        stage.up();
+    }
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    let mut session = world.session().await;
+    let mut score = Score::default();
+    for stage in &stages {
+        let answer = score.ask(&mut session, json!({"project_name": stage.project})).await;
+        for case in stage.group.cases {
+            let (root, marked) = (stage.container(case.service), stage.marked(case.service));
+            score.judge(stage.group.name, &answer, case, &root, marked.as_deref());
+        }
+    }
+    score.demand("stacks");
 }
 
 /// A container that no file defines.

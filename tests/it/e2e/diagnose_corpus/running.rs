@@ -127,13 +127,13 @@ services:
 #[tokio::test]
 async fn what_is_well_is_called_healthy() {
     let Some(world) = World::enter("dxc-well") else { return };
-    let score: Score = all(&world, WELL, free_port(), Duration::from_secs(5)).await;
+    let score: Score = all(&world, WELL, free_port(), Duration::from_secs(12)).await;
     score.demand("healthy");
 }
 
 #[tokio::test]
 async fn what_runs_and_fails_is_not_called_healthy() {
     let Some(world) = World::enter("dxc-runs") else { return };
-    let score: Score = all(&world, FAILING, free_port(), Duration::from_secs(5)).await;
+    let score: Score = all(&world, FAILING, free_port(), Duration::from_secs(12)).await;
     score.demand("running but failing");
 }
