@@ -117,7 +117,10 @@ impl Line<'_> {
         };
         let status = text(&object["State"]["Status"]);
         let is_running = matches!(status, "running" | "paused" | "restarting");
-        if kind == "container" && !self.has("--all") && !is_running {
+        // Whoever asks for a state means those that do not run, too.
+        let is_all =
+            self.has("--all") || self.values("--filter").any(|it| it.starts_with("status="));
+        if kind == "container" && !is_all && !is_running {
             return false;
         }
         self.values("--filter").all(|filter| {
