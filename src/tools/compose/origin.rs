@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::outlook::folders_of;
 use super::source::Source;
@@ -339,6 +340,21 @@ impl Origin {
         Some(Spot { file: file.name, line: at + 1, key, text, ..Spot::default() })
     }
 
+    /// Whether any of the files was written since then, those that `env_file` names included.
+    pub(in crate::tools) fn has_changed_since(&self, time: SystemTime) -> bool {
+        let named = self.texts.iter().chain(&self.extended).flat_map(|text| {
+            let services = text.lines.below(&["services"]).into_iter();
+            services.flat_map(|service| self.env_files(service.name)).collect::<Vec<_>>()
+        });
+        let all = self.texts.iter().chain(&self.extended).chain(&self.dot_env);
+        let paths = all.map(|file| file.path.clone()).chain(named.map(|file| file.path));
+        let is_newer = |path: PathBuf| {
+            let written = path.metadata().and_then(|metadata| metadata.modified());
+            written.is_ok_and(|written| written > time)
+        };
+        paths.into_iter().any(is_newer)
+    }
+
     /// Its compose files, without those that are included.
     pub(in crate::tools) fn files(&self) -> Vec<&str> {
         let own = self.texts.iter().filter(|text| self.own.contains(&text.path));
@@ -503,6 +519,9 @@ mod tests {
             told(command),
             "shop/compose.override.yaml:3 services.api.command.1 --db=postgers"
         );
+        assert!(origin.has_changed_since(SystemTime::UNIX_EPOCH));
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        assert!(!origin.has_changed_since(later));
         let instruction = origin.instruction("api", &|line| line.starts_with("CMD"));
         assert_eq!(told(instruction), "shop/api/Dockerfile:4 CMD CMD b");
     }

@@ -1,6 +1,7 @@
 //! Looking: all that the rules need, in as few and as parallel questions as possible.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
@@ -14,10 +15,12 @@ use crate::command::labels;
 use crate::command::logs::Logs;
 use crate::command::networks::{InspectNetworks, ListNetworks, Network};
 use crate::command::text::tail;
+use crate::command::time;
 use crate::command::values::{ProjectName, TimePoint};
 use crate::docker::Docker;
 use crate::error::{Code, Error};
 use crate::tools::batches::in_batches;
+use crate::tools::compose::origin::Origin;
 use crate::tools::compose::outlook::{Outlook, no_such_project, outlook, service};
 use crate::tools::{Context, joined, mounts, ports};
 
@@ -70,7 +73,10 @@ pub(super) async fn gather(context: &Context, scope: &Scope) -> Result<Facts, Er
         // Why one fails is told by itself; whether one that runs is the one that it should be, by
         // its files.
         Scope::Container(_) if asked_is_bad(&facts) => None,
-        Scope::Container(_) => of_asked(),
+        Scope::Container(_) => match of_asked() {
+            Some(project) if may_differ(context, &project, &facts).await => Some(project),
+            _ => None,
+        },
         Scope::Host => None,
     };
     let project = match scope {
@@ -151,6 +157,21 @@ async fn look_at_wishes(docker: &Docker, facts: &mut Facts, scope: &Scope) {
         pools.map(|pool| (network.name.clone(), pool.subnet.clone())).collect::<Vec<_>>()
     };
     facts.subnets = networks.iter().flat_map(of).collect();
+}
+
+/// Whether the container that was asked for can be another one than its files describe: when none of
+/// them was written since it was made, compose need not be asked.
+async fn may_differ(context: &Context, project: &ProjectName, facts: &Facts) -> bool {
+    let Some(asked) = facts.subjects.first().filter(|it| it.container.state.running) else {
+        return true;
+    };
+    let is_of_it = |it: &&Subject| it.project() == Some(project.as_str());
+    let containers: Vec<Container> =
+        facts.subjects.iter().filter(is_of_it).map(|it| it.container.clone()).collect();
+    let Some(origin) = Origin::of(context, project, &containers).await else { return true };
+    let made = time::parse(&asked.container.created).map(SystemTime::from);
+    let is_built = asked.service().is_some_and(|it| origin.build_context(it).is_some());
+    is_built || made.is_none_or(|made| origin.has_changed_since(made))
 }
 
 /// Whether the container that was asked for, the first, fails.
