@@ -11,6 +11,7 @@ mod person;
 mod prompts;
 pub mod render;
 mod resources;
+mod search;
 mod stdio;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// With the interval above, something is sent at least every second.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(700);
+/// As many tools as `core` has, and some: nobody has to search among them.
+const FEW: usize = 30;
 /// How long a client may keep the list of tools, which never changes within a session.
 const LIST_TTL_MS: u64 = 300_000;
 
@@ -93,11 +96,22 @@ impl Server {
     }
 }
 
-/// The definitions as clients see them.
+/// The definitions as clients see them. Of many tools each says by what it is found; few are loaded
+/// whole by every client.
 pub fn definitions(dispatcher: &Dispatcher) -> Vec<Definition> {
     let absent = dispatcher.absent();
     let for_others = dispatcher.confirmations().asks_about_others();
-    dispatcher.offered().map(|entry| definition(entry, &absent, for_others)).collect()
+    let mut offered: Vec<&Entry> = dispatcher.offered().collect();
+    offered.sort_by_key(|entry| search::rank(entry.spec.name));
+    let are_many = offered.len() > FEW;
+    let with_hint = |entry: &Entry| {
+        let definition = definition(entry, &absent, for_others);
+        match search::hint(entry.spec.name).filter(|_| are_many) {
+            Some(hint) => definition.with_meta(hint),
+            None => definition,
+        }
+    };
+    offered.into_iter().map(with_hint).collect()
 }
 
 /// The instructions as clients see them.
