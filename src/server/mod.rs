@@ -101,9 +101,7 @@ impl Server {
 pub fn definitions(dispatcher: &Dispatcher) -> Vec<Definition> {
     let absent = dispatcher.absent();
     let for_others = dispatcher.confirmations().asks_about_others();
-    let mut offered: Vec<&Entry> = dispatcher.offered().collect();
-    offered.sort_by_key(|entry| search::rank(entry.spec.name));
-    let are_many = offered.len() > FEW;
+    let are_many = dispatcher.offered().count() > FEW;
     let with_hint = |entry: &Entry| {
         let definition = definition(entry, &absent, for_others);
         match search::hint(entry.spec.name).filter(|_| are_many) {
@@ -111,7 +109,7 @@ pub fn definitions(dispatcher: &Dispatcher) -> Vec<Definition> {
             None => definition,
         }
     };
-    offered.into_iter().map(with_hint).collect()
+    dispatcher.offered().map(with_hint).collect()
 }
 
 /// The instructions as clients see them.

@@ -3,15 +3,16 @@
 //!
 //! Claude Code reads it as `_meta["anthropic/searchHint"]`. Its search (seen in 2.1.330) gives each
 //! word of a question 10 points for being a part of a tool's name, 4 for being a word of this hint
-//! and 2 for being one of the description; of equals the first in the list is found. So the hints
-//! name what the name does not, and containers come before compose.
+//! and 2 for being one of the description; of equals the first by name is found. So the hints
+//! name what the name does not, and those of compose do not say `docker`: `docker exec` means a
+//! container.
 
 use rmcp::model::MetaObject;
 use serde_json::Value;
 
 const KEY: &str = "anthropic/searchHint";
 
-/// In the order of the list.
+/// By the name of the tool.
 #[rustfmt::skip]
 const HINTS: &[(&str, &str)] = &[
     ("list-containers", "docker ps, docker ps -a, ls: show or see all that are running, up, stopped, with names, status and ports; which are on this machine"),
@@ -62,23 +63,18 @@ const HINTS: &[(&str, &str)] = &[
     ("list-contexts", "docker context ls, docker context show: docker hosts, machines, endpoints, the current one"),
     ("deploy-compose", "docker compose up, docker compose up -d, docker-compose up --build: bring up, start, launch, redeploy a stack or its services from a compose file after changing it, scale a service"),
     ("compose-down", "docker compose down, docker compose down -v: take down, tear down, remove the whole stack with its containers, networks, volumes; delete a compose project"),
-    ("compose-ps", "docker compose ps: status of the services of a project or stack; which are up, healthy, unhealthy, exited; drift"),
-    ("compose-logs", "docker compose logs, docker compose logs -f: the logs of a project, stack or service, all services together in order of time, an error across services"),
-    ("compose-exec", "docker compose exec: run a command or a shell in a running service of a project"),
-    ("compose-run", "docker compose run, docker compose run --rm: a one-off command, database migration, tests or a task in a new container of a service of a project"),
-    ("compose-start", "docker compose start: the stopped services of a project or stack again"),
-    ("compose-stop", "docker compose stop: the services of a project or stack without removing them"),
-    ("compose-restart", "docker compose restart: one service or all services of a project or stack"),
-    ("compose-build", "docker compose build: rebuild the images of a project or of one of its services, with or without cache"),
-    ("compose-pull", "docker compose pull: newer images for a project, update the images of a stack"),
+    ("compose-ps", "status of the services of a project or stack; which are up, healthy, unhealthy, exited; drift"),
+    ("compose-logs", "the logs of a project, stack or service, all services together in order of time, an error across services"),
+    ("compose-exec", "run a command or a shell in a running service of a project"),
+    ("compose-run", "a one-off command, database migration, tests or a task in a new container of a service of a project"),
+    ("compose-start", "the stopped services of a project or stack again"),
+    ("compose-stop", "the services of a project or stack without removing them"),
+    ("compose-restart", "one service or all services of a project or stack"),
+    ("compose-build", "rebuild the images of a project or of one of its services, with or without cache"),
+    ("compose-pull", "newer images for a project, update the images of a stack"),
     ("compose-config", "docker compose config: validate, check, lint a compose file, docker-compose.yml, compose.yaml; is it correct, what does it resolve to, which variables are not set, syntax error in yaml"),
     ("list-compose-projects", "docker compose ls: show all projects, stacks, applications; which stacks exist or are running"),
 ];
-
-/// Where a tool stands in the list.
-pub(super) fn rank(tool: &str) -> usize {
-    HINTS.iter().position(|(name, _)| *name == tool).unwrap_or(HINTS.len())
-}
 
 /// Nothing for a tool that has none.
 pub(super) fn hint(tool: &str) -> Option<MetaObject> {

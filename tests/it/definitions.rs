@@ -53,10 +53,10 @@ fn no_definition_is_kept_of_a_tool_that_is_gone() {
 }
 
 #[test]
-fn names_are_unique_and_plain() {
+fn names_are_unique_plain_and_in_order() {
     let tools = tools();
     let names: Vec<&str> = tools.iter().map(name).collect();
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "unique: {names:?}");
+    assert!(names.is_sorted_by(|a, b| a < b), "unique and in order: {names:?}");
     let plain = regex_lite::Regex::new("^[a-z][a-z0-9-]{2,40}$").unwrap();
     demand(
         names.iter().filter(|name| !plain.is_match(name)).map(|name| format!("{name}: no name")),

@@ -143,7 +143,7 @@ impl Index {
 }
 
 /// The search of Claude Code 2.1.330, of a server that is called docker: what a word of the query is
-/// in the name, in the hint and in the description, added up; of equals the first in the list.
+/// in the name, in the hint and in the description, added up; of equals the first by name.
 fn as_claude_code(tools: &[Tool], query: &str) -> Vec<String> {
     let query = query.to_lowercase();
     let score = |tool: &Tool| -> usize {
@@ -188,7 +188,7 @@ fn what_is_typed_into_a_search_finds_the_tool() {
 #[test]
 fn claude_code_finds_the_tool() {
     let tools = definitions(&Stage::empty().allowing_everything().dispatcher());
-    demand(|query| as_claude_code(&tools, query), 83, 95);
+    demand(|query| as_claude_code(&tools, query), 80, 97);
 }
 
 /// Demands that so many percent are found first, and among five; the answer is what was looked for.
