@@ -112,10 +112,8 @@ async fn a_secret_of_a_variable_without_a_value_is_told_before_anything_runs() {
     assert!(!world.try_docker(person).status.success());
     assert_eq!(world.state(&container), "created");
     for asked in [by_name.clone(), json!({"container_name": container})] {
-        let is_project = asked.get("project_name").is_some();
         let found = session.done("diagnose", asked).await;
-        let cause = if is_project { "variable-unset" } else { "not-started" };
-        assert_eq!(found["root"]["cause"], cause, "{found}");
+        assert_eq!(found["root"]["cause"], "variable-unset", "{found}");
         let next = found["next"].to_string();
         assert!(next.contains("deploy-compose") && !next.contains("start-container"), "{found}");
     }
