@@ -185,7 +185,7 @@ impl Settings {
             cache: !self.no_cache,
             read_timeout: Duration::from_secs(self.read_timeout),
             change_timeout: Duration::from_secs(self.change_timeout),
-            processor_is_free: docker::a_processor_is_free,
+            processors_suffice: docker::nobody_waits_for_a_processor,
             reaper: std::env::current_exe().ok(),
         })
     }

@@ -1,8 +1,8 @@
 //! The process of a client that tells what happens, seen from outside: has it told everything?
 //!
 //! An event is on its way for a moment: the daemon has to write it and the client to read it. Both do
-//! so at once when a processor is free for them, and before the command that caused it has ended;
-//! where all are busy nobody can say.
+//! so at once when they need not wait for a processor, and before the command that caused it has
+//! ended; where others wait nobody can say.
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -45,10 +45,10 @@ impl Listener {
 
 /// Whether nobody waits for a processor. Where the system does not say it (macOS, whose engines have
 /// processors of their own) it is taken to be so.
-pub fn a_processor_is_free() -> bool {
+pub fn nobody_waits_for_a_processor() -> bool {
     // `0.20 0.18 0.12 1/80 11206`: who runs or waits to run, this thread among them; proc_loadavg(5)
     let Ok(load) = fs::read_to_string("/proc/loadavg") else { return !cfg!(target_os = "linux") };
     let running = load.split(' ').nth(3).and_then(|field| field.split('/').next()?.parse().ok());
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    running.is_some_and(|running: usize| running < processors.max(2))
+    running.is_some_and(|running: usize| running <= processors)
 }

@@ -11,7 +11,7 @@ mod streams;
 mod trail;
 mod watch;
 
-pub use listener::a_processor_is_free;
+pub use listener::nobody_waits_for_a_processor;
 pub use reaper::{ARGUMENT as REAPER_ARGUMENT, Registration as Guarded, reap};
 pub use runner::{Line, Runner, Settings};
 pub use trail::Trail;

@@ -64,9 +64,9 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// The time limit of a command that changes something and has none of its own.
     pub change_timeout: Duration,
-    /// Whether a processor is free: otherwise an event may be on its way for longer than the command
-    /// that caused it takes to end, and nothing is taken from the cache.
-    pub processor_is_free: fn() -> bool,
+    /// Whether nobody waits for a processor: otherwise an event may be on its way for longer than the
+    /// command that caused it takes to end, and nothing is taken from the cache.
+    pub processors_suffice: fn() -> bool,
     /// This program, to be started as a reaper.
     pub reaper: Option<PathBuf>,
 }
@@ -163,7 +163,7 @@ impl Runner {
 
     /// Whether the client in the background has told everything that docker has told it.
     pub(super) fn background_has_told_all(&self) -> bool {
-        (self.settings.processor_is_free)()
+        (self.settings.processors_suffice)()
             && self.listener().as_ref().is_some_and(Listener::has_told_all)
     }
 

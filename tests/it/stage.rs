@@ -130,7 +130,7 @@ impl Stage {
             slots: 8,
             cache: true,
             // Other tests have them.
-            processor_is_free: || true,
+            processors_suffice: || true,
             read_timeout: Duration::from_secs(15),
             change_timeout: Duration::from_secs(60),
             reaper: None,
