@@ -266,9 +266,10 @@ impl Docker {
     ) -> Result<Arc<Output>, Error> {
         self.permit(invocation)?;
         let shared = &*self.shared;
+        let recalls = self.remembers && shared.runner.caches();
         let turn = tokio::select! {
             biased;
-            turn = shared.memory.turn(invocation, self.remembers, shared) => turn,
+            turn = shared.memory.turn(invocation, recalls, shared) => turn,
             () = self.cancel.cancelled() => return Err(runner::cancelled(None)),
         };
         if invocation.effect() == Effect::Read {

@@ -131,6 +131,17 @@ fn definition(entry: &Entry, absent: &BTreeSet<&str>, for_others: bool) -> Defin
     Definition::new(spec.name, description, schema).with_annotations(annotations)
 }
 
+/// A result that says, where the protocol has words for it, for how many milliseconds it may be kept.
+macro_rules! of_era {
+    ($result:expr, $context:expr, $ttl_ms:expr) => {
+        if is_modern($context) {
+            $result.with_ttl_ms($ttl_ms).with_cache_scope(CacheScope::Private)
+        } else {
+            $result
+        }
+    };
+}
+
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
@@ -153,11 +164,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let list = ListToolsResult::with_all_items(self.definitions().clone());
-        Ok(if is_modern(&context) {
-            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
-        } else {
-            list
-        })
+        Ok(of_era!(list, &context, LIST_TTL_MS))
     }
 
     fn get_tool(&self, name: &str) -> Option<Definition> {
@@ -201,11 +208,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let list = ListResourcesResult::with_all_items(resources::list(&self.dispatcher));
-        Ok(if is_modern(&context) {
-            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
-        } else {
-            list
-        })
+        Ok(of_era!(list, &context, LIST_TTL_MS))
     }
 
     async fn list_resource_templates(
@@ -215,11 +218,7 @@ impl ServerHandler for Server {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let templates = resources::templates(&self.dispatcher);
         let list = ListResourceTemplatesResult::with_all_items(templates);
-        Ok(if is_modern(&context) {
-            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
-        } else {
-            list
-        })
+        Ok(of_era!(list, &context, LIST_TTL_MS))
     }
 
     async fn read_resource(
@@ -229,12 +228,7 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = resources::read(&self.dispatcher, &request.uri, context.ct.clone()).await?;
         // What is read is of this moment.
-        let read = if is_modern(&context) {
-            read.with_ttl_ms(0).with_cache_scope(CacheScope::Private)
-        } else {
-            read
-        };
-        Ok(read.into())
+        Ok(of_era!(read, &context, 0).into())
     }
 
     async fn list_prompts(
@@ -243,11 +237,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let list = ListPromptsResult::with_all_items(prompts::list(&self.dispatcher));
-        Ok(if is_modern(&context) {
-            list.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private)
-        } else {
-            list
-        })
+        Ok(of_era!(list, &context, LIST_TTL_MS))
     }
 
     async fn get_prompt(

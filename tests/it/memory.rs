@@ -129,6 +129,12 @@ async fn the_operator_can_switch_it_off() {
         looking.run(&ListContainers::everything()).await.unwrap();
     }
     assert_eq!(stage.text("asked").lines().count(), 3);
+    // What compose reads from files as well.
+    let config = Invocation::docker(Effect::Read, ["compose", "config"]).reads(vec![]);
+    for _ in 0..3 {
+        looking.run(&Act(config.clone())).await.unwrap();
+    }
+    assert_eq!(stage.text("asked").lines().count(), 6);
     until.cancel();
 }
 
