@@ -8,7 +8,7 @@ pub use document::*;
 pub use listing::{ListContainers, Row};
 pub use written::{Measured, Written};
 
-use super::{Command, Effect, Invocation, Output, json};
+use super::{Capture, Command, Effect, Invocation, Output, Streams, json};
 use crate::error::Error;
 
 /// `docker container inspect`: the exact state of containers that exist.
@@ -45,6 +45,23 @@ impl Command for InspectContainers {
     fn parse(&self, output: &Output) -> Result<Vec<Container>, Error> {
         json::document(&output.stdout)
     }
+}
+
+/// A block of the archive that `docker container cp … -` prints: the first one is the header of what
+/// was asked for, as the `tar` of POSIX has it.
+pub const BLOCK: usize = 512;
+
+/// `docker container cp PLACE -`, where a place is `CONTAINER:PATH`: an archive of what stands there.
+pub fn archive_of(place: &str, kept: Capture) -> Invocation {
+    let stderr = Capture::Tail { max: 4 << 10 };
+    Invocation::docker(Effect::Read, ["container", "cp"])
+        .streams(Streams::Split { stdout: kept, stderr })
+        .operands([place, "-"])
+}
+
+/// The same for whoever needs the first block alone, and ends it then.
+pub fn header_of(place: &str) -> Invocation {
+    archive_of(place, Capture::Ends { max: 4 * BLOCK })
 }
 
 /// What an exit status says, where it says more than success or failure.

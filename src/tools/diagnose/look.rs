@@ -8,7 +8,8 @@ use regex_lite::Regex;
 
 use super::facts::Subject;
 use super::finding::{Cause, Placed};
-use crate::command::{Capture, Command, Effect, Invocation, Output, Streams};
+use crate::command::containers::{archive_of, header_of};
+use crate::command::{Capture, Command, Invocation, Output};
 use crate::docker::Docker;
 use crate::error::Error;
 use crate::tools::Context;
@@ -77,18 +78,11 @@ struct Owner {
     mode: u32,
 }
 
-const BLOCK: usize = 512;
-
 impl Command for Entry {
     type Reply = Option<Owner>;
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "cp"])
-            .streams(Streams::Split {
-                stdout: Capture::Ends { max: 4 * BLOCK },
-                stderr: Capture::Tail { max: 4 << 10 },
-            })
-            .operands([self.place.as_str(), "-"])
+        header_of(&self.place)
     }
 
     /// The archive as POSIX has it: mode, user and group in octal digits.
@@ -189,12 +183,7 @@ impl Command for Program {
     type Reply = String;
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "cp"])
-            .streams(Streams::Split {
-                stdout: Capture::Whole { max: PROGRAM_BYTES },
-                stderr: Capture::Tail { max: 4 << 10 },
-            })
-            .operands([self.place.as_str(), "-"])
+        archive_of(&self.place, Capture::Whole { max: PROGRAM_BYTES })
     }
 
     fn parse(&self, output: &Output) -> Result<String, Error> {
@@ -205,6 +194,7 @@ impl Command for Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::containers::BLOCK;
 
     #[test]
     fn the_owner_is_read_of_an_archive() {

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crate::command::containers::Container;
+use crate::command::containers::{Container, header_of};
 use crate::command::values::ContainerPath;
-use crate::command::{Capture, Command, Effect, Invocation, Output, Streams};
+use crate::command::{Command, Invocation, Output};
 use crate::error::Error;
 use crate::tools::Context;
 
@@ -40,20 +40,14 @@ pub(super) async fn find(
 /// `docker container cp … -`, which prints an archive; its first block names the kind.
 struct Look(String);
 
-/// Before the content of a file, as the `tar` of POSIX has it.
-const BLOCK: usize = 512;
+/// Where the kind stands in it.
 const KIND: usize = 156;
 
 impl Command for Look {
     type Reply = Option<Kind>;
 
     fn invocation(&self) -> Invocation {
-        Invocation::docker(Effect::Read, ["container", "cp"])
-            .streams(Streams::Split {
-                stdout: Capture::Ends { max: 4 * BLOCK },
-                stderr: Capture::Tail { max: 4 << 10 },
-            })
-            .operands([self.0.as_str(), "-"])
+        header_of(&self.0)
     }
 
     fn accepts(&self, output: &Output) -> bool {
